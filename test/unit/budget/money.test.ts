@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { formatUsd, MAX_USD, picoFromUsd, picoPerToken, usdFromPico } from '../../../src/budget/money.ts';
+
+const LIMIT = BigInt(MAX_USD) * 10n ** 12n;
+const amounts = fc.bigInt({ min: -LIMIT, max: LIMIT });
+
+describe('amounts of money', () => {
+  it('come back exactly from a JSON number, for every amount up to the limit', () => {
+    fc.assert(
+      fc.property(amounts, (amount) => {
+        const json = JSON.stringify(usdFromPico(amount));
+        assert.equal(picoFromUsd(JSON.parse(json) as number), amount);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('come back exactly at the limit itself and one pico-dollar below', () => {
+    for (const amount of [LIMIT, LIMIT - 1n, -LIMIT, 1n, -1n, 0n]) assert.equal(picoFromUsd(usdFromPico(amount)), amount);
+  });
+
+  it('have the same sum in any order', () => {
+    const usd = fc.array(fc.double({ min: 0, max: 10, noNaN: true }), { maxLength: 30 });
+    fc.assert(
+      fc.property(usd, fc.infiniteStream(fc.nat()), (list, keys) => {
+        const sum = (values: readonly number[]) => values.reduce((total, value) => total + picoFromUsd(value), 0n);
+        const shuffled = list.map((value) => ({ value, key: keys.next().value as number })).sort((a, b) => a.key - b.key);
+        assert.equal(sum(shuffled.map(({ value }) => value)), sum(list));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('are read from decimal strings as from numbers', () => {
+    assert.equal(picoFromUsd('0.000000000001'), 1n);
+    assert.equal(picoFromUsd('12.5'), 12_500_000_000_000n);
+    assert.equal(picoFromUsd(0.1) + picoFromUsd(0.2), picoFromUsd(0.3));
+  });
+
+  it('are refused where they are no amount', () => {
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, 4000.01, -4001, 'ten', '1e999']) {
+      assert.throws(() => picoFromUsd(bad), RangeError, String(bad));
+    }
+  });
+
+  it('are shown with two decimals, and more while they matter', () => {
+    const shown: [bigint, string][] = [
+      [0n, '$0.00'],
+      [1_200_000_000_000n, '$1.20'],
+      [10_000_000_000_000n, '$10.00'],
+      [12_345_678_900_000n, '$12.34'],
+      [2_100_000_000n, '$0.0021'],
+      [150_000_000_000n, '$0.15'],
+      [10_000_000_000n, '$0.010'],
+      [1n, '$0.000000000001'],
+      [-2_100_000_000n, '-$0.0021'],
+    ];
+    for (const [amount, text] of shown) assert.equal(formatUsd(amount), text);
+  });
+
+  it('are never shown as nothing when they are something', () => {
+    fc.assert(fc.property(amounts.filter((amount) => amount !== 0n), (amount) => /[1-9]/.test(formatUsd(amount))));
+  });
+});
+
+describe('a price per million tokens', () => {
+  it('is a whole number of pico-dollars a token', () => {
+    assert.equal(picoPerToken(2.5), 2_500_000n);
+    assert.equal(picoPerToken(0.02), 20_000n);
+    assert.equal(picoPerToken(0), 0n);
+  });
+
+  it('is refused where it is none', () => {
+    for (const bad of [-1, Number.NaN, Number.POSITIVE_INFINITY, 1e7]) assert.throws(() => picoPerToken(bad), RangeError);
+  });
+});

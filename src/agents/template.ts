@@ -1,0 +1,51 @@
+/**
+ * Prompt templates: `{{name}}` is replaced by a value, `{{#name}}…{{/name}}` is kept where the value is not empty. No
+ * code, no nesting of the same section. A line `--- user ---` divides the system message from the user message; without
+ * it the whole is one system message.
+ */
+import type { ChatMessage } from '../run/ports.ts';
+
+export type Values = Readonly<Record<string, string>>;
+
+export class TemplateError extends Error {
+  readonly reason: 'unknown_variable' | 'unclosed_section';
+  constructor(reason: TemplateError['reason'], message: string) {
+    super(message);
+    this.name = 'TemplateError';
+    this.reason = reason;
+  }
+}
+
+const SECTION = /\{\{#(\w+)\}\}([\s\S]*?)\{\{\/\1\}\}/g;
+const VARIABLE = /\{\{(\w+)\}\}/g;
+const DIVIDER = /^--- user ---\n/m;
+
+/** Throws TemplateError where the template names a value that its agent does not have. */
+export function render(template: string, values: Values): ChatMessage[] {
+  const [system = '', user] = template.split(DIVIDER);
+  const messages: ChatMessage[] = [{ role: 'system', content: fill(system, values).trim() }];
+  if (user !== undefined) messages.push({ role: 'user', content: fill(user, values).trim() });
+  return messages;
+}
+
+/** Throws TemplateError unless every name in the template is one of `names`. */
+export function checkTemplate(template: string, names: readonly string[]): void {
+  render(template, Object.fromEntries(names.map((name) => [name, 'x'])));
+  if (/\{\{[#/]/.test(template.replace(SECTION, '$2').replace(SECTION, '$2'))) {
+    throw new TemplateError('unclosed_section', 'A {{#section}} is not closed.');
+  }
+}
+
+function fill(template: string, values: Values): string {
+  const value = (name: string): string => {
+    const found = values[name];
+    if (found === undefined) {
+      const known = Object.keys(values).join(', ');
+      throw new TemplateError('unknown_variable', `There is no value {{${name}}}; known are: ${known}.`);
+    }
+    return found;
+  };
+  const sections = (text: string): string =>
+    text.replace(SECTION, (_, name: string, inner: string) => (value(name) === '' ? '' : sections(inner)));
+  return sections(template).replace(VARIABLE, (_, name: string) => value(name));
+}

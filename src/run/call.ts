@@ -1,0 +1,347 @@
+import { createHash } from 'node:crypto';
+import { formatUsd, MAX_USD, type Pico, picoFromUsd, usdFromPico } from '../budget/money.ts';
+import { tokenUpperBound } from '../budget/token-bound.ts';
+import { admit, costOf, trustedUsage, worstCase } from '../budget/reservation.ts';
+import type { Rates } from './config.ts';
+import type { ErrorRecord } from './events.ts';
+import {
+  type ChatRequest,
+  type Clock,
+  type EmbeddingRequest,
+  type LanguageModel,
+  ModelError,
+  type ModelReply,
+  type PreparedRequest,
+  type Random,
+  type RunLog,
+  StepFailed,
+  type StepRequest,
+  StopRun,
+  type Tokens,
+  type Usage,
+} from './ports.ts';
+import { firstRequestRetry, guardedRetry, isTransient, type RetryPolicy } from './retry.ts';
+import { type Call, settledCall, stepKey } from './state.ts';
+
+/** Tokens that a provider adds around each message and around the whole (OpenAI cookbook: 3 and 3), with a margin. */
+const PER_MESSAGE = 16;
+const PER_REQUEST = 64;
+
+/** A step that was interrupted by a crash is sent again this often, then the run is quarantined. */
+const MAX_INTERRUPTIONS = 3;
+
+export interface CallerParts {
+  readonly log: RunLog;
+  readonly model: LanguageModel;
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The way of every model request: use the logged answer if there is one; else reserve its worst case, make the
+ * reservation durable, send once, and book the outcome. An attempt that fails books what it may have cost and, where
+ * another may go better, reserves anew.
+ */
+export class Caller {
+  private readonly parts: CallerParts;
+  /** Token counts of the schemas, by name. */
+  private readonly schemas = new Map<string, number>();
+  /** Money kept back for the closing synthesis, which must stay affordable whatever the loop does. */
+  earmark: Pico = 0n;
+  retry: RetryPolicy | null = null;
+
+  constructor(parts: CallerParts) {
+    this.parts = parts;
+  }
+
+  /** Throws StepFailed where this step cannot be had, StopRun where nothing further can. */
+  async chat(step: StepRequest, request: Omit<ChatRequest, 'kind' | 'maxOutputTokens'>, wanted?: number): Promise<Call> {
+    const { config } = this.parts.log.state;
+    const output = { wanted: wanted ?? config.parameters.max_completion_tokens, min: config.parameters.min_completion_tokens };
+    return this.settled(step, config.prices.chat, output, (maxOutputTokens) => ({ kind: 'chat', ...request, maxOutputTokens }));
+  }
+
+  async embed(step: StepRequest, texts: readonly string[]): Promise<Call> {
+    const rates = this.parts.log.state.config.prices.embedding;
+    if (rates === null) throw new StepFailed('unsupported', 'This run has no embedding model.');
+    return this.settled(step, rates, { wanted: 0, min: 0 }, () => ({ kind: 'embedding', texts }));
+  }
+
+  /** What a request with so many prompt tokens would reserve at the most. */
+  worstCase(inputTokens: number, outputTokens: number): Pico {
+    return worstCase(this.parts.log.state.config.prices.chat, inputTokens + PER_REQUEST + 2 * PER_MESSAGE, outputTokens);
+  }
+
+  private async settled(
+    step: StepRequest,
+    rates: Rates,
+    output: { wanted: number; min: number },
+    request: (maxOutputTokens: number) => ChatRequest | EmbeddingRequest,
+  ): Promise<Call> {
+    const { log, clock, random, signal } = this.parts;
+    const known = settledCall(log.state, step.iteration, step.step);
+    if (known) return known;
+    let spentMs = 0;
+    for (let attempt = 1; ; ) {
+      this.assertNotQuarantined(step);
+      const remainingMs = this.remainingMs(spentMs);
+      const started = clock.monotonic();
+      const outcome = await this.attempt(step, rates, output, request, remainingMs);
+      spentMs += clock.monotonic() - started;
+      if (!(outcome instanceof ModelError)) return outcome;
+      this.stopIfAborted('Stopped while a request was under way.');
+      if (outcome.feature === 'embeddings') throw new StepFailed('unsupported', outcome.message);
+      if (outcome.feature !== null) continue;
+      const firstRequest = log.state.money.settled === 0n && log.state.attempts.size === 1;
+      const policy = this.retry ?? (firstRequest ? firstRequestRetry : guardedRetry);
+      const delay = outcome.reason === 'timeout' && this.retry === null ? null : policy(outcome, attempt, random, step.agent);
+      if (delay === null) throw this.given(outcome, step);
+      const wallLeft = this.wallRemainingMs();
+      await clock.sleep(Math.min(delay, wallLeft), signal);
+      this.stopIfAborted('Stopped while waiting to try again.');
+      if (delay >= wallLeft) throw this.outOfTime();
+      attempt += 1;
+    }
+  }
+
+  /** One reservation and at most one request. */
+  private async attempt(
+    step: StepRequest,
+    rates: Rates,
+    output: { wanted: number; min: number },
+    request: (maxOutputTokens: number) => ChatRequest | EmbeddingRequest,
+    timeoutMs: number,
+  ): Promise<Call | ModelError> {
+    const { log, model, clock } = this.parts;
+    const { state } = log;
+    const probe = request(output.wanted);
+    const counted = this.countedInput(probe);
+    const bound = this.inputBound(probe, counted);
+    const admission = admit(rates, this.free(step), bound, output);
+    if (admission === null) throw this.outOfMoney(rates, bound, output.min, step);
+    const prepared = model.prepare(request(admission.maxOutputTokens), state.adaptations);
+    const callId = `c${state.calls.size + 1}`;
+    const fields = {
+      call_id: callId,
+      agent: step.agent,
+      task_id: step.taskId,
+      iteration: step.iteration,
+      model: prepared.model,
+      attempt: (state.attempts.get(stepKey(step.iteration, step.step))?.length ?? 0) + 1,
+    };
+    log.append({
+      type: 'call.reserved',
+      ...fields,
+      step: step.step,
+      origin: prepared.origin,
+      request_sha256: createHash('sha256').update(prepared.body).digest('hex'),
+      inputs: step.inputs,
+      bound_input_tokens: bound,
+      max_output_tokens: admission.maxOutputTokens,
+      reserved_usd: usdFromPico(admission.reserved),
+    });
+    await log.barrier();
+    const sentAt = clock.monotonic();
+    const latency = () => Math.round((clock.monotonic() - sentAt) * 10) / 10;
+    try {
+      const reply = await this.sendOnce(prepared, timeoutMs);
+      this.settle(fields, rates, admission, { bound, counted }, reply, latency());
+      return this.callOf(callId);
+    } catch (error) {
+      if (!(error instanceof ModelError)) throw error;
+      const unbilled = error.unbilled;
+      log.append({
+        type: unbilled ? 'call.released' : 'call.held',
+        ...fields,
+        input_tokens: null,
+        cached_tokens: null,
+        output_tokens: null,
+        latency_ms: latency(),
+        cost_usd: unbilled ? 0 : usdFromPico(admission.reserved),
+        system_fingerprint: null,
+        error: recordOf(error),
+      });
+      if (error.feature !== null) log.append({ type: 'model.adapted', feature: error.feature, why: error.message });
+      return error;
+    }
+  }
+
+  private async sendOnce(prepared: PreparedRequest, timeoutMs: number): Promise<ModelReply> {
+    const { model, signal } = this.parts;
+    if (signal.aborted) throw new ModelError('aborted', 'Stopped before the request left.', { unbilled: true });
+    return model.send(prepared, { timeoutMs, signal });
+  }
+
+  private settle(
+    fields: Pick<Extract<Parameters<RunLog['append']>[0], { type: 'call.settled' }>, 'call_id' | 'agent' | 'task_id' | 'iteration' | 'model' | 'attempt'>,
+    rates: Rates,
+    admission: { reserved: Pico; maxOutputTokens: number },
+    input: { bound: number; counted: number },
+    reply: ModelReply,
+    latencyMs: number,
+  ): void {
+    const { usage, note } = trustedUsage(reply.usage, this.countedUsage(input.counted, reply), {
+      inputTokens: input.bound,
+      outputTokens: admission.maxOutputTokens,
+    });
+    const cost = bookable(costOf(rates, usage));
+    const above = cost > admission.reserved;
+    this.parts.log.append({
+      type: 'call.settled',
+      ...fields,
+      model: reply.model,
+      input_tokens: usage.inputTokens,
+      cached_tokens: usage.cachedTokens,
+      output_tokens: usage.outputTokens,
+      latency_ms: latencyMs,
+      cost_usd: usdFromPico(cost),
+      system_fingerprint: reply.fingerprint,
+      error: null,
+      ...(reply.finishReason === null ? {} : { finish_reason: reply.finishReason }),
+      ...(reply.text === null ? {} : { answer: reply.text }),
+      ...(reply.vectors === null ? {} : { vectors: reply.vectors.map(base64OfVector) }),
+      ...(above ? { usage_note: 'above the reservation' } : note === null ? {} : { usage_note: note }),
+    });
+    if (above) {
+      throw new StopRun('error', `The server reported usage above the reservation of ${formatUsd(admission.reserved)}: ${formatUsd(cost)}.`, {
+        class: 'usage_above_reservation',
+        message: 'The server used more tokens than the request allowed, so its bill cannot be bounded: do not use it with a cost limit.',
+      });
+    }
+  }
+
+  /** Tokens of the texts alone: what is sent at the least. Bytes, which tokens never outnumber, where the encoding is not known. */
+  private countedInput(request: ChatRequest | EmbeddingRequest): number {
+    const { tokens } = this.parts;
+    const texts = request.kind === 'chat' ? request.messages.map((message) => message.content) : request.texts;
+    return texts.reduce((sum, text) => sum + (tokens.exact ? tokens.count(text) : tokenUpperBound(text)), 0);
+  }
+
+  /** Upper bound of the prompt tokens: the texts, the schema, and what a provider adds around them. */
+  private inputBound(request: ChatRequest | EmbeddingRequest, counted: number): number {
+    if (request.kind === 'embedding') {
+      // Counts are the chat model's; the embedding model may need more tokens for the same text.
+      return request.texts.reduce((sum, text) => sum + tokenUpperBound(text) + PER_MESSAGE, PER_REQUEST);
+    }
+    return counted + request.messages.length * PER_MESSAGE + PER_REQUEST + this.schemaTokens(request);
+  }
+
+  private schemaTokens({ schema }: ChatRequest): number {
+    if (schema === null) return 0;
+    const { tokens } = this.parts;
+    const known = this.schemas.get(schema.name);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(schema.schema);
+    const count = tokens.exact ? tokens.count(text) : tokenUpperBound(text);
+    this.schemas.set(schema.name, count);
+    return count;
+  }
+
+  /** Lower bound of what was used, by our own count; null where the encoding is not known. */
+  private countedUsage(inputTokens: number, reply: ModelReply): Usage | null {
+    const { tokens } = this.parts;
+    return tokens.exact ? { inputTokens, cachedTokens: 0, outputTokens: reply.text === null ? 0 : tokens.count(reply.text) } : null;
+  }
+
+  private free(step: StepRequest): Pico {
+    const { limits, money } = this.parts.log.state;
+    const free = picoFromUsd(limits.max_cost_usd) - money.settled - money.held - money.reserved;
+    return step.agent === 'synthesis' ? free : free - this.earmark;
+  }
+
+  private outOfMoney(rates: Rates, bound: number, min: number, step: StepRequest): StopRun {
+    const { limits } = this.parts.log.state;
+    const free = this.free(step);
+    const need = worstCase(rates, bound, min);
+    const detail = `The ${step.agent} request needs up to ${formatUsd(need)}, and ${formatUsd(free < 0n ? 0n : free)} of the ${formatUsd(picoFromUsd(limits.max_cost_usd))} limit is free.`;
+    return new StopRun('max_cost', detail);
+  }
+
+  private stopIfAborted(detail: string): void {
+    if (this.parts.signal.aborted) throw new StopRun('stopped_by_user', detail);
+  }
+
+  private outOfTime(): StopRun {
+    return new StopRun('max_wall_time', `The limit of ${this.parts.log.state.limits.max_wall_time_minutes} minutes was reached.`);
+  }
+
+  private wallRemainingMs(): number {
+    const { log } = this.parts;
+    return log.state.limits.max_wall_time_minutes * 60_000 - log.activeMs();
+  }
+
+  /** What is left of the task timeout and of the time limit for the next request. */
+  private remainingMs(spentMs: number): number {
+    const wall = this.wallRemainingMs();
+    if (wall <= 0) throw this.outOfTime();
+    const { task_timeout_seconds } = this.parts.log.state.limits;
+    const task = task_timeout_seconds * 1000 - spentMs;
+    if (task <= 0) throw new StepFailed('timeout', `No answer within the task timeout of ${task_timeout_seconds} s.`);
+    return Math.min(wall, task);
+  }
+
+  private assertNotQuarantined(step: StepRequest): void {
+    const { state } = this.parts.log;
+    const attempts = state.attempts.get(stepKey(step.iteration, step.step)) ?? [];
+    const interrupted = attempts.filter((id) => state.calls.get(id)?.error?.class === 'interrupted_by_crash').length;
+    if (interrupted >= MAX_INTERRUPTIONS) {
+      throw new StopRun('quarantined', `The ${step.agent} request of iteration ${step.iteration} was interrupted ${interrupted} times.`);
+    }
+  }
+
+  /** What a failure that is not tried again means for the run. */
+  private given(error: ModelError, step: StepRequest): StepFailed | StopRun {
+    switch (error.reason) {
+      case 'no_key':
+        return new StopRun('waiting_for_key', error.message, recordOf(error));
+      case 'timeout':
+        return this.wallRemainingMs() <= 0 ? this.outOfTime() : new StepFailed('timeout', error.message);
+      case 'context_too_long':
+      case 'content_refused':
+      case 'bad_reply':
+        return new StepFailed(error.reason, error.message);
+      case 'aborted':
+        return new StopRun('stopped_by_user', error.message);
+      case 'unsupported':
+        return new StepFailed('unsupported', error.message);
+      case 'not_an_api':
+      case 'bad_key':
+      case 'quota':
+      case 'model_not_found':
+      case 'bad_request':
+      case 'origin_refused':
+      case 'rate_limited':
+      case 'unreachable':
+      case 'interrupted':
+      case 'server_error': {
+        // An embedding is a convenience: without one the result is still stored, and recall turns lexical.
+        if (step.agent === 'embedding' && (isTransient(error) || error.reason === 'model_not_found' || error.reason === 'bad_request')) {
+          return new StepFailed(error.reason, error.message);
+        }
+        return new StopRun('error', error.message, recordOf(error));
+      }
+    }
+  }
+
+  private callOf(id: string): Call {
+    const call = this.parts.log.state.calls.get(id);
+    if (!call) throw new Error(`call ${id} vanished`);
+    return call;
+  }
+}
+
+/** What a log can hold: a server may claim any usage. */
+function bookable(cost: Pico): Pico {
+  const most = picoFromUsd(MAX_USD);
+  return cost < most ? cost : most;
+}
+
+function recordOf(error: ModelError): ErrorRecord {
+  return { class: error.reason, message: error.message };
+}
+
+function base64OfVector(vector: Float32Array): string {
+  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64');
+}

@@ -1,0 +1,40 @@
+import * as z from 'zod';
+
+/** The limits of a run. Without the first two nothing starts; the rest have defaults that a person can see and change. */
+export const Limits = z.strictObject({
+  max_iterations: z.int().min(1).max(100_000),
+  max_cost_usd: z.number().min(0.000001).max(1000),
+  max_wall_time_minutes: z.number().min(0.01).max(43_200),
+  task_timeout_seconds: z.number().min(0.1).max(86_400),
+});
+export type Limits = z.infer<typeof Limits>;
+export type LimitName = keyof Limits;
+
+export const DEFAULT_LIMITS = { max_wall_time_minutes: 480, task_timeout_seconds: 120 } as const;
+
+/** What a person may type for a limit: its range and unit, in words. Shown wherever a limit is asked or refused. */
+export const LIMIT_WORDS: Record<LimitName, { name: string; range: string; required: boolean }> = {
+  max_iterations: { name: 'iteration limit', range: 'a whole number from 1 to 100000', required: true },
+  max_cost_usd: { name: 'cost limit', range: 'an amount in US dollars from 0.000001 to 1000', required: true },
+  max_wall_time_minutes: { name: 'time limit', range: 'minutes from 0.01 to 43200 (30 days)', required: false },
+  task_timeout_seconds: { name: 'task timeout', range: 'seconds from 0.1 to 86400', required: false },
+};
+
+/** One sentence for a limit that is missing or out of range, or null where the value is fine. */
+export function limitProblem(limit: LimitName, value: unknown): string | null {
+  const words = LIMIT_WORDS[limit];
+  if (value === undefined || value === null || value === '') {
+    return words.required ? `The ${words.name} is missing: give ${words.range}.` : null;
+  }
+  return Limits.shape[limit].safeParse(value).success
+    ? null
+    : `The ${words.name} ${quoted(value)} is not valid: give ${words.range}.`;
+}
+
+const QUOTED_LENGTH = 100;
+
+/** A refused value as a message shows it: as JSON where JSON has it, and not longer than a person reads. */
+export function quoted(value: unknown): string {
+  const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value));
+  return text.length <= QUOTED_LENGTH ? text : `${text.slice(0, QUOTED_LENGTH - 1)}…`;
+}

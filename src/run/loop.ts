@@ -1,0 +1,156 @@
+import type { EventDraft } from './events.ts';
+import type { Clock, RunLog } from './ports.ts';
+import { StepFailed, StopRun } from './ports.ts';
+import { reviewDigest } from './review.ts';
+import type { Task } from './state.ts';
+import type { Strategy } from './strategy.ts';
+
+export interface LoopParts {
+  readonly log: RunLog;
+  readonly strategy: Strategy;
+  readonly clock: Clock;
+  /** Aborted when a person stops the run. */
+  readonly signal: AbortSignal;
+  /** Whether somebody may be there to answer a review or to resume a pause. */
+  readonly attended: boolean;
+  /** Queues a notice in the same batch as what it tells. */
+  readonly noticeOf: (kind: 'review' | 'paused', text: string) => Parameters<RunLog['append']>;
+  /** Saves the state as a file; a cache, so a failure is not the run's. */
+  readonly saveCheckpoint: (iteration: number) => Promise<void>;
+}
+
+/** Failed tasks, or unusable replies, in a row before the run pauses. */
+const MAX_STRIKES = 3;
+
+/** The BabyAGI loop. Ends by throwing StopRun, with the reason, and in no other regular way. */
+export async function runLoop(parts: LoopParts): Promise<never> {
+  const { log, strategy, clock, signal } = parts;
+  for (;;) {
+    await gate(parts);
+    const { task, iteration } = await takeFirstTask(parts);
+    try {
+      if (task.state === 'running') {
+        const result = await strategy.execute(task, iteration);
+        log.append(
+          { type: 'task.completed', task_id: task.id, iteration, call_id: result.id },
+          { type: 'memory.stored', memory_id: strategy.memoryId(task), task_id: task.id, call_id: result.id },
+        );
+      }
+      const result = log.state.calls.get(task.resultCallId ?? '');
+      const changes = result ? await strategy.plan(task, result, iteration) : [];
+      log.append(...changes, { type: 'iteration.completed', iteration, task_id: task.id });
+    } catch (error) {
+      if (!(error instanceof StepFailed)) throw error;
+      log.append(failureOf(parts, task, iteration, error), { type: 'iteration.completed', iteration, task_id: task.id });
+    }
+    if (iteration % log.state.config.loop.checkpoint_every === 0) await parts.saveCheckpoint(iteration);
+    await clock.sleep(log.state.config.loop.sleep_seconds * 1000, signal);
+  }
+}
+
+/** A task that could not be done has failed; one that was done keeps its result, and the list stays as it was. */
+function failureOf({ log }: LoopParts, task: Task, iteration: number, error: StepFailed): EventDraft {
+  if (task.state === 'done') {
+    return { type: 'reply.rejected', call_id: null, agent: 'planning', why: error.message, strike: log.state.strikes + 1 };
+  }
+  return { type: 'task.failed', task_id: task.id, iteration, error: { class: error.reason, message: error.message } };
+}
+
+/** The checks at the top of each iteration, in this order: stop asked, limits, health, review due, pause. */
+async function gate(parts: LoopParts): Promise<void> {
+  const { log, signal } = parts;
+  const { state } = log;
+  stopIfAsked(signal);
+  if (state.current === null && state.judged?.complete === true) {
+    throw new StopRun('objective_complete', 'Every acceptance criterion is met.');
+  }
+  if (state.current === null && state.iteration >= state.limits.max_iterations) {
+    throw new StopRun('max_iterations', `${state.iteration} of ${state.limits.max_iterations} iterations are done.`);
+  }
+  if (log.activeMs() >= state.limits.max_wall_time_minutes * 60_000) {
+    throw new StopRun('max_wall_time', `The limit of ${state.limits.max_wall_time_minutes} minutes was reached.`);
+  }
+  if (state.strikes >= MAX_STRIKES || state.failuresInARow >= MAX_STRIKES) await pauseStalled(parts);
+  const every = state.config.loop.review_every;
+  if (state.current === null && every > 0 && state.iteration > state.reviewedAt && state.iteration % every === 0 && !state.review) {
+    const digest = reviewDigest(state);
+    log.append(
+      { type: 'review.requested', review_id: `r${state.iteration}`, iteration: state.iteration, digest, why: `every ${every} iterations` },
+      ...parts.noticeOf('review', `Iteration ${state.iteration}: the run waits for a checkpoint review.`),
+    );
+  }
+  while (state.review) await answered(parts);
+  while (state.status === 'paused') await changed(parts);
+  stopIfAsked(signal);
+}
+
+async function takeFirstTask(parts: LoopParts): Promise<{ task: Task; iteration: number }> {
+  const { log, strategy } = parts;
+  const { state } = log;
+  if (state.current === null) {
+    const [next] = state.pending;
+    if (next === undefined) {
+      if (await strategy.judge(state.iteration)) throw new StopRun('objective_complete', 'Every acceptance criterion is met.');
+      throw new StopRun('queue_empty', `No task is left after ${state.iteration} iterations.`);
+    }
+    log.append({ type: 'task.started', task_id: next, iteration: state.iteration + 1 });
+  }
+  const task = state.current && state.tasks.get(state.current.taskId);
+  if (!state.current || !task) throw new Error('the task in hand is not in the task list');
+  return { task, iteration: state.current.iteration };
+}
+
+/** Nobody is served by a loop that fails again and again: with a person there it pauses, else it ends. */
+async function pauseStalled(parts: LoopParts): Promise<void> {
+  const { state } = parts.log;
+  const what = state.failuresInARow >= MAX_STRIKES ? 'tasks failed' : 'planning replies were unusable';
+  const why = `${MAX_STRIKES} ${what} in a row.`;
+  if (!parts.attended) throw new StopRun('stalled', why);
+  if (state.status !== 'paused') parts.log.append({ type: 'run.paused', by: 'loop', why }, ...parts.noticeOf('paused', why));
+  while (state.status === 'paused') await changed(parts);
+}
+
+/** Waits until the pending review is decided, by a person or by the policy for unattended ones. */
+async function answered(parts: LoopParts): Promise<void> {
+  const { log, clock } = parts;
+  const { review, config } = log.state;
+  if (!review) return;
+  const policy = config.loop.unattended_review;
+  const left = Date.parse(review.since) + policy.after_minutes * 60_000 - clock.now();
+  if (policy.action !== 'wait' && left <= 0) {
+    const decision = policy.action === 'continue' ? 'approve' : 'stop';
+    log.append({ type: 'review.decided', review_id: review.id, digest: review.digest, decision, by: 'policy', via: 'unattended policy' });
+  } else if (policy.action === 'wait' && !parts.attended) {
+    throw new StopRun('stopped_at_review', `Waiting for a person to review after iteration ${review.iteration}.`);
+  } else {
+    await changed(parts, policy.action === 'wait' ? Number.POSITIVE_INFINITY : left);
+  }
+  if (log.state.reviews.at(-1)?.review_id === review.id && log.state.reviews.at(-1)?.decision === 'stop') {
+    throw new StopRun('stopped_at_review', `The review after iteration ${review.iteration} ended the run.`);
+  }
+}
+
+/** Timers above 2^31 ms fire at once, and none counts while the machine sleeps: look again at least this often. */
+const LONGEST_WAIT_MS = 1000;
+
+/** Resolves on the next event, or after a while. Throws StopRun as soon as a stop is asked. */
+async function changed(parts: LoopParts, atMostMs = Number.POSITIVE_INFINITY): Promise<void> {
+  const waiting = new AbortController();
+  const wake = () => waiting.abort();
+  const unsubscribe = parts.log.subscribe(wake);
+  parts.signal.addEventListener('abort', wake, { once: true });
+  try {
+    await parts.clock.sleep(Math.max(1, Math.min(atMostMs, LONGEST_WAIT_MS)), waiting.signal);
+  } finally {
+    unsubscribe();
+    parts.signal.removeEventListener('abort', wake);
+  }
+  stopIfAsked(parts.signal);
+  if (parts.log.activeMs() >= parts.log.state.limits.max_wall_time_minutes * 60_000) {
+    throw new StopRun('max_wall_time', `The limit of ${parts.log.state.limits.max_wall_time_minutes} minutes was reached.`);
+  }
+}
+
+function stopIfAsked(signal: AbortSignal): void {
+  if (signal.aborted) throw new StopRun('stopped_by_user', 'A person stopped the run.');
+}

@@ -1,0 +1,109 @@
+import { reviewDigest } from './review.ts';
+import type { LimitName } from './limits.ts';
+import { limitProblem } from './limits.ts';
+import type { RunLog } from './ports.ts';
+
+/** What a person may do to a run in progress. Each is an event, or a refusal with a reason; nothing else changes a run. */
+export type SteerErrorReason = 'no_such_task' | 'task_not_waiting' | 'bad_text' | 'bad_limit' | 'no_review' | 'review_changed' | 'run_ended';
+
+export class SteerError extends Error {
+  readonly reason: SteerErrorReason;
+  constructor(reason: SteerErrorReason, message: string) {
+    super(message);
+    this.name = 'SteerError';
+    this.reason = reason;
+  }
+}
+
+const MAX_TASK_LENGTH = 4000;
+
+export class Steering {
+  private readonly log: RunLog;
+
+  constructor(log: RunLog) {
+    this.log = log;
+  }
+
+  pause(why = 'A person paused the run.'): void {
+    this.assertOpen();
+    if (this.log.state.pausedWhy === null) this.log.append({ type: 'run.paused', by: 'user', why });
+  }
+
+  resume(): void {
+    this.assertOpen();
+    if (this.log.state.pausedWhy !== null) this.log.append({ type: 'run.resumed', by: 'user' });
+  }
+
+  addTask(text: string, before: string | null = null): string {
+    this.assertOpen();
+    const { state } = this.log;
+    const id = `u${[...state.tasks.values()].filter((task) => task.createdBy === 'user').length + 1}`;
+    this.log.append({ type: 'task.created', task_id: id, text: taskText(text), by: 'user', parent_task_id: null, before, iteration: state.iteration });
+    return id;
+  }
+
+  editTask(id: string, text: string): void {
+    this.assertWaiting(id);
+    this.log.append({ type: 'task.edited', task_id: id, text: taskText(text), by: 'user' });
+  }
+
+  removeTask(id: string): void {
+    this.assertWaiting(id);
+    this.log.append({ type: 'task.removed', task_id: id, by: 'user', why: 'removed by a person' });
+  }
+
+  /** Moves a waiting task in front of another, or to the end. */
+  moveTask(id: string, before: string | null): void {
+    this.assertWaiting(id);
+    const { pending } = this.log.state;
+    const rest = pending.filter((other) => other !== id);
+    const at = before === null ? rest.length : rest.indexOf(before);
+    if (at < 0) throw new SteerError('no_such_task', `There is no waiting task ${before}.`);
+    const from = pending.indexOf(id);
+    const moved = [...rest.slice(0, at), id, ...rest.slice(at)];
+    // Only the stretch between the old and the new place changes.
+    const order = moved.slice(Math.min(from, at), Math.max(from, at) + 1);
+    this.log.append({ type: 'tasks.prioritized', order, by: 'user', call_id: null });
+  }
+
+  raiseLimit(limit: LimitName, to: number): void {
+    this.assertOpen();
+    const from = this.log.state.limits[limit];
+    const problem = limitProblem(limit, to);
+    if (problem !== null) throw new SteerError('bad_limit', problem);
+    if (to !== from) this.log.append({ type: 'limit.raised', limit, from, to, by: 'user' });
+  }
+
+  guide(text: string): void {
+    this.assertOpen();
+    this.log.append({ type: 'guidance.given', text: taskText(text), by: 'user' });
+  }
+
+  /** Decides the pending review, for exactly the state whose digest was shown. */
+  decideReview(decision: 'approve' | 'stop', shownDigest: string, via: string): void {
+    const { review } = this.log.state;
+    if (!review) throw new SteerError('no_review', 'No review is pending: it was answered already.');
+    if (shownDigest !== reviewDigest(this.log.state)) {
+      throw new SteerError('review_changed', 'The run changed since it was shown: look again, then decide.');
+    }
+    this.log.append({ type: 'review.decided', review_id: review.id, digest: shownDigest, decision, by: 'user', via });
+  }
+
+  private assertOpen(): void {
+    if (this.log.state.status === 'ended') throw new SteerError('run_ended', 'The run has ended: resume it first.');
+  }
+
+  private assertWaiting(id: string): void {
+    this.assertOpen();
+    const task = this.log.state.tasks.get(id);
+    if (!task) throw new SteerError('no_such_task', `There is no task ${id}.`);
+    if (task.state !== 'pending') throw new SteerError('task_not_waiting', `Task ${id} is ${task.state}: only waiting tasks can be changed.`);
+  }
+}
+
+function taskText(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === '') throw new SteerError('bad_text', 'The text is empty.');
+  if (trimmed.length > MAX_TASK_LENGTH) throw new SteerError('bad_text', `The text is longer than ${MAX_TASK_LENGTH} characters.`);
+  return trimmed;
+}

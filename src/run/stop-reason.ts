@@ -1,0 +1,56 @@
+/** Why a run ended. Every run ends with exactly one of these. */
+export const STOP_REASONS = [
+  'objective_complete',
+  'queue_empty',
+  'max_iterations',
+  'max_cost',
+  'max_wall_time',
+  'stopped_by_user',
+  'stopped_at_review',
+  'stalled',
+  'waiting_for_key',
+  'disk_full',
+  'quarantined',
+  'error',
+] as const;
+
+export type StopReason = (typeof STOP_REASONS)[number];
+
+/** What a person is told: what the reason means, and what to do next. */
+export function explainStop(reason: StopReason): { meaning: string; next: string } {
+  switch (reason) {
+    case 'objective_complete':
+      return { meaning: 'The acceptance criteria are met.', next: 'Read the answer.' };
+    case 'queue_empty':
+      return { meaning: 'No task was left to do.', next: 'Read the answer, or start a run with a wider objective.' };
+    case 'max_iterations':
+      return { meaning: 'The iteration limit was reached.', next: 'Continue with more iterations, or read the answer.' };
+    case 'max_cost':
+      return {
+        meaning: 'The next request did not fit into what was left of the cost limit.',
+        next: 'Continue with a higher cost limit, or read the answer.',
+      };
+    case 'max_wall_time':
+      return { meaning: 'The time limit was reached.', next: 'Continue with more time, or read the answer.' };
+    case 'stopped_by_user':
+      return { meaning: 'A person stopped the run.', next: 'Resume it whenever you like.' };
+    case 'stopped_at_review':
+      return { meaning: 'The run was ended at a checkpoint review.', next: 'Read the answer, or resume the run.' };
+    case 'stalled':
+      return {
+        meaning: 'The loop made no progress: tasks or replies failed several times in a row.',
+        next: 'Look at the last errors in the summary, then edit the tasks or choose another model and resume.',
+      };
+    case 'waiting_for_key':
+      return { meaning: 'No API key could be read.', next: 'Set the API key, then resume.' };
+    case 'disk_full':
+      return { meaning: 'The disk is full, so nothing more was sent.', next: 'Free some space, then resume.' };
+    case 'quarantined':
+      return {
+        meaning: 'One step was interrupted three times, so it is not tried again by itself.',
+        next: 'Look at the step in the log; remove or edit its task, then resume.',
+      };
+    case 'error':
+      return { meaning: 'An error ended the run.', next: 'See the error, mend its cause, then resume.' };
+  }
+}

@@ -1,0 +1,204 @@
+import { join } from 'node:path';
+import { RunEvent, type UnknownEvent } from '../run/events.ts';
+import { blobValue, namedBlobs } from './blob.ts';
+import type { Disk } from './disk.ts';
+import { type RunFolder, segmentFile } from './folder.ts';
+import { chainHash, GENESIS_HASH, parseLine } from './line.ts';
+
+/** The first place where a log is not what was written. */
+export interface Damage {
+  readonly segment: number;
+  /** Byte offset in the segment. */
+  readonly offset: number;
+  readonly what: string;
+}
+
+export interface LogEnd {
+  /** The last segment that counts, and how many of its bytes do. */
+  readonly segment: number;
+  readonly cutAt: number;
+  readonly hash: string;
+  readonly seq: number;
+  readonly tailBytes: number;
+  readonly tail: 'none' | 'torn' | 'incomplete_batch';
+}
+
+export interface ReadLog {
+  readonly events: readonly (RunEvent | UnknownEvent)[];
+  readonly end: LogEnd;
+  /** The highest segment number in use, whether it counts or not. */
+  readonly highestSegment: number;
+  /** Set where a line in the middle is damaged: the run opens read-only, up to there. */
+  readonly damage: Damage | null;
+}
+
+interface Segment {
+  readonly number: number;
+  readonly size: number;
+  readonly lines: readonly Line[];
+  /** Where the first bad line begins, or the size. */
+  readonly goodBytes: number;
+  /** A good line follows a bad one: not a torn tail. */
+  readonly damagedAt: number | null;
+}
+
+interface Line {
+  readonly end: number;
+  readonly body: Buffer;
+  readonly hash: string;
+}
+
+/** Longest stretch of work between two chances for everybody else, milliseconds. */
+const SLICE_MS = 15;
+
+/**
+ * Reads a run's log: every line's form and checksum, the chain over all segments, the cuts that later owners made. A
+ * torn tail is normal. Damage in the middle ends the events there and is reported. Throws only where the disk fails.
+ */
+export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
+  const pause = yielding();
+  const segments: Segment[] = [];
+  for (const number of await segmentNumbers(disk, folder)) {
+    segments.push(await readSegment(await disk.read(segmentFile(folder, number)), number, pause));
+  }
+  const highestSegment = segments.at(-1)?.number ?? 0;
+  const events: (RunEvent | UnknownEvent)[] = [];
+  let end: LogEnd = { segment: 0, cutAt: 0, hash: GENESIS_HASH, seq: 0, tailBytes: 0, tail: 'none' };
+  const stop = (segment: number, offset: number, what: string): ReadLog => ({ events, end, highestSegment, damage: { segment, offset, what } });
+
+  const path = chosenSegments(segments);
+  for (const [index, { segment, cutAt }] of path.entries()) {
+    const isLast = index === path.length - 1;
+    const limit = cutAt ?? segment.goodBytes;
+    let offset = 0;
+    for (const line of segment.lines) {
+      if (line.end > limit) break;
+      if (chainHash(end.hash, line.body) !== line.hash) return stop(segment.number, offset, 'the hash chain does not fit');
+      const event = await readEvent(disk, folder, line.body);
+      if (typeof event === 'string') return stop(segment.number, offset, event);
+      if (event.seq !== end.seq + 1) return stop(segment.number, offset, `event ${event.seq} follows event ${end.seq}`);
+      events.push(event);
+      end = { ...end, segment: segment.number, cutAt: line.end, hash: line.hash, seq: event.seq };
+      offset = line.end;
+      await pause();
+    }
+    if (offset !== limit) return stop(segment.number, offset, 'the part that a later segment builds on is damaged');
+    if (isLast && segment.damagedAt !== null) return stop(segment.number, segment.damagedAt, 'a damaged line is followed by good ones');
+    end = { ...end, tailBytes: segment.size - limit, tail: segment.size > limit ? 'torn' : 'none' };
+  }
+  return { events, end: withoutOpenBatch(events, end, segments), highestSegment, damage: null };
+}
+
+/** Walks back from the newest segment over the ones it builds on; a segment that none builds on holds nothing that counts. */
+function chosenSegments(segments: readonly Segment[]): { segment: Segment; cutAt: number | null }[] {
+  const byNumber = new Map(segments.map((segment) => [segment.number, segment]));
+  const path: { segment: Segment; cutAt: number | null }[] = [];
+  let segment = segments.findLast(({ lines, damagedAt }) => lines.length > 0 || damagedAt !== null);
+  let cutAt: number | null = null;
+  while (segment) {
+    path.unshift({ segment, cutAt });
+    const previous = previousOf(segment);
+    const below: Segment | undefined = previous ? byNumber.get(previous.segment) : undefined;
+    if (below && below.number >= segment.number) break;
+    segment = below;
+    cutAt = previous?.cut_at ?? null;
+  }
+  return path;
+}
+
+function previousOf(segment: Segment): { segment: number; cut_at: number } | null {
+  const [first] = segment.lines;
+  if (!first) return null;
+  const event = RunEvent.safeParse(parseJson(first.body));
+  return event.success && event.data.type === 'epoch.opened' ? event.data.previous : null;
+}
+
+/** A batch whose last event is missing was never acknowledged: it goes, as if it had not been written. */
+function withoutOpenBatch(events: (RunEvent | UnknownEvent)[], end: LogEnd, segments: readonly Segment[]): LogEnd {
+  let open = 0;
+  while (open < events.length && isOpen(events[events.length - 1 - open])) open++;
+  if (open === 0) return end;
+  const lines = segments.find(({ number }) => number === end.segment)?.lines ?? [];
+  const at = lines.findIndex((line) => line.end === end.cutAt) - open;
+  const last = lines[at];
+  // A batch never spans segments, and its segment's first event is never in one.
+  if (!last) return end;
+  events.splice(events.length - open, open);
+  return {
+    ...end,
+    cutAt: last.end,
+    hash: last.hash,
+    seq: end.seq - open,
+    tailBytes: end.tailBytes + (end.cutAt - last.end),
+    tail: 'incomplete_batch',
+  };
+}
+
+function isOpen(event: RunEvent | UnknownEvent | undefined): boolean {
+  return event !== undefined && event.type !== 'unknown' && event.more === true;
+}
+
+async function segmentNumbers(disk: Disk, folder: RunFolder): Promise<number[]> {
+  const names = await disk.list(folder.log);
+  return names
+    .flatMap((name) => /^(\d{6})\.jsonl$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+async function readSegment(bytes: Buffer, number: number, pause: () => Promise<void>): Promise<Segment> {
+  const lines: Line[] = [];
+  let start = 0;
+  let firstBad: number | null = null;
+  while (start < bytes.length) {
+    const newline = bytes.indexOf(0x0a, start);
+    const parsed = newline < 0 ? null : parseLine(bytes.subarray(start, newline));
+    if (parsed && firstBad !== null) return { number, size: bytes.length, lines, goodBytes: firstBad, damagedAt: firstBad };
+    if (parsed) lines.push({ end: newline + 1, ...parsed });
+    else firstBad ??= start;
+    if (newline < 0) break;
+    start = newline + 1;
+    await pause();
+  }
+  return { number, size: bytes.length, lines, goodBytes: firstBad ?? bytes.length, damagedAt: null };
+}
+
+/** The event in a body, with its blobs put back, or a sentence on what is wrong with it. */
+async function readEvent(disk: Disk, folder: RunFolder, body: Buffer): Promise<RunEvent | UnknownEvent | string> {
+  const raw = parseJson(body);
+  if (typeof raw !== 'object' || raw === null) return 'the body is not a JSON object';
+  const record: Record<string, unknown> = { ...raw };
+  for (const [key, sha256] of namedBlobs(record)) {
+    try {
+      record[key] = blobValue(sha256, await disk.read(join(folder.blobs, sha256)));
+    } catch (error) {
+      return `blob ${sha256} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+  const event = RunEvent.safeParse(record);
+  if (event.success) return event.data;
+  const { type, seq } = record;
+  if (typeof type === 'string' && typeof seq === 'number' && !KNOWN_TYPES.has(type)) return { type: 'unknown', seq, raw: record };
+  const [issue] = event.error.issues;
+  return `the event is malformed: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`;
+}
+
+const KNOWN_TYPES: ReadonlySet<string> = new Set(RunEvent.options.flatMap((option) => [...option.shape.type.values]));
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A function that, now and then, lets the event loop turn. */
+function yielding(): () => Promise<void> {
+  let since = performance.now();
+  return async () => {
+    if (performance.now() - since < SLICE_MS) return;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    since = performance.now();
+  };
+}

@@ -1,0 +1,315 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { EngineError, type Host, type Outcome, readRun, resumeRun, type Session, startRun } from './engine.ts';
+import { SlackWebhook } from './notify/slack.ts';
+import type { LimitName } from './run/limits.ts';
+import { checkSettings, DEFAULTS, type RunSettings } from './run/settings.ts';
+import { environmentSnapshot, variableSnapshot } from './research/environment.ts';
+import { nodeDisk } from './runlog/disk.ts';
+import { processTable, thisProcess } from './runlog/machine.ts';
+import { Egress } from './safety/egress.ts';
+import { isLoopback, KeyError, OriginError, parseApiKey, parseOrigin } from './safety/origin.ts';
+import { Redactor } from './safety/redaction.ts';
+import { systemClock } from './run/clock.ts';
+import { FLAGS, helpText, Options, UsageError } from './terminal/options.ts';
+import { Progress } from './terminal/progress.ts';
+import { askReview } from './terminal/review.ts';
+import { FolderWorkspace } from './tools/workspace.ts';
+
+/** The composition root for the terminal. Its contract: exit codes, flags, the last line of stdout with --json. */
+
+declare const BABYAGI_VERSION: string;
+
+const OK = 0;
+const FAILED = 1;
+const MISCONFIGURED = 2;
+const WAITS = 3;
+
+const REHEARSAL_LIMITS = { max_iterations: 10, max_cost_usd: 1 } as const;
+
+async function main(): Promise<number> {
+  const options = Options.parse(process.argv.slice(2), process.env);
+  if (options.isSet('version')) return say(BABYAGI_VERSION);
+  if (options.isSet('help') || options.command === '') return say(helpText());
+  switch (options.command) {
+    case 'run':
+      return start(options, 'openai');
+    case 'rehearse':
+      return start(options, 'rehearsal');
+    case 'resume':
+      return resume(options);
+    case 'verify':
+      return verify(options);
+    default:
+      throw new UsageError([`There is no command ${JSON.stringify(options.command)}: see --help.`]);
+  }
+}
+
+async function start(options: Options, provider: 'openai' | 'rehearsal'): Promise<number> {
+  const settings = settingsOf(options, provider);
+  const origin = originOf(settings.baseUrl);
+  const key = keyOf(options);
+  if (provider === 'openai' && key === null && !isLoopback(new URL(settings.baseUrl).hostname)) {
+    throw new UsageError([`There is no API key for ${origin}: set OPENAI_API_KEY.`]);
+  }
+  const host = hostOf(options, { key, keyOrigin: origin, allow: [settings.baseUrl] });
+  const runsDirectory = resolve(options.text('runs-dir') ?? '.babyagi/runs');
+  const session = await startRun(
+    settings,
+    {
+      runsDirectory,
+      provider,
+      prices: pricesOf(options, settings),
+      promptOverrides: promptFiles(resolve(options.text('prompts-dir') ?? '.babyagi/prompts')),
+      snapshot: snapshotOf(options),
+    },
+    host,
+  );
+  return follow(session, options);
+}
+
+async function resume(options: Options): Promise<number> {
+  const directory = folderOperand(options);
+  const state = await readRun(nodeDisk, directory);
+  const { provider, base_url } = state.config.model;
+  const keyOrigin = originOf(options.text('base-url') ?? DEFAULTS.baseUrl);
+  if (provider === 'openai' && new URL(base_url).origin !== keyOrigin && !isLoopback(new URL(base_url).hostname)) {
+    throw new UsageError([`This run sends its requests, and so the API key, to ${base_url}. If that is right, say so with --base-url ${base_url}.`]);
+  }
+  const raise: Partial<Record<LimitName, number>> = {};
+  const more = (flag: 'add-iterations' | 'add-cost-usd', limit: LimitName) => {
+    const value = options.number(flag);
+    if (value === undefined) return;
+    if (typeof value !== 'number' || value <= 0) throw new UsageError([`--${flag} ${JSON.stringify(value)} is not valid: give a number above 0.`]);
+    raise[limit] = state.limits[limit] + value;
+  };
+  more('add-iterations', 'max_iterations');
+  more('add-cost-usd', 'max_cost_usd');
+  const host = hostOf(options, { key: keyOf(options), keyOrigin: provider === 'openai' ? new URL(base_url).origin : keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
+  const session = await resumeRun(directory, { raise, byPerson: true, approveReview: options.isSet('approve-review') || options.isSet('skip-reviews') }, host);
+  return follow(session, options);
+}
+
+async function verify(options: Options): Promise<number> {
+  const { verifyRun } = await import('./runlog/verify.ts');
+  const directory = folderOperand(options);
+  const result = await verifyRun(nodeDisk, directory);
+  if (options.isSet('json')) return say(JSON.stringify(result), result.ok ? OK : FAILED);
+  for (const check of result.checks) say(`${check.ok ? 'ok  ' : 'BAD '} ${check.name}: ${check.detail}`);
+  for (const note of result.notes) say(`note ${note}`);
+  return say(result.ok ? `${result.events} events, all in order.` : `Not in order: ${result.firstProblem}`, result.ok ? OK : FAILED);
+}
+
+/** Shows a run until it ends, lets Ctrl+C end it, and asks for reviews where there is somebody to ask. */
+async function follow(session: Session, options: Options): Promise<number> {
+  const json = options.isSet('json');
+  const stream = json ? process.stderr : process.stdout;
+  const progress = new Progress(
+    { isTTY: stream.isTTY, columns: stream.columns || 80, write: (text) => stream.write(text) },
+    session.state,
+    () => session.log.activeMs(),
+  );
+  progress.print(`Run ${session.state.config.run_id} in ${session.folder.path}`);
+  if (session.state.config.model.provider === 'rehearsal') {
+    progress.print('Rehearsal: a built-in program answers, no language model. Costs are what the chosen model would cost; nothing is spent.');
+  }
+  const ended = new AbortController();
+  session.subscribe((event) => {
+    progress.show(event);
+    if (event.type === 'review.requested') answerReview();
+  });
+  const answerReview = () => {
+    if (options.isSet('skip-reviews')) {
+      session.log.append({ type: 'review.decided', review_id: session.state.review?.id ?? '', digest: session.state.review?.digest ?? '', decision: 'approve', by: 'policy', via: '--skip-reviews' });
+    } else if (process.stdin.isTTY) {
+      progress.pause();
+      void askReview(session.state, session.steering, { input: process.stdin, output: stream }, ended.signal);
+    }
+  };
+  if (session.state.review) answerReview();
+  stopOnSignals(session);
+  const outcome = await session.done;
+  ended.abort();
+  progress.close();
+  report(outcome, json, stream);
+  return exitCodeOf(outcome, session);
+}
+
+function stopOnSignals(session: Session): void {
+  let asked = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      // Asked twice: leave at once. The log is good at any byte, and the run can be resumed.
+      if (asked) process.exit(130);
+      asked = true;
+      session.stop();
+    });
+  }
+}
+
+function report(outcome: Outcome, json: boolean, stream: NodeJS.WriteStream): void {
+  stream.write(`Ended: ${outcome.stopReason}. ${outcome.detail}\n`);
+  stream.write(`Summary: ${join(outcome.runDirectory, 'summary.md')}\n`);
+  if (!json) return;
+  const { runId, runDirectory, stopReason, iterations, costUsd } = outcome;
+  say(JSON.stringify({ run_id: runId, run_dir: runDirectory, stop_reason: stopReason, iterations, cost_usd: costUsd }));
+}
+
+function exitCodeOf(outcome: Outcome, session: Session): number {
+  switch (outcome.stopReason) {
+    case 'error':
+    case 'disk_full':
+      return FAILED;
+    case 'waiting_for_key':
+    case 'quarantined':
+      return WAITS;
+    case 'stopped_at_review':
+      return session.state.review ? WAITS : OK;
+    case 'objective_complete':
+    case 'queue_empty':
+    case 'max_iterations':
+    case 'max_cost':
+    case 'max_wall_time':
+    case 'stopped_by_user':
+    case 'stalled':
+      return OK;
+  }
+}
+
+function settingsOf(options: Options, provider: 'openai' | 'rehearsal'): RunSettings {
+  const rehearsed = provider === 'rehearsal' ? REHEARSAL_LIMITS : { max_iterations: undefined, max_cost_usd: undefined };
+  const embedding = options.text('embedding-model');
+  const checked = checkSettings({
+    objective: options.operands.length > 0 ? options.operands.join(' ') : options.variables['BABYAGI_OBJECTIVE'] || options.variables['OBJECTIVE'],
+    acceptanceCriteria: options.texts('accept'),
+    initialTask: options.text('first-task'),
+    strategy: options.text('strategy'),
+    model: options.text('model'),
+    embeddingModel: embedding === 'none' ? null : embedding,
+    baseUrl: options.text('base-url'),
+    temperature: options.number('temperature'),
+    seed: options.number('seed'),
+    max_iterations: options.number('max-iterations') ?? rehearsed.max_iterations,
+    max_cost_usd: options.number('max-cost-usd') ?? rehearsed.max_cost_usd,
+    max_wall_time_minutes: options.number('max-wall-time'),
+    task_timeout_seconds: options.number('task-timeout'),
+    checkpointEvery: options.number('checkpoint-every'),
+    reviewEvery: options.number('review-every'),
+    sleepSeconds: options.number('sleep-interval'),
+    synthesis: !options.isSet('no-answer'),
+  });
+  if ('problems' in checked) throw new UsageError(checked.problems);
+  return checked.settings;
+}
+
+function pricesOf(options: Options, settings: RunSettings) {
+  const input = options.number('price-input');
+  const output = options.number('price-output');
+  const free = options.isSet('free-server') ? [new URL(settings.baseUrl).origin] : [];
+  if (input === undefined && output === undefined) return { overrides: [], freeOrigins: free };
+  if (typeof input !== 'number' || typeof output !== 'number' || input < 0 || output < 0) {
+    throw new UsageError(['--price-input and --price-output belong together: give both in US dollars per million tokens.']);
+  }
+  // An embedding model that has no list price is booked at the same prompt price.
+  return { overrides: [settings.model, '*'].map((model) => ({ model, input, output })), freeOrigins: free };
+}
+
+interface KeyBinding {
+  readonly key: string | null;
+  /** The only origin that the key may reach. */
+  readonly keyOrigin: string;
+  readonly allow: readonly string[];
+}
+
+function hostOf(options: Options, { key, keyOrigin, allow }: KeyBinding): Host {
+  const redactor = new Redactor();
+  if (key !== null) redactor.register(key, 'api_key');
+  const webhook = options.variables['BABYAGI_WEBHOOK_URL'];
+  if (webhook) redactor.register(webhook, 'webhook');
+  // The address was given by the person at this terminal, so it may be on their own network.
+  const egress = new Egress({ allowedOrigins: webhook ? [webhook] : [], privateOrigins: [...allow] });
+  const workspace = process.cwd();
+  return {
+    clock: systemClock,
+    random: Math.random,
+    disk: nodeDisk,
+    identity: thisProcess(),
+    processes: processTable,
+    egress,
+    redactor,
+    channels: webhook ? [new SlackWebhook(webhook, egress)] : [],
+    keyFor: (origin) => Promise.resolve(origin === keyOrigin ? key : null),
+    distDirectory: __dirname,
+    environment: () => environmentSnapshot({ distDirectory: __dirname, extensionVersion: BABYAGI_VERSION, vscodeVersion: null, workspace }),
+    workspace: new FolderWorkspace(workspace),
+    attended: process.stdin.isTTY,
+    trace: (message) => process.stderr.write(`${redactor.redact(message)}\n`),
+  };
+}
+
+function keyOf(options: Options): string | null {
+  const text = options.variables['OPENAI_API_KEY'];
+  if (text === undefined || text.trim() === '') return null;
+  try {
+    return parseApiKey(text);
+  } catch (error) {
+    if (error instanceof KeyError) throw new UsageError([`OPENAI_API_KEY cannot be used: ${error.message}`]);
+    throw error;
+  }
+}
+
+function originOf(baseUrl: string): string {
+  try {
+    return parseOrigin(baseUrl, { allowPrivate: true }).text;
+  } catch (error) {
+    if (error instanceof OriginError) throw new UsageError([`The base URL ${baseUrl} cannot be used: ${error.message}`]);
+    throw error;
+  }
+}
+
+/** `<agent>.md` files that replace built-in prompts. */
+function promptFiles(directory: string): Map<string, { text: string; file: string }> {
+  const found = new Map<string, { text: string; file: string }>();
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch {
+    return found;
+  }
+  for (const name of names) {
+    if (name.endsWith('.md')) found.set(basename(name, '.md'), { text: readFileSync(join(directory, name), 'utf8'), file: name });
+  }
+  return found;
+}
+
+function snapshotOf(options: Options): Record<string, unknown> {
+  const flags = Object.keys(FLAGS) as (keyof typeof FLAGS)[];
+  const given = flags.flatMap((name) => (options.text(name) === undefined ? [] : [[name, options.text(name)] as const]));
+  return { flags: Object.fromEntries(given), variables: variableSnapshot(options.variables) };
+}
+
+function folderOperand(options: Options): string {
+  const [folder] = options.operands;
+  if (folder === undefined || options.operands.length > 1) throw new UsageError([`${options.command} takes one run folder.`]);
+  return resolve(folder);
+}
+
+function say(text: string, code: number = OK): number {
+  process.stdout.write(`${text}\n`);
+  return code;
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+    // Idle keep-alive sockets and timers must not hold the terminal.
+    process.stdout.write('', () => process.exit(code));
+  },
+  (error: unknown) => {
+    const known = error instanceof UsageError || error instanceof EngineError;
+    const misused = error instanceof UsageError || (error instanceof EngineError && error.reason === 'configuration');
+    const sentences = known ? error.problems : [`An unexpected error: ${error instanceof Error ? error.message : String(error)}`];
+    process.stderr.write(`${sentences.join('\n')}\n`);
+    process.exit(misused ? MISCONFIGURED : FAILED);
+  },
+);

@@ -1,0 +1,478 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { ClassicStrategy } from './agents/classic.ts';
+import type { StrategyParts } from './agents/context.ts';
+import { GuardedStrategy } from './agents/guarded.ts';
+import { promptRecords } from './agents/prompts.ts';
+import { synthesisEarmark, synthesize } from './agents/synthesis.ts';
+import { TemplateError } from './agents/template.ts';
+import { encodingFor } from './budget/encoding.ts';
+import { picoFromUsd, usdFromPico } from './budget/money.ts';
+import { type PriceOverride, priceOf } from './budget/prices.ts';
+import { Tokenizer } from './budget/tokens.ts';
+import { RunMemory } from './memory/run-memory.ts';
+import { OpenAiModel } from './models/openai.ts';
+import type { Channel } from './notify/channel.ts';
+import { Outbox } from './notify/outbox.ts';
+import { Caller } from './run/call.ts';
+import { FORMAT_VERSION, RunConfig } from './run/config.ts';
+import type { EventDraft, RunEvent } from './run/events.ts';
+import type { LimitName } from './run/limits.ts';
+import { runLoop } from './run/loop.ts';
+import { type Clock, type LanguageModel, type Random, RunLost, StopRun, type Tokens } from './run/ports.ts';
+import { classicRetry } from './run/retry.ts';
+import type { RunSettings } from './run/settings.ts';
+import { fold, initialState, type RunState } from './run/state.ts';
+import { Steering } from './run/steer.ts';
+import { type Ending, endingEvents, endingNotice } from './run/stop.ts';
+import type { StopReason } from './run/stop-reason.ts';
+import { saveCheckpoint } from './runlog/checkpoint.ts';
+import type { Disk } from './runlog/disk.ts';
+import { writeExitFiles } from './runlog/exit-files.ts';
+import { type RunFolder, runFolder, runFolderName } from './runlog/folder.ts';
+import { OwnedElsewhere, type OwnerIdentity, Ownership, type ProcessTable } from './runlog/owner.ts';
+import { type LogEnd, readLog } from './runlog/reader.ts';
+import { LogWriter } from './runlog/writer.ts';
+import type { Egress } from './safety/egress.ts';
+import type { Redactor } from './safety/redaction.ts';
+import type { WorkspaceReader } from './tools/workspace.ts';
+
+/** What both front ends hand in: the world outside a run. */
+export interface Host {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly identity: OwnerIdentity;
+  readonly processes: ProcessTable;
+  readonly egress: Egress;
+  readonly redactor: Redactor;
+  readonly channels: readonly Channel[];
+  /** The API key for an origin, or null. Asked before every request. */
+  readonly keyFor: (origin: string) => Promise<string | null>;
+  /** Where the token ranks of the build are. */
+  readonly distDirectory: string;
+  readonly environment: () => Promise<RunConfig['environment']>;
+  /** What a rehearsal reads. */
+  readonly workspace: WorkspaceReader;
+  /** Whether a person may answer reviews and pauses here. */
+  readonly attended: boolean;
+  /** What happened that a person may want to look up; never anything secret. */
+  readonly trace: (message: string) => void;
+}
+
+export interface StartOptions {
+  readonly runsDirectory: string;
+  readonly provider: 'openai' | 'rehearsal';
+  readonly prices: { readonly overrides: readonly PriceOverride[]; readonly freeOrigins: readonly string[] };
+  readonly promptOverrides: ReadonlyMap<string, { text: string; file: string }>;
+  /** Non-secret settings as they were, for the config snapshot. */
+  readonly snapshot: Readonly<Record<string, unknown>>;
+  /** Slows a rehearsal down so that a person can watch, milliseconds a request. */
+  readonly paceMs?: number;
+}
+
+export interface ResumeOptions {
+  readonly raise: Readonly<Partial<Record<LimitName, number>>>;
+  /** A person says that the pending review is approved. */
+  readonly approveReview?: boolean;
+  /** A person asked for it; false where a window picks up what it ran before. */
+  readonly byPerson: boolean;
+  readonly paceMs?: number;
+}
+
+/** Why a run cannot start or go on. Each problem is one sentence that says what to do. */
+export class EngineError extends Error {
+  readonly reason: 'configuration' | 'not_a_run' | 'damaged' | 'newer_version' | 'owned_elsewhere' | 'disk';
+  readonly problems: readonly string[];
+  constructor(reason: EngineError['reason'], problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'EngineError';
+    this.reason = reason;
+    this.problems = problems;
+  }
+}
+
+export interface Outcome {
+  readonly runId: string;
+  readonly runDirectory: string;
+  readonly stopReason: StopReason;
+  readonly detail: string;
+  readonly iterations: number;
+  readonly costUsd: number;
+}
+
+/** Starts a new run; resolves once its folder and first events are on disk. */
+export async function startRun(settings: RunSettings, options: StartOptions, host: Host): Promise<Session> {
+  const { clock, disk } = host;
+  const config = await snapshotConfig(settings, options, host);
+  const folder = runFolder(join(options.runsDirectory, runFolderName(clock.now(), settings.objective, config.run_id)));
+  const bytes = `${JSON.stringify(host.redactor.redactJson(config), null, 2)}\n`;
+  return onDisk(options.runsDirectory, async () => {
+    await disk.makeDirectory(folder.log);
+    await disk.replace(join(folder.path, '.gitignore'), '*\n');
+    await disk.replace(folder.config, bytes);
+    const ownership = await Ownership.acquire(disk, folder, host.identity, host.processes, clock);
+    const session = await Session.open(host, folder, bytes, initialState(RunConfig.parse(JSON.parse(bytes))), null, ownership, options.paceMs);
+    session.begin([{ type: 'task.created', task_id: 't1', label: '1', text: config.initial_task, by: 'initial', parent_task_id: null, before: null, iteration: 0 }]);
+    return session;
+  });
+}
+
+/** Takes a run folder up where its log ends. Throws EngineError where it cannot go on; then nothing was changed. */
+export async function resumeRun(directory: string, options: ResumeOptions, host: Host): Promise<Session> {
+  const { disk, clock } = host;
+  const folder = runFolder(directory);
+  const { config, bytes } = await readConfig(disk, folder);
+  return onDisk(directory, async () => {
+    const ownership = await Ownership.acquire(disk, folder, host.identity, host.processes, clock);
+    try {
+      const { state, end } = await readState(disk, folder, config);
+      const session = await Session.open(host, folder, bytes, state, end, ownership, options.paceMs);
+      session.begin(resumeEvents(session.state, options));
+      return session;
+    } catch (error) {
+      await ownership.release();
+      throw error;
+    }
+  });
+}
+
+/** The configuration and state of a run folder, for looking. Throws EngineError. */
+export async function readRun(disk: Disk, directory: string): Promise<RunState> {
+  const folder = runFolder(directory);
+  const { config } = await readConfig(disk, folder);
+  return (await readState(disk, folder, config)).state;
+}
+
+/** A run in progress in this process. */
+export class Session {
+  readonly folder: RunFolder;
+  readonly log: LogWriter;
+  readonly steering: Steering;
+  private readonly host: Host;
+  private readonly outbox: Outbox;
+  private readonly stopping = new AbortController();
+  private readonly parts: StrategyParts;
+  private outcome: Promise<Outcome> | null = null;
+
+  private constructor(host: Host, folder: RunFolder, log: LogWriter, model: LanguageModel, tokens: Tokens) {
+    this.host = host;
+    this.folder = folder;
+    this.log = log;
+    this.steering = new Steering(log);
+    const { clock, random } = host;
+    const { state } = log;
+    const memory = new RunMemory(state);
+    log.observe((event) => memory.apply(event));
+    this.outbox = new Outbox(log, host.channels, clock, random);
+    const caller = new Caller({ log, model, tokens, clock, random, signal: this.stopping.signal });
+    if (state.config.strategy === 'classic') caller.retry = classicRetry;
+    this.parts = { state, caller, memory, tokens, record: (draft) => log.append(draft) };
+    caller.earmark = synthesisEarmark(this.parts, picoFromUsd(state.limits.max_cost_usd));
+  }
+
+  static async open(
+    host: Host,
+    folder: RunFolder,
+    configBytes: string,
+    state: RunState,
+    end: LogEnd | null,
+    ownership: Ownership,
+    paceMs = 0,
+  ): Promise<Session> {
+    const { disk, clock, identity, redactor } = host;
+    const configSha256 = createHash('sha256').update(configBytes).digest('hex');
+    const redact = (draft: EventDraft): EventDraft => redactDraft(redactor, draft);
+    const [log, tokens] = await Promise.all([
+      LogWriter.open({ disk, folder, clock, ownership, identity, redact, state, end, configSha256 }),
+      tokensFor(state.config, host.distDirectory),
+    ]);
+    ownership.startBeating();
+    return new Session(host, folder, log, await modelFor(state.config, host, tokens, paceMs), tokens);
+  }
+
+  get state(): RunState {
+    return this.log.state;
+  }
+
+  /** Resolves when the run has ended and its files are written. */
+  get done(): Promise<Outcome> {
+    if (!this.outcome) throw new Error('the session has not begun');
+    return this.outcome;
+  }
+
+  subscribe(listener: (event: RunEvent) => void): () => void {
+    return this.log.subscribe(listener);
+  }
+
+  begin(first: readonly EventDraft[]): void {
+    this.log.append(...first);
+    this.outcome ??= this.run();
+  }
+
+  /** Ends the run at once, whatever it is doing; it can be resumed. */
+  stop(): void {
+    this.stopping.abort();
+  }
+
+  /** Lets go of the run without ending it, as when the window closes: the next owner goes on where the log ends. */
+  async abandon(): Promise<void> {
+    this.abandoned = true;
+    this.stopping.abort();
+    await this.done;
+  }
+  private abandoned = false;
+
+  private async run(): Promise<Outcome> {
+    // What a server said may repeat the key: this goes to screens and files.
+    const ending = this.host.redactor.redactJson(await this.untilEnd());
+    try {
+      if (ending !== null && !this.abandoned) await this.finish(ending);
+    } catch (error) {
+      this.host.trace(`The end of the run could not be written: ${messageOf(error)}`);
+    }
+    await this.outbox.close(this.abandoned ? 0 : 5000);
+    await this.log.close();
+    const { state } = this;
+    const reason = ending?.reason ?? 'error';
+    return {
+      runId: state.config.run_id,
+      runDirectory: this.folder.path,
+      stopReason: reason,
+      detail: ending?.error?.message ?? ending?.detail ?? 'Another process goes on with this run.',
+      iterations: state.iteration,
+      costUsd: usdFromPico(state.money.settled + state.money.held),
+    };
+  }
+
+  /** Null where somebody else goes on with the run. */
+  private async untilEnd(): Promise<Ending | null> {
+    const { host, log, parts, folder } = this;
+    const { state } = log;
+    const strategy = state.config.strategy === 'classic' ? new ClassicStrategy(parts) : new GuardedStrategy(parts);
+    try {
+      return await runLoop({
+        log,
+        strategy,
+        clock: host.clock,
+        signal: this.stopping.signal,
+        attended: host.attended,
+        noticeOf: (kind, text) => this.outbox.notice(kind, text),
+        saveCheckpoint: (iteration) => saveCheckpoint(host.disk, folder, log, iteration, host.trace),
+      });
+    } catch (error) {
+      if (error instanceof StopRun) return { reason: error.reason, detail: error.message, error: error.error };
+      if (error instanceof RunLost) {
+        if (error.reason === 'not_owner') return null;
+        const reason = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'disk_full' : 'error';
+        return { reason, detail: error.message, error: { class: error.code ?? 'log_failed', message: error.message } };
+      }
+      host.trace(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      const message = `An unexpected error ended the run: ${messageOf(error)}`;
+      return { reason: 'error', detail: message, error: { class: 'internal', message } };
+    }
+  }
+
+  /** The answer, the last events, and the files that every exit leaves. */
+  private async finish(ending: Ending): Promise<void> {
+    const { log, host, folder } = this;
+    const { state } = log;
+    if (ANSWERABLE.has(ending.reason) && !this.stopping.signal.aborted) {
+      const free = picoFromUsd(state.limits.max_cost_usd) - state.money.settled - state.money.held - state.money.reserved;
+      await synthesize(this.parts, free);
+    }
+    if (!log.lost) {
+      log.append(...endingEvents(state, ending, log.activeMs()), ...this.outbox.notice('ended', endingNotice(state, ending)));
+      await log.barrier();
+    }
+    await writeExitFiles(host.disk, folder, state, { ending, redactions: host.redactor.counts, activeMs: log.activeMs() });
+  }
+}
+
+/** Ends after which one more request is right: the run was not stopped, and nothing is broken. */
+const ANSWERABLE: ReadonlySet<StopReason> = new Set(['objective_complete', 'queue_empty', 'max_iterations', 'max_cost', 'stalled', 'stopped_at_review']);
+
+async function snapshotConfig(settings: RunSettings, options: StartOptions, host: Host): Promise<RunConfig> {
+  const rehearsal = options.provider === 'rehearsal';
+  const [prices, environment] = await Promise.all([pricesFor(settings, options, host.clock), host.environment()]);
+  const { objective, strategy, limits } = settings;
+  return {
+    format_version: FORMAT_VERSION,
+    run_id: randomUUID(),
+    created_at: new Date(host.clock.now()).toISOString(),
+    objective,
+    acceptance_criteria: [...settings.acceptanceCriteria],
+    initial_task: settings.initialTask,
+    strategy,
+    model: {
+      provider: options.provider,
+      base_url: rehearsal ? 'local:rehearsal' : settings.baseUrl,
+      requested: settings.model,
+      pin: /\d{4}-?\d{2}-?\d{2}$/.test(settings.model) ? settings.model : null,
+    },
+    embedding: settings.embeddingModel === null ? null : { model: settings.embeddingModel, dimensions: settings.embeddingDimensions },
+    parameters: { temperature: settings.temperature, top_p: 1, seed: settings.seed, max_completion_tokens: 2000, min_completion_tokens: 64 },
+    limits,
+    loop: {
+      checkpoint_every: settings.checkpointEvery,
+      review_every: settings.reviewEvery,
+      unattended_review: settings.unattendedReview,
+      max_new_tasks_per_iteration: settings.maxNewTasks,
+      max_pending_tasks: 10_000,
+      recall_results: 5,
+      recall_tokens: settings.recallTokens,
+      duplicate_similarity: 0.92,
+      sleep_seconds: settings.sleepSeconds,
+      synthesis: settings.synthesis,
+    },
+    prompts: promptsFor(settings, options),
+    prices,
+    settings: { ...options.snapshot },
+    environment,
+  };
+}
+
+function promptsFor(settings: RunSettings, options: StartOptions): RunConfig['prompts'] {
+  try {
+    return promptRecords(settings.strategy, options.promptOverrides);
+  } catch (error) {
+    if (error instanceof TemplateError) throw new EngineError('configuration', [`A prompt file cannot be used: ${error.message}`]);
+    throw error;
+  }
+}
+
+async function pricesFor(settings: RunSettings, options: StartOptions, clock: Clock): Promise<RunConfig['prices']> {
+  const { model, embeddingModel, baseUrl } = settings;
+  const question = { baseUrl, ...options.prices, at: new Date(clock.now()) };
+  const chat = await priceOf({ ...question, model, kind: 'chat' });
+  const embedding = embeddingModel === null ? null : await priceOf({ ...question, model: embeddingModel, kind: 'embedding' });
+  const unknown = [...(chat ? [] : [model]), ...(embeddingModel !== null && !embedding ? [embeddingModel] : [])];
+  if (chat === null || unknown.length > 0) {
+    throw new EngineError(
+      'configuration',
+      unknown.map((name) => `The price of the model ${name} at ${new URL(baseUrl).origin} is not known: give its price, or declare the server free of charge.`),
+    );
+  }
+  return { chat, embedding };
+}
+
+async function readConfig(disk: Disk, folder: RunFolder): Promise<{ config: RunConfig; bytes: string }> {
+  const bytes = await disk.read(folder.config).then(String, () => null);
+  if (bytes === null) throw new EngineError('not_a_run', [`${folder.path} is not a run folder: it has no config.json that can be read.`]);
+  const parsed = RunConfig.safeParse(jsonOrNull(bytes));
+  if (parsed.success) return { config: parsed.data, bytes };
+  const [issue] = parsed.error.issues;
+  throw new EngineError('damaged', [`${folder.config} is not a valid run configuration: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`]);
+}
+
+async function readState(disk: Disk, folder: RunFolder, config: RunConfig): Promise<{ state: RunState; end: LogEnd | null }> {
+  const log = await readLog(disk, folder);
+  if (log.damage) {
+    const { segment, offset, what } = log.damage;
+    throw new EngineError('damaged', [`The log is damaged in segment ${segment} at byte ${offset}: ${what}. The run can be looked at, not resumed.`]);
+  }
+  const events: RunEvent[] = [];
+  for (const event of log.events) {
+    if (event.type === 'unknown') {
+      throw new EngineError('newer_version', [`Event ${event.seq} was written by a newer version: install that one to resume the run.`]);
+    }
+    events.push(event);
+  }
+  return { state: fold(config, events), end: log.end.seq === 0 ? null : log.end };
+}
+
+/** What a new owner says first: calls of unknown outcome are held, limits raised, and a person's go-ahead noted. */
+function resumeEvents(state: RunState, options: ResumeOptions): EventDraft[] {
+  const events: EventDraft[] = [];
+  for (const call of state.calls.values()) {
+    if (call.status !== 'reserved') continue;
+    events.push({
+      type: 'call.held',
+      call_id: call.id,
+      agent: call.agent,
+      task_id: call.taskId,
+      iteration: call.iteration,
+      model: call.model,
+      attempt: call.attempt,
+      input_tokens: null,
+      cached_tokens: null,
+      output_tokens: null,
+      latency_ms: null,
+      cost_usd: usdFromPico(call.reserved),
+      system_fingerprint: null,
+      error: { class: 'interrupted_by_crash', message: 'The process ended before the outcome was known.' },
+    });
+  }
+  for (const [limit, to] of Object.entries(options.raise) as [LimitName, number][]) {
+    const from = state.limits[limit];
+    if (to > from) events.push({ type: 'limit.raised', limit, from, to, by: 'user' });
+  }
+  if (options.byPerson) events.push({ type: 'run.resumed', by: 'user' });
+  if (options.approveReview && state.review) {
+    const { id, digest } = state.review;
+    events.push({ type: 'review.decided', review_id: id, digest, decision: 'approve', by: 'user', via: 'resume' });
+  }
+  if (state.tasks.size === 0) {
+    // The first owner died between opening the log and putting in the first task.
+    events.push({ type: 'task.created', task_id: 't1', label: '1', text: state.config.initial_task, by: 'initial', parent_task_id: null, before: null, iteration: 0 });
+  }
+  return events;
+}
+
+/** Vectors are numbers: nothing to redact, and the bulk of the bytes. */
+function redactDraft(redactor: Redactor, draft: EventDraft): EventDraft {
+  if (draft.type !== 'call.settled' || draft.vectors === undefined) return redactor.redactJson(draft);
+  const { vectors, ...rest } = draft;
+  return { ...redactor.redactJson(rest), vectors };
+}
+
+async function tokensFor(config: RunConfig, distDirectory: string): Promise<Tokens> {
+  const { name, exact } = encodingFor(config.model.requested);
+  const tokenizer = await Tokenizer.load(distDirectory, name);
+  return {
+    exact,
+    count: (text) => tokenizer.count(text),
+    excerpt: (text, tokens) => tokenizer.middleOut(text, tokens, ' […] '),
+    head: (text, tokens) => tokenizer.head(text, tokens),
+  };
+}
+
+async function modelFor(config: RunConfig, host: Host, tokens: Tokens, paceMs: number): Promise<LanguageModel> {
+  if (config.model.provider === 'rehearsal') {
+    const { RehearsalModel } = await import('./models/rehearsal.ts');
+    return new RehearsalModel({ workspace: host.workspace, tokens, clock: host.clock, paceMs, modelName: config.model.requested });
+  }
+  return new OpenAiModel({
+    baseUrl: config.model.base_url,
+    model: config.model.requested,
+    embedding: config.embedding,
+    key: host.keyFor,
+    egress: host.egress,
+  });
+}
+
+/** Turns the disk's errors and a living owner into sentences. */
+async function onDisk<T>(where: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof OwnedElsewhere) throw new EngineError('owned_elsewhere', [error.message]);
+    if (error instanceof RunLost) throw new EngineError('disk', [`${where}: ${error.message}`]);
+    if (error instanceof Error && 'code' in error && typeof error.code === 'string' && 'syscall' in error) {
+      throw new EngineError('disk', [`The run folder cannot be written below ${where} (${error.code}): choose another folder, or mend its permissions.`]);
+    }
+    throw error;
+  }
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

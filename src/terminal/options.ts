@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs, parseEnv } from 'node:util';
+
+/** Wrong usage of the command line: one sentence for each problem. Exit code 2. */
+export class UsageError extends Error {
+  readonly reason = 'usage';
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'UsageError';
+    this.problems = problems;
+  }
+}
+
+interface Flag {
+  readonly type: 'string' | 'boolean';
+  /** Shown in the help. */
+  readonly value?: string;
+  readonly help: string;
+  /** The variable of the usual BabyAGI set-up that means the same. */
+  readonly plain?: string;
+  readonly multiple?: true;
+}
+
+/** Every flag may also be given as `BABYAGI_<FLAG>`, in the environment or in an --env-file. */
+export const FLAGS = {
+  'max-iterations': { type: 'string', value: 'N', help: 'iteration limit (required for run)', plain: 'MAX_ITERATIONS' },
+  'max-cost-usd': { type: 'string', value: 'X', help: 'cost limit in US dollars (required for run)', plain: 'MAX_COST_USD' },
+  'max-wall-time': { type: 'string', value: 'MIN', help: 'time limit in minutes (480)', plain: 'MAX_WALL_TIME' },
+  'task-timeout': { type: 'string', value: 'S', help: 'seconds that one step may take (120)', plain: 'EXECUTION_TIMEOUT' },
+  'first-task': { type: 'string', value: 'T', help: 'the first task (Develop a task list)', plain: 'INITIAL_TASK' },
+  accept: { type: 'string', value: 'C', help: 'an acceptance criterion; may be repeated', multiple: true },
+  model: { type: 'string', value: 'M', help: 'chat model (gpt-4.1-mini-2025-04-14)', plain: 'OPENAI_API_MODEL' },
+  'embedding-model': { type: 'string', value: 'M', help: 'embedding model, or none (text-embedding-3-small)' },
+  'base-url': { type: 'string', value: 'URL', help: 'server (https://api.openai.com/v1)', plain: 'OPENAI_BASE_URL' },
+  strategy: { type: 'string', value: 'S', help: 'guarded or classic (guarded)' },
+  temperature: { type: 'string', value: 'T', help: 'sampling temperature (0)', plain: 'OPENAI_TEMPERATURE' },
+  seed: { type: 'string', value: 'N', help: 'sampling seed (42)' },
+  'runs-dir': { type: 'string', value: 'DIR', help: 'where run folders go (.babyagi/runs)' },
+  'prompts-dir': { type: 'string', value: 'DIR', help: 'prompt files that override the built-in ones (.babyagi/prompts)' },
+  'checkpoint-every': { type: 'string', value: 'N', help: 'iterations between checkpoints (5)' },
+  'review-every': { type: 'string', value: 'N', help: 'iterations between reviews by a person (0: none)', plain: 'HUMAN_CHECKPOINT_EVERY' },
+  'skip-reviews': { type: 'boolean', help: 'approve every review without asking' },
+  'sleep-interval': { type: 'string', value: 'S', help: 'seconds between iterations (0; classic: 5)', plain: 'SLEEP_INTERVAL' },
+  'price-input': { type: 'string', value: 'X', help: 'price of the model, US dollars per million prompt tokens' },
+  'price-output': { type: 'string', value: 'X', help: 'price of the model, US dollars per million completion tokens' },
+  'free-server': { type: 'boolean', help: 'the server costs nothing (a local model)' },
+  'no-answer': { type: 'boolean', help: 'do not write a final answer with one more request' },
+  'env-file': { type: 'string', value: 'FILE', help: 'read variables from a file' },
+  'add-iterations': { type: 'string', value: 'N', help: 'resume: raise the iteration limit by N' },
+  'add-cost-usd': { type: 'string', value: 'X', help: 'resume: raise the cost limit by X' },
+  'approve-review': { type: 'boolean', help: 'resume: approve the review that the run waits for' },
+  json: { type: 'boolean', help: 'last line of stdout: one JSON object; progress goes to stderr' },
+  help: { type: 'boolean', help: 'this text' },
+  version: { type: 'boolean', help: 'the version' },
+} as const satisfies Record<string, Flag>;
+
+export type FlagName = keyof typeof FLAGS;
+
+/** A command line with its variables: what was given, by name, wherever it was given. */
+export class Options {
+  readonly command: string;
+  readonly operands: readonly string[];
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  private readonly flags: Readonly<Record<string, unknown>>;
+
+  private constructor(command: string, operands: readonly string[], flags: Readonly<Record<string, unknown>>, variables: Readonly<Record<string, string | undefined>>) {
+    this.command = command;
+    this.operands = operands;
+    this.flags = flags;
+    this.variables = variables;
+  }
+
+  /** Throws UsageError. Flags come before variables, variables of the environment before those of the file. */
+  static parse(argv: readonly string[], environment: Readonly<Record<string, string | undefined>>): Options {
+    let parsed: { values: Record<string, unknown>; positionals: string[] };
+    try {
+      parsed = parseArgs({ args: [...argv], options: definitions(), allowPositionals: true, strict: true });
+    } catch (error) {
+      throw new UsageError([error instanceof Error ? `${error.message.split('. To specify')[0]}.`.replace('..', '.') : String(error)]);
+    }
+    const file = parsed.values['env-file'];
+    const variables = typeof file === 'string' ? { ...fileVariables(file), ...environment } : environment;
+    const [command = '', ...operands] = parsed.positionals;
+    return new Options(command, operands, parsed.values, variables);
+  }
+
+  text(name: FlagName): string | undefined {
+    const flag = this.flags[name];
+    if (typeof flag === 'string') return flag;
+    const spec: Flag = FLAGS[name];
+    const own = this.variables[`BABYAGI_${name.toUpperCase().replaceAll('-', '_')}`];
+    return blankAsUndefined(own) ?? (spec.plain === undefined ? undefined : blankAsUndefined(this.variables[spec.plain]));
+  }
+
+  texts(name: FlagName): string[] {
+    const flag = this.flags[name];
+    if (Array.isArray(flag)) return flag.map(String);
+    return this.text(name)?.split('\n').filter((line) => line.trim() !== '') ?? [];
+  }
+
+  /** A number where it looks like one, else the text as it is, so that its check can quote it. */
+  number(name: FlagName): number | string | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    return Number.isFinite(value) ? value : text;
+  }
+
+  isSet(name: FlagName): boolean {
+    const flag = this.flags[name];
+    if (typeof flag === 'boolean') return flag;
+    return /^(1|true|yes)$/i.test(this.text(name) ?? '');
+  }
+}
+
+export function helpText(): string {
+  const rows = Object.entries(FLAGS).map(([name, flag]: [string, Flag]) => {
+    const left = `--${name}${flag.value ? ` ${flag.value}` : ''}`;
+    return `  ${left.padEnd(24)} ${flag.help}`;
+  });
+  return `BabyAGI in the terminal.
+
+  run "<objective>" --max-iterations N --max-cost-usd X   run an objective; the key comes from OPENAI_API_KEY
+  rehearse "<objective>"                                  the same with the built-in offline model; costs nothing
+  resume <run folder>                                     go on where a run ended
+  verify <run folder>                                     check a run folder against its log
+
+${rows.join('\n')}
+
+Every flag may also be given as a variable BABYAGI_<FLAG>. BABYAGI_WEBHOOK_URL: a Slack-compatible webhook for notices.
+Exit codes: 0 ended by a named reason · 1 error · 2 bad or missing configuration · 3 waits for a person`;
+}
+
+function definitions(): Record<string, { type: 'string' | 'boolean'; multiple?: boolean }> {
+  return Object.fromEntries(Object.entries(FLAGS).map(([name, flag]: [string, Flag]) => [name, { type: flag.type, multiple: flag.multiple ?? false }]));
+}
+
+function fileVariables(file: string): Record<string, string | undefined> {
+  try {
+    return { ...parseEnv(readFileSync(file, 'utf8')) };
+  } catch (error) {
+    throw new UsageError([`The file ${file} cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}).`]);
+  }
+}
+
+function blankAsUndefined(value: string | undefined): string | undefined {
+  return value === undefined || value.trim() === '' ? undefined : value;
+}

@@ -1,0 +1,138 @@
+import type { Locator, Page } from 'playwright-core';
+import { eventually } from './eventually.ts';
+import { exactly, labelled, matches, type PageElement, plainText } from './page-text.ts';
+
+export interface TreeRow {
+  readonly label: string;
+  readonly description: string;
+  /** 1 for the rows of the root. */
+  readonly level: number;
+  /** `undefined` when the row cannot have children. */
+  readonly expanded: boolean | undefined;
+  /** What a screen reader says. */
+  readonly ariaLabel: string;
+}
+
+/** One view of the side bar: its header, its rows or, when it has none, its welcome text. */
+export class TreeView {
+  private readonly pane: Locator;
+
+  constructor(
+    private readonly page: Page,
+    private readonly name: string,
+  ) {
+    const title = page.locator('.pane-header h3.title').filter({ hasText: exactly(name) });
+    this.pane = page.locator('.split-view-view > .pane').filter({ has: title }).first();
+  }
+
+  /** The rows in view, from the top. */
+  async rows(): Promise<TreeRow[]> {
+    const rows = await this.pane.locator('.monaco-list-row').evaluateAll((elements: PageElement[]) =>
+      elements.map((row) => ({
+        index: Number(row.getAttribute('data-index')),
+        label: row.querySelector('.label-name')?.textContent ?? '',
+        description: row.querySelector('.label-description')?.textContent ?? '',
+        level: Number(row.getAttribute('aria-level')),
+        expanded: row.getAttribute('aria-expanded'),
+        ariaLabel: row.getAttribute('aria-label') ?? '',
+      })),
+    );
+    return rows
+      .sort((a, b) => a.index - b.index)
+      .map(({ index: _, expanded, ...row }) => ({
+        ...row,
+        label: plainText(row.label),
+        description: plainText(row.description),
+        expanded: expanded === null ? undefined : expanded === 'true',
+      }));
+  }
+
+  /** Waits for a row with this label, and a description that fits where one is given. */
+  waitForRow(label: string | RegExp, description?: string | RegExp): Promise<TreeRow> {
+    return eventually(`the row ${label} in the view ${this.name}`, async () =>
+      (await this.rows()).find(
+        (row) => matches(row.label, label) && (description === undefined || matches(row.description, description)),
+      ),
+    );
+  }
+
+  async expand(label: string): Promise<void> {
+    await this.toggle(label, true);
+  }
+
+  async collapse(label: string): Promise<void> {
+    await this.toggle(label, false);
+  }
+
+  /** Selects the row; runs its command if it has one. */
+  async click(label: string): Promise<void> {
+    await this.row(label).locator('.label-name').click();
+  }
+
+  /** Clicks the inline button of a row, by the title of its command. */
+  async inlineAction(label: string, title: string): Promise<void> {
+    const row = this.row(label);
+    await row.hover();
+    await row.locator(`.actions .action-label${labelled(title)}`).click();
+  }
+
+  /** Chooses an entry of the row's context menu. */
+  async contextAction(label: string, title: string): Promise<void> {
+    await this.row(label).click({ button: 'right' });
+    await chooseInMenu(this.page, title);
+  }
+
+  /** The text of the row's hover. */
+  async tooltip(label: string): Promise<string> {
+    const hover = this.page.locator('.workbench-hover:visible');
+    await this.page.mouse.move(0, 0);
+    await eventually('the hover of another row to go', async () => (await hover.count()) === 0);
+    await this.row(label).locator('.label-name').hover();
+    return plainText(await hover.innerText());
+  }
+
+  /** Clicks a button in the view's header, by the title of its command; those show while the pointer is there. */
+  async headerAction(title: string): Promise<void> {
+    await this.pane.locator('.pane-header').hover();
+    await this.pane.locator(`.pane-header .action-label${labelled(title)}`).click();
+  }
+
+  /** The welcome text with the labels of its buttons, line by line. */
+  async welcome(): Promise<string> {
+    return plainText(await this.pane.locator('.welcome-view-content').innerText());
+  }
+
+  async welcomeButton(label: string): Promise<void> {
+    await this.pane
+      .locator('.welcome-view-content .monaco-button')
+      .filter({ hasText: exactly(label) })
+      .click();
+  }
+
+  private row(label: string): Locator {
+    const name = this.page.locator('.label-name').filter({ hasText: exactly(label) });
+    return this.pane.locator('.monaco-list-row').filter({ has: name }).first();
+  }
+
+  private async toggle(label: string, open: boolean): Promise<void> {
+    const row = this.row(label);
+    if ((await row.getAttribute('aria-expanded')) === String(open)) return;
+    await row.locator('.monaco-tl-twistie').click();
+    await eventually(`${label} to be ${open ? 'open' : 'closed'}`, async () => {
+      return (await row.getAttribute('aria-expanded')) === String(open);
+    });
+  }
+}
+
+async function chooseInMenu(page: Page, title: string): Promise<void> {
+  const entry = page
+    .locator('.monaco-menu .action-label')
+    .filter({ hasText: exactly(title) })
+    .first();
+  await entry.waitFor();
+  await eventually(`the menu entry ${title} to be taken`, async () => {
+    // A menu takes no clicks in its first moments, lest the click that opened it also chooses.
+    if (await entry.isVisible()) await entry.click({ timeout: 1_000 });
+    return !(await entry.isVisible());
+  });
+}

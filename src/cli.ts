@@ -13,7 +13,6 @@ import { Redactor } from './safety/redaction.ts';
 import { systemClock } from './run/clock.ts';
 import { FLAGS, helpText, Options, UsageError } from './terminal/options.ts';
 import { Progress } from './terminal/progress.ts';
-import { askReview } from './terminal/review.ts';
 import { FolderWorkspace } from './tools/workspace.ts';
 
 /** The composition root for the terminal. Its contract: exit codes, flags, the last line of stdout with --json. */
@@ -123,7 +122,9 @@ async function follow(session: Session, options: Options): Promise<number> {
       session.log.append({ type: 'review.decided', review_id: session.state.review?.id ?? '', digest: session.state.review?.digest ?? '', decision: 'approve', by: 'policy', via: '--skip-reviews' });
     } else if (process.stdin.isTTY) {
       progress.pause();
-      void askReview(session.state, session.steering, { input: process.stdin, output: stream }, ended.signal);
+      void import('./terminal/review.ts').then(({ askReview }) =>
+        askReview(session.state, session.steering, { input: process.stdin, output: stream }, ended.signal),
+      );
     }
   };
   if (session.state.review) answerReview();

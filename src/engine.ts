@@ -32,6 +32,7 @@ import { writeExitFiles } from './runlog/exit-files.ts';
 import { type RunFolder, runFolder, runFolderName } from './runlog/folder.ts';
 import { OwnedElsewhere, type OwnerIdentity, Ownership, type ProcessTable } from './runlog/owner.ts';
 import { type LogEnd, readLog } from './runlog/reader.ts';
+import { keepReserve } from './runlog/reserve.ts';
 import { LogWriter } from './runlog/writer.ts';
 import type { Egress } from './safety/egress.ts';
 import type { Redactor } from './safety/redaction.ts';
@@ -104,15 +105,16 @@ export interface Outcome {
 /** Starts a new run; resolves once its folder and first events are on disk. */
 export async function startRun(settings: RunSettings, options: StartOptions, host: Host): Promise<Session> {
   const { clock, disk } = host;
-  const config = await snapshotConfig(settings, options, host);
-  const folder = runFolder(join(options.runsDirectory, runFolderName(clock.now(), settings.objective, config.run_id)));
-  const bytes = `${JSON.stringify(host.redactor.redactJson(config), null, 2)}\n`;
+  const config = host.redactor.redactJson(await snapshotConfig(settings, options, host));
+  const folder = runFolder(join(options.runsDirectory, runFolderName(clock.now(), config.objective, config.run_id)));
+  const bytes = `${JSON.stringify(config, null, 2)}\n`;
   return onDisk(options.runsDirectory, async () => {
     await disk.makeDirectory(folder.log);
     await disk.replace(join(folder.path, '.gitignore'), '*\n');
     await disk.replace(folder.config, bytes);
+    await keepReserve(disk, folder);
     const ownership = await Ownership.acquire(disk, folder, host.identity, host.processes, clock);
-    const session = await Session.open(host, folder, bytes, initialState(RunConfig.parse(JSON.parse(bytes))), null, ownership, options.paceMs);
+    const session = await Session.open(host, folder, bytes, initialState(config), null, ownership, options.paceMs);
     session.begin([{ type: 'task.created', task_id: 't1', label: '1', text: config.initial_task, by: 'initial', parent_task_id: null, before: null, iteration: 0 }]);
     return session;
   });
@@ -127,6 +129,7 @@ export async function resumeRun(directory: string, options: ResumeOptions, host:
     const ownership = await Ownership.acquire(disk, folder, host.identity, host.processes, clock);
     try {
       const { state, end } = await readState(disk, folder, config);
+      await keepReserve(disk, folder);
       const session = await Session.open(host, folder, bytes, state, end, ownership, options.paceMs);
       session.begin(resumeEvents(session.state, options));
       return session;
@@ -147,10 +150,11 @@ export async function readRun(disk: Disk, directory: string): Promise<RunState> 
 /** A run in progress in this process. */
 export class Session {
   readonly folder: RunFolder;
-  readonly log: LogWriter;
+  /** Another one at the very end of a run whose log could not be written any more. */
+  log: LogWriter;
   readonly steering: Steering;
   private readonly host: Host;
-  private readonly outbox: Outbox;
+  private outbox: Outbox;
   private readonly stopping = new AbortController();
   private readonly parts: StrategyParts;
   private outcome: Promise<Outcome> | null = null;
@@ -183,10 +187,8 @@ export class Session {
     const { disk, clock, identity, redactor } = host;
     const configSha256 = createHash('sha256').update(configBytes).digest('hex');
     const redact = (draft: EventDraft): EventDraft => redactDraft(redactor, draft);
-    const [log, tokens] = await Promise.all([
-      LogWriter.open({ disk, folder, clock, ownership, identity, redact, state, end, configSha256 }),
-      tokensFor(state.config, host.distDirectory),
-    ]);
+    const tokens = tokensFor(state.config, host.distDirectory);
+    const log = await LogWriter.open({ disk, folder, clock, ownership, identity, redact, state, end, configSha256 });
     ownership.startBeating();
     return new Session(host, folder, log, await modelFor(state.config, host, tokens, paceMs), tokens);
   }
@@ -225,12 +227,8 @@ export class Session {
 
   private async run(): Promise<Outcome> {
     // What a server said may repeat the key: this goes to screens and files.
-    const ending = this.host.redactor.redactJson(await this.untilEnd());
-    try {
-      if (ending !== null && !this.abandoned) await this.finish(ending);
-    } catch (error) {
-      this.host.trace(`The end of the run could not be written: ${messageOf(error)}`);
-    }
+    let ending = this.host.redactor.redactJson(await this.untilEnd());
+    if (ending !== null && !this.abandoned) ending = await this.finish(ending);
     await this.outbox.close(this.abandoned ? 0 : 5000);
     await this.log.close();
     const { state } = this;
@@ -261,31 +259,71 @@ export class Session {
         saveCheckpoint: (iteration) => saveCheckpoint(host.disk, folder, log, iteration, host.trace),
       });
     } catch (error) {
-      if (error instanceof StopRun) return { reason: error.reason, detail: error.message, error: error.error };
-      if (error instanceof RunLost) {
-        if (error.reason === 'not_owner') return null;
-        const reason = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'disk_full' : 'error';
-        return { reason, detail: error.message, error: { class: error.code ?? 'log_failed', message: error.message } };
-      }
-      host.trace(error instanceof Error ? (error.stack ?? error.message) : String(error));
-      const message = `An unexpected error ended the run: ${messageOf(error)}`;
-      return { reason: 'error', detail: message, error: { class: 'internal', message } };
+      return this.endingOf(error);
     }
   }
 
-  /** The answer, the last events, and the files that every exit leaves. */
-  private async finish(ending: Ending): Promise<void> {
-    const { log, host, folder } = this;
-    const { state } = log;
-    if (ANSWERABLE.has(ending.reason) && !this.stopping.signal.aborted) {
-      const free = picoFromUsd(state.limits.max_cost_usd) - state.money.settled - state.money.held - state.money.reserved;
-      await synthesize(this.parts, free);
+  /** Null where somebody else goes on with the run. */
+  private endingOf(error: unknown): Ending | null {
+    if (error instanceof StopRun) return { reason: error.reason, detail: error.message, error: error.error };
+    if (error instanceof RunLost) {
+      if (error.reason === 'not_owner') return null;
+      const reason = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'disk_full' : 'error';
+      return { reason, detail: error.message, error: { class: error.code ?? 'log_failed', message: error.message } };
     }
-    if (!log.lost) {
-      log.append(...endingEvents(state, ending, log.activeMs()), ...this.outbox.notice('ended', endingNotice(state, ending)));
-      await log.barrier();
+    this.host.trace(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    const message = `An unexpected error ended the run: ${messageOf(error)}`;
+    return { reason: 'error', detail: message, error: { class: 'internal', message } };
+  }
+
+  /** The answer, the last events, and the files that every exit leaves. Gives the ending, which the disk may yet change. */
+  private async finish(wanted: Ending): Promise<Ending | null> {
+    const { host, folder } = this;
+    const trace = (error: unknown) => host.trace(`The end of the run could not be written: ${messageOf(error)}`);
+    let ending: Ending | null = wanted;
+    let logged = true;
+    try {
+      if (ANSWERABLE.has(wanted.reason) && !this.stopping.signal.aborted) {
+        const { limits, money } = this.state;
+        await synthesize(this.parts, picoFromUsd(limits.max_cost_usd) - money.settled - money.held - money.reserved);
+      }
+      await this.logEnd(wanted);
+    } catch (error) {
+      ending = host.redactor.redactJson(this.endingOf(error));
+      // Who took the run over also writes its files.
+      if (ending === null) return null;
+      logged = await this.logEndElsewhere(ending).then(
+        () => true,
+        (failure: unknown) => {
+          trace(failure);
+          return false;
+        },
+      );
     }
-    await writeExitFiles(host.disk, folder, state, { ending, redactions: host.redactor.counts, activeMs: log.activeMs() });
+    await writeExitFiles(host.disk, folder, this.state, logged ? null : ending).catch(trace);
+    return ending;
+  }
+
+  private async logEnd(ending: Ending): Promise<void> {
+    const { log, outbox } = this;
+    log.append(...endingEvents(log.state, ending, log.activeMs()), ...outbox.notice('ended', endingNotice(log.state, ending)));
+    await log.barrier();
+  }
+
+  /** Where the log cannot be written any more, the end goes into a new segment; on a full disk the reserve makes room. */
+  private async logEndElsewhere(ending: Ending): Promise<void> {
+    const { host, folder, log } = this;
+    const { disk, clock } = host;
+    if (log.lost) {
+      await this.outbox.close(0);
+      await disk.remove(folder.reserve);
+      await log.close();
+      const ownership = await Ownership.acquire(disk, folder, host.identity, host.processes, clock);
+      const { state, end } = await readState(disk, folder, log.state.config);
+      this.log = await log.successor(ownership, state, end);
+      this.outbox = new Outbox(this.log, host.channels, clock, host.random);
+    }
+    await this.logEnd(ending);
   }
 }
 
@@ -325,16 +363,18 @@ async function snapshotConfig(settings: RunSettings, options: StartOptions, host
       sleep_seconds: settings.sleepSeconds,
       synthesis: settings.synthesis,
     },
-    prompts: promptsFor(settings, options),
+    prompts: promptsFor(settings, options, host.redactor),
     prices,
     settings: { ...options.snapshot },
     environment,
   };
 }
 
-function promptsFor(settings: RunSettings, options: StartOptions): RunConfig['prompts'] {
+function promptsFor(settings: RunSettings, options: StartOptions, redactor: Redactor): RunConfig['prompts'] {
+  // Redacted first: the sha256 is that of the text on record.
+  const overrides = new Map([...options.promptOverrides].map(([name, { text, file }]) => [name, { text: redactor.redact(text), file }]));
   try {
-    return promptRecords(settings.strategy, options.promptOverrides);
+    return promptRecords(settings.strategy, overrides);
   } catch (error) {
     if (error instanceof TemplateError) throw new EngineError('configuration', [`A prompt file cannot be used: ${error.message}`]);
     throw error;
@@ -426,14 +466,26 @@ function redactDraft(redactor: Redactor, draft: EventDraft): EventDraft {
   return { ...redactor.redactJson(rest), vectors };
 }
 
-async function tokensFor(config: RunConfig, distDirectory: string): Promise<Tokens> {
+function tokensFor(config: RunConfig, distDirectory: string): Tokens {
   const { name, exact } = encodingFor(config.model.requested);
-  const tokenizer = await Tokenizer.load(distDirectory, name);
+  let loading: Promise<void> | null = null;
+  let tokenizer: Tokenizer | null = null;
+  const load = async () => {
+    tokenizer = await Tokenizer.load(distDirectory, name);
+  };
+  const loaded = (): Tokenizer => {
+    if (tokenizer === null) throw new Error('the token tables were used before they were read');
+    return tokenizer;
+  };
   return {
     exact,
-    count: (text) => tokenizer.count(text),
-    excerpt: (text, tokens) => tokenizer.middleOut(text, tokens, ' […] '),
-    head: (text, tokens) => tokenizer.head(text, tokens),
+    get loaded() {
+      return tokenizer !== null;
+    },
+    ready: () => (loading ??= load()),
+    count: (text) => loaded().count(text),
+    excerpt: (text, tokens) => loaded().middleOut(text, tokens, ' […] '),
+    head: (text, tokens) => loaded().head(text, tokens),
   };
 }
 

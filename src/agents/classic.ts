@@ -94,7 +94,7 @@ export class ClassicStrategy implements Strategy {
     }
   }
 
-  private chat(
+  private async chat(
     step: string,
     agent: 'execution' | 'creation' | 'prioritization',
     task: Task,
@@ -103,6 +103,7 @@ export class ClassicStrategy implements Strategy {
     values: Readonly<Record<string, string>>,
   ): Promise<Call> {
     const { state, caller, tokens } = this.parts;
+    await tokens.ready();
     const messages = messagesOf(state.config, agent, values).map(({ role, content }) => ({ role, content: tokens.head(content, PROMPT_TOKENS) }));
     const { temperature } = state.config.parameters;
     return caller.chat({ step, agent, taskId: task.id, iteration, inputs }, { messages, schema: null, temperature, topP: null, seed: null }, MAX_TOKENS);

@@ -35,6 +35,7 @@ export class GuardedStrategy implements Strategy {
   async execute(task: Task, iteration: number): Promise<Call> {
     const { state, caller, memory } = this.parts;
     const { config } = state;
+    if (state.memory.size > 0) await this.parts.tokens.ready();
     const recalled = excerpts(this.parts, memory.recall(task.id, config.loop.recall_results), config.loop.recall_tokens);
     const messages = messagesOf(config, 'execution', {
       ...frameOf(state),
@@ -52,7 +53,8 @@ export class GuardedStrategy implements Strategy {
   }
 
   async plan(task: Task, result: Call, iteration: number): Promise<EventDraft[]> {
-    const { state } = this.parts;
+    const { state, tokens } = this.parts;
+    await tokens.ready();
     const shown = queueWindow(state.pending, iteration);
     const answer = await this.planReply(task, result, iteration, shown);
     const plan = typeof answer.plan === 'string' ? null : answer.plan;
@@ -69,17 +71,19 @@ export class GuardedStrategy implements Strategy {
       changes.push({ type: 'tasks.prioritized', order: placed.order, by: 'loop', call_id: answer.callId });
     }
     const accepted: typeof candidates = [];
-    candidates.forEach((candidate, index) => {
+    for (const index of placed.sequence) {
+      const candidate = candidates[index];
+      if (candidate === undefined) continue;
       const suppressed = this.duplicate(candidate, accepted, vectors, index) ??
         (state.pending.length + accepted.length >= room ? { duplicate_of: null, similarity: null, why: 'queue_full' as const } : null);
       if (suppressed) {
         changes.push({ type: 'task.suppressed', text: candidate.text, ...suppressed, parent_task_id: task.id, iteration });
-        return;
+        continue;
       }
       accepted.push(candidate);
       const before = placed.before[index] ?? null;
       changes.push({ type: 'task.created', task_id: candidate.id, text: candidate.text, by: 'loop', parent_task_id: task.id, before, iteration });
-    });
+    }
     for (const text of wanted.slice(most)) {
       changes.push({ type: 'task.suppressed', text, duplicate_of: null, similarity: null, why: 'too_many', parent_task_id: task.id, iteration });
     }
@@ -95,6 +99,7 @@ export class GuardedStrategy implements Strategy {
     const { state, caller, memory } = this.parts;
     const { config } = state;
     if (state.judged?.complete === true) return true;
+    await this.parts.tokens.ready();
     const criteria = config.acceptance_criteria.length > 0 ? config.acceptance_criteria : [config.objective];
     const newest = [...state.memory.keys()].reverse();
     const recalled = excerpts(this.parts, [...new Set([...memory.nearest('objective', 20), ...newest])].slice(0, 30), JUDGE_RESULTS_TOKENS);

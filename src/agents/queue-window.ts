@@ -24,6 +24,8 @@ export interface Placement {
   readonly order: string[];
   /** For each new task, by its index: the waiting task that it goes in front of, or null for the end. */
   readonly before: (string | null)[];
+  /** The indexes of the new tasks as they are to be put in: as ranked, then those that the reply forgot. */
+  readonly sequence: number[];
 }
 
 /**
@@ -51,5 +53,10 @@ export function placement(pending: readonly string[], shown: readonly string[], 
     // Right behind its predecessor: too early is put right by the next comparisons, too late by none for a while.
     return previous === undefined ? (queue[0] ?? null) : (queue[queue.indexOf(previous) + 1] ?? null);
   });
-  return { order, before };
+  const rank = (index: number) => {
+    const at = mentioned.indexOf(`n${index + 1}`);
+    return at < 0 ? mentioned.length : at;
+  };
+  const sequence = before.map((_, index) => index).sort((a, b) => rank(a) - rank(b));
+  return { order, before, sequence };
 }

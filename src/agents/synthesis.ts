@@ -24,6 +24,7 @@ export async function synthesize(parts: StrategyParts, free: bigint): Promise<Ca
   const { state, caller, memory } = parts;
   const { config } = state;
   if (!config.loop.synthesis || state.memory.size === 0) return null;
+  await parts.tokens.ready();
   const ids = [...new Set([...memory.nearest('objective', 40), ...[...state.memory.keys()].reverse()])].slice(0, 60);
   for (let tokens = PROMPT_TOKENS; tokens >= PROMPT_TOKENS / 8; tokens = Math.floor(tokens / 2)) {
     if (caller.worstCase(tokens + FRAME_TOKENS, config.parameters.min_completion_tokens) > free) continue;

@@ -30,8 +30,8 @@ export function render(template: string, values: Values): ChatMessage[] {
 
 /** Throws TemplateError unless every name in the template is one of `names`. */
 export function checkTemplate(template: string, names: readonly string[]): void {
-  render(template, Object.fromEntries(names.map((name) => [name, 'x'])));
-  if (/\{\{[#/]/.test(template.replace(SECTION, '$2').replace(SECTION, '$2'))) {
+  const messages = render(template, Object.fromEntries(names.map((name) => [name, 'x'])));
+  if (messages.some(({ content }) => /\{\{[#/]/.test(content))) {
     throw new TemplateError('unclosed_section', 'A {{#section}} is not closed.');
   }
 }

@@ -85,6 +85,7 @@ export class RehearsalModel implements LanguageModel {
 
   private async reply(request: ModelRequest): Promise<ModelReply> {
     const { tokens } = this.parts;
+    await tokens.ready();
     const base = { model: REHEARSAL_MODEL, fingerprint: REHEARSAL_MODEL };
     if (request.kind === 'embedding') {
       const inputTokens = request.texts.reduce((sum, text) => sum + tokens.count(text), 0);

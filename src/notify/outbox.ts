@@ -46,6 +46,7 @@ export class Outbox {
   async close(atMostMs: number): Promise<void> {
     this.unsubscribe();
     if (this.heartbeat) clearInterval(this.heartbeat);
+    if (this.channels.length === 0) return;
     await Promise.race([this.working, this.clock.sleep(atMostMs, this.closing.signal)]);
     this.closing.abort();
     await this.working;

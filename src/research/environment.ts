@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { access, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -55,7 +54,8 @@ async function isInRepository(folder: string): Promise<boolean> {
 
 const GIT_TIMEOUT_MS = 3000;
 
-function git(cwd: string, args: readonly string[]): Promise<string> {
+async function git(cwd: string, args: readonly string[]): Promise<string> {
+  const { execFile } = await import('node:child_process');
   // No hooks, no file-system monitor: a workspace's git configuration must not run programs for us.
   const safe = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', ...args];
   return new Promise((resolve, reject) => {

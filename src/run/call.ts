@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { formatUsd, MAX_USD, type Pico, picoFromUsd, usdFromPico } from '../budget/money.ts';
+import type { KeyLedger } from '../budget/key-ledger.ts';
 import { tokenUpperBound } from '../budget/token-bound.ts';
 import { admit, costOf, trustedUsage, worstCase } from '../budget/reservation.ts';
 import type { Rates } from './config.ts';
-import type { ErrorRecord } from './events.ts';
+import type { ErrorRecord, RunEventOf } from './events.ts';
 import {
   type ChatRequest,
   type Clock,
@@ -30,6 +31,14 @@ const PER_REQUEST = 64;
 /** A step that was interrupted by a crash is sent again this often, then the run is quarantined. */
 const MAX_INTERRUPTIONS = 3;
 
+/** The longest single wait; limits are looked at after each. */
+const LONGEST_WAIT_MS = 30_000;
+
+/** What an aborted request gets to say whether it was billed. */
+const LET_GO_MS = 250;
+
+type CallFields = Pick<RunEventOf<'call.held'>, 'call_id' | 'agent' | 'task_id' | 'iteration' | 'model' | 'attempt'>;
+
 export interface CallerParts {
   readonly log: RunLog;
   readonly model: LanguageModel;
@@ -37,6 +46,8 @@ export interface CallerParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
+  /** What other runs with the same key leave of its limit; null where the key has none. */
+  readonly ledger?: KeyLedger | null;
 }
 
 /**
@@ -80,7 +91,7 @@ export class Caller {
     output: { wanted: number; min: number },
     request: (maxOutputTokens: number) => ChatRequest | EmbeddingRequest,
   ): Promise<Call> {
-    const { log, clock, random, signal } = this.parts;
+    const { log, clock, random } = this.parts;
     const known = settledCall(log.state, step.iteration, step.step);
     if (known) return known;
     let spentMs = 0;
@@ -88,21 +99,32 @@ export class Caller {
       this.assertNotQuarantined(step);
       const remainingMs = this.remainingMs(spentMs);
       const started = clock.monotonic();
+      const adaptations = log.state.adaptations.size;
       const outcome = await this.attempt(step, rates, output, request, remainingMs);
       spentMs += clock.monotonic() - started;
       if (!(outcome instanceof ModelError)) return outcome;
       this.stopIfAborted('Stopped while a request was under way.');
       if (outcome.feature === 'embeddings') throw new StepFailed('unsupported', outcome.message);
-      if (outcome.feature !== null) continue;
+      // A server that refuses what is left out already gets no second chance.
+      if (outcome.feature !== null && log.state.adaptations.size > adaptations) continue;
       const firstRequest = log.state.money.settled === 0n && log.state.attempts.size === 1;
       const policy = this.retry ?? (firstRequest ? firstRequestRetry : guardedRetry);
       const delay = outcome.reason === 'timeout' && this.retry === null ? null : policy(outcome, attempt, random, step.agent);
       if (delay === null) throw this.given(outcome, step);
-      const wallLeft = this.wallRemainingMs();
-      await clock.sleep(Math.min(delay, wallLeft), signal);
-      this.stopIfAborted('Stopped while waiting to try again.');
-      if (delay >= wallLeft) throw this.outOfTime();
+      await this.backOff(delay);
       attempt += 1;
+    }
+  }
+
+  /** Waits in slices, as a person may raise the time limit meanwhile, and a timer above 2^31 ms would fire at once. */
+  private async backOff(delayMs: number): Promise<void> {
+    const { clock, signal } = this.parts;
+    for (let left = delayMs; left > 0; ) {
+      const slice = Math.min(left, LONGEST_WAIT_MS, this.wallRemainingMs());
+      if (slice <= 0) throw this.outOfTime();
+      await clock.sleep(slice, signal);
+      this.stopIfAborted('Stopped while waiting to try again.');
+      left -= slice;
     }
   }
 
@@ -114,12 +136,17 @@ export class Caller {
     request: (maxOutputTokens: number) => ChatRequest | EmbeddingRequest,
     timeoutMs: number,
   ): Promise<Call | ModelError> {
-    const { log, model, clock } = this.parts;
+    const { log, model, clock, tokens } = this.parts;
     const { state } = log;
     const probe = request(output.wanted);
-    const counted = this.countedInput(probe);
-    const bound = this.inputBound(probe, counted);
-    const admission = admit(rates, this.free(step), bound, output);
+    let bound = this.inputBound(probe);
+    let admission = admit(rates, this.free(step), bound, output);
+    if (!tokens.loaded && (admission === null || admission.maxOutputTokens < output.wanted)) {
+      // Bytes are a coarse bound: where the money is tight, it is worth counting.
+      await tokens.ready();
+      bound = this.inputBound(probe);
+      admission = admit(rates, this.free(step), bound, output);
+    }
     if (admission === null) throw this.outOfMoney(rates, bound, output.min, step);
     const prepared = model.prepare(request(admission.maxOutputTokens), state.adaptations);
     const callId = `c${state.calls.size + 1}`;
@@ -143,39 +170,85 @@ export class Caller {
       reserved_usd: usdFromPico(admission.reserved),
     });
     await log.barrier();
+    await this.drawOnKey(fields, admission.reserved);
     const sentAt = clock.monotonic();
     const latency = () => Math.round((clock.monotonic() - sentAt) * 10) / 10;
     try {
-      const reply = await this.sendOnce(prepared, timeoutMs);
-      this.settle(fields, rates, admission, { bound, counted }, reply, latency());
+      const [{ reply, latencyMs }] = await Promise.all([
+        this.sendOnce(prepared, timeoutMs).then((answered) => ({ reply: answered, latencyMs: latency() })),
+        tokens.ready(),
+      ]);
+      this.settle(fields, rates, admission, { bound, counted: this.countedInput(probe) }, reply, latencyMs);
       return this.callOf(callId);
     } catch (error) {
-      if (!(error instanceof ModelError)) throw error;
-      const unbilled = error.unbilled;
-      log.append({
-        type: unbilled ? 'call.released' : 'call.held',
-        ...fields,
-        input_tokens: null,
-        cached_tokens: null,
-        output_tokens: null,
-        latency_ms: latency(),
-        cost_usd: unbilled ? 0 : usdFromPico(admission.reserved),
-        system_fingerprint: null,
-        error: recordOf(error),
-      });
-      if (error.feature !== null) log.append({ type: 'model.adapted', feature: error.feature, why: error.message });
+      if (!(error instanceof ModelError)) {
+        // A fault of ours: what the request costs is unknown, and no reservation stays open.
+        if (this.callOf(callId).status === 'reserved') {
+          this.bookUnsettled('call.held', fields, admission.reserved, latency(), { class: 'internal', message: 'An unexpected error hid the outcome.' });
+        }
+        throw error;
+      }
+      const outcome = error.unbilled ? 'call.released' : 'call.held';
+      this.bookUnsettled(outcome, fields, error.unbilled ? 0n : admission.reserved, latency(), recordOf(error));
+      if (error.feature !== null && !state.adaptations.has(error.feature)) {
+        log.append({ type: 'model.adapted', feature: error.feature, why: error.message });
+      }
       return error;
+    } finally {
+      const { status, cost } = this.callOf(callId);
+      if (status !== 'reserved') await this.parts.ledger?.settle(callId, status, cost);
     }
   }
 
+  /** The limit of the key itself comes last: what is counted there may really be sent. A refusal ends the run. */
+  private async drawOnKey(fields: CallFields, reserved: Pico): Promise<void> {
+    const { ledger } = this.parts;
+    if (!ledger) return;
+    const stop = await ledger.reserve(reserved, fields.call_id).then(
+      ({ admitted, free }) =>
+        admitted ? null : new StopRun('max_cost', `The ${fields.agent} request needs up to ${formatUsd(reserved)}, and ${formatUsd(free)} of ${ledger.limit} is free.`),
+      (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        return new StopRun('error', message, { class: 'key_ledger', message });
+      },
+    );
+    if (stop === null) return;
+    this.bookUnsettled('call.released', fields, 0n, null, { class: stop.error?.class ?? 'key_limit', message: stop.message });
+    throw stop;
+  }
+
   private async sendOnce(prepared: PreparedRequest, timeoutMs: number): Promise<ModelReply> {
-    const { model, signal } = this.parts;
+    const { model, signal, clock } = this.parts;
     if (signal.aborted) throw new ModelError('aborted', 'Stopped before the request left.', { unbilled: true });
-    return model.send(prepared, { timeoutMs, signal });
+    const answered = new AbortController();
+    // A keyring that never answers must not hold up a stop.
+    const stuck = new Promise<never>((_resolve, reject) => {
+      const giveUp = () => reject(new ModelError('aborted', 'The request did not end by itself when the run was stopped.', { unbilled: false }));
+      signal.addEventListener('abort', () => void clock.sleep(LET_GO_MS, answered.signal).then(giveUp), { once: true, signal: answered.signal });
+    });
+    try {
+      return await Promise.race([model.send(prepared, { timeoutMs, signal }), stuck]);
+    } finally {
+      answered.abort();
+    }
+  }
+
+  private bookUnsettled(type: 'call.held' | 'call.released', fields: CallFields, cost: Pico, latencyMs: number | null, error: ErrorRecord): void {
+    this.parts.log.append({
+      type,
+      ...fields,
+      input_tokens: null,
+      cached_tokens: null,
+      output_tokens: null,
+      latency_ms: latencyMs,
+      cost_usd: usdFromPico(cost),
+      system_fingerprint: null,
+      error,
+    });
   }
 
   private settle(
-    fields: Pick<Extract<Parameters<RunLog['append']>[0], { type: 'call.settled' }>, 'call_id' | 'agent' | 'task_id' | 'iteration' | 'model' | 'attempt'>,
+    fields: CallFields,
     rates: Rates,
     admission: { reserved: Pico; maxOutputTokens: number },
     input: { bound: number; counted: number },
@@ -212,30 +285,31 @@ export class Caller {
     }
   }
 
-  /** Tokens of the texts alone: what is sent at the least. Bytes, which tokens never outnumber, where the encoding is not known. */
+  /** Tokens of the texts alone: what is sent at the least. */
   private countedInput(request: ChatRequest | EmbeddingRequest): number {
-    const { tokens } = this.parts;
     const texts = request.kind === 'chat' ? request.messages.map((message) => message.content) : request.texts;
-    return texts.reduce((sum, text) => sum + (tokens.exact ? tokens.count(text) : tokenUpperBound(text)), 0);
+    return texts.reduce((sum, text) => sum + this.count(text), 0);
   }
 
   /** Upper bound of the prompt tokens: the texts, the schema, and what a provider adds around them. */
-  private inputBound(request: ChatRequest | EmbeddingRequest, counted: number): number {
-    if (request.kind === 'embedding') {
-      // Counts are the chat model's; the embedding model may need more tokens for the same text.
-      return request.texts.reduce((sum, text) => sum + tokenUpperBound(text) + PER_MESSAGE, PER_REQUEST);
-    }
+  private inputBound(request: ChatRequest | EmbeddingRequest): number {
+    const counted = this.countedInput(request);
+    if (request.kind === 'embedding') return counted + request.texts.length * PER_MESSAGE + PER_REQUEST;
     return counted + request.messages.length * PER_MESSAGE + PER_REQUEST + this.schemaTokens(request);
+  }
+
+  /** Exact where the encoding is known and its tables are read; else bytes, which tokens never outnumber. */
+  private count(text: string): number {
+    const { tokens } = this.parts;
+    return tokens.exact && tokens.loaded ? tokens.count(text) : tokenUpperBound(text);
   }
 
   private schemaTokens({ schema }: ChatRequest): number {
     if (schema === null) return 0;
-    const { tokens } = this.parts;
     const known = this.schemas.get(schema.name);
     if (known !== undefined) return known;
-    const text = JSON.stringify(schema.schema);
-    const count = tokens.exact ? tokens.count(text) : tokenUpperBound(text);
-    this.schemas.set(schema.name, count);
+    const count = this.count(JSON.stringify(schema.schema));
+    if (this.parts.tokens.loaded) this.schemas.set(schema.name, count);
     return count;
   }
 

@@ -128,6 +128,10 @@ export class ModelError extends Error {
 export interface Tokens {
   /** False for models whose encoding is not known; then counts are estimates and bounds are byte counts. */
   readonly exact: boolean;
+  /** Whether the tables are read; until then nothing below may be called. */
+  readonly loaded: boolean;
+  /** Reads the tables, once. The first request need not wait for them. */
+  ready(): Promise<void>;
   count(text: string): number;
   /** The text, or its beginning and end around a mark, in at most that many tokens. */
   excerpt(text: string, tokens: number): string;

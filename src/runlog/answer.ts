@@ -7,16 +7,18 @@ import { providerNote, resultSections } from './summary-markdown.ts';
 const TITLE = 160;
 const MAX_ANSWER = 200_000;
 
-/** answer.md, in pieces: the closing synthesis with its sources, or the results themselves where there is none. */
-export function* answerMarkdown(state: RunState, summary: Summary): Generator<string> {
-  yield `# ${plainText(summary.objective, TITLE)}\n\n`;
+/**
+ * answer.md, in pieces: the closing synthesis with its sources, or the results themselves where there is none. The state
+ * may change once this has returned.
+ */
+export function answerMarkdown(state: RunState, summary: Summary): Generator<string> {
   const attempts = [...state.calls.values()].filter(({ agent }) => agent === 'synthesis');
   const synthesis = attempts.findLast((call) => call.status === 'settled' && answerOf(call) !== '');
-  if (synthesis) {
-    yield* synthesized(synthesis, summary);
-    return;
-  }
-  yield `**No closing answer was written.** ${whyNone(state, summary, attempts.at(-1))}`;
+  return synthesis ? synthesized(synthesis, summary) : extracted(whyNone(state, summary, attempts.at(-1)), summary);
+}
+
+function* extracted(why: string, summary: Summary): Generator<string> {
+  yield `${title(summary)}**No closing answer was written.** ${why}`;
   if (summary.results.length === 0) {
     yield ' There is no result to show either.\n\n';
   } else {
@@ -30,26 +32,30 @@ function* synthesized(call: Call, summary: Summary): Generator<string> {
   const answer = answerOf(call);
   const tasks = new Set(summary.results.map(({ task_id }) => task_id));
   const frame = { prefix: '', lower: 1, tasks, file: 'summary.md' };
+  yield title(summary);
   yield `${containedMarkdown(answer.slice(0, MAX_ANSWER), frame).join('\n')}\n\n`;
   if (answer.length > MAX_ANSWER) yield '*The answer is longer; the whole is in the log.*\n\n';
   if (call.finishReason === 'length') yield '*The answer was cut off at the limit of its length.*\n\n';
   if (call.iteration < summary.iterations.done) {
     yield `*Written after iteration ${call.iteration}; the run went on to iteration ${summary.iterations.done}.*\n\n`;
   }
-  const cited = summary.results.filter(({ task_id }) => cites(answer, task_id));
+  const ids = citedIds(answer);
+  const cited = summary.results.filter(({ task_id }) => ids.has(task_id));
   const notes = [`Written by ${codeSpan(call.model, 100)} for ${formatUsd(call.cost)}.`];
   if (cited.length > 0) notes.push(`Cited: ${cited.map(({ task_id }) => plainText(task_id, 40)).join(', ')}.`);
   yield footer(summary, notes);
+}
+
+function title({ objective }: Summary): string {
+  return `# ${plainText(objective, TITLE)}\n\n`;
 }
 
 function answerOf(call: Call): string {
   return (call.answer ?? '').trim();
 }
 
-function cites(answer: string, taskId: string): boolean {
-  return [...answer.matchAll(/\[([^[\]]{1,200})\]/g)].some(([, inside = '']) =>
-    inside.split(/[,;\s]+/).includes(taskId),
-  );
+function citedIds(answer: string): Set<string> {
+  return new Set([...answer.matchAll(/\[([^[\]]{1,200})\]/g)].flatMap(([, inside = '']) => inside.split(/[,;\s]+/)));
 }
 
 function whyNone(state: RunState, summary: Summary, last: Call | undefined): string {

@@ -6,15 +6,19 @@ import { dirname, join } from 'node:path';
  * absolute. Errors are Node's, with their `code`.
  */
 export interface Disk {
+  /** With those above it; what is new is durable, entry by entry. */
   makeDirectory(path: string): Promise<void>;
   /** Creates and opens for appending; throws EEXIST where the file is there. */
   create(path: string): Promise<DiskFile>;
   read(path: string): Promise<Buffer>;
   list(path: string): Promise<string[]>;
+  /** False only where it certainly is not there; throws where that cannot be told. */
   exists(path: string): Promise<boolean>;
   /** Written beside, synced, renamed into place, and the directory synced: old or new, never half. */
   replace(path: string, content: string | Uint8Array): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Makes durable what others wrote to a file. */
+  syncFile(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
 }
 
@@ -30,7 +34,9 @@ const PRIVATE_DIRECTORY = 0o700;
 
 export const nodeDisk: Disk = {
   async makeDirectory(path) {
-    await fs.mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY });
+    const first = await fs.mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY });
+    if (first === undefined) return;
+    for (let made = path; made.length >= first.length; made = dirname(made)) await nodeDisk.syncDirectory(dirname(made));
   },
   async create(path) {
     const handle = await fs.open(path, 'ax', PRIVATE_FILE);
@@ -44,24 +50,42 @@ export const nodeDisk: Disk = {
   },
   read: (path) => fs.readFile(path),
   list: (path) => fs.readdir(path),
-  exists: (path) =>
-    fs.access(path).then(
-      () => true,
-      () => false,
-    ),
+  async exists(path) {
+    try {
+      await fs.access(path);
+      return true;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return false;
+      throw error;
+    }
+  },
   async replace(path, content) {
     const draft = join(dirname(path), `.${process.pid}-${draftNumber++}.tmp`);
-    const handle = await fs.open(draft, 'wx', PRIVATE_FILE);
     try {
-      await handle.writeFile(content);
+      const handle = await fs.open(draft, 'wx', PRIVATE_FILE);
+      try {
+        await handle.writeFile(content);
+        await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+      await fs.rename(draft, path);
+    } catch (error) {
+      // On a full disk a draft would take the room that is left.
+      await fs.rm(draft, { force: true }).catch(() => {});
+      throw error;
+    }
+    await nodeDisk.syncDirectory(dirname(path));
+  },
+  remove: (path) => fs.rm(path, { force: true }),
+  async syncFile(path) {
+    const handle = await fs.open(path, 'r+');
+    try {
       await handle.datasync();
     } finally {
       await handle.close();
     }
-    await fs.rename(draft, path);
-    await nodeDisk.syncDirectory(dirname(path));
   },
-  remove: (path) => fs.rm(path, { force: true }),
   async syncDirectory(path) {
     // Windows cannot open a directory; its file system journals the entry.
     if (process.platform === 'win32') return;

@@ -25,20 +25,20 @@ export function exitFiles(state: RunState, unlogged: Ending | null): ExitFile[] 
   return [
     { name: 'summary.json', pieces: summaryJson(summary) },
     { name: 'summary.md', pieces: summaryMarkdown(summary) },
-    { name: 'answer.md', pieces: [...answerMarkdown(state, summary)] },
+    { name: 'answer.md', pieces: answerMarkdown(state, summary) },
     { name: 'results.json', pieces: resultsJson(storedResults(state)) },
   ];
 }
 
-/** Writes them all, whatever becomes of one; then throws the first error of the disk, if there was any. */
+/** Writes them all, `unlogged` as above, whatever becomes of one; then throws the first error of the disk, if there was any. */
 export async function writeExitFiles(
   disk: Disk,
   folder: RunFolder,
   state: RunState,
-  { ending }: { readonly ending: Ending; readonly redactions: unknown; readonly activeMs: number },
+  unlogged: Ending | null,
 ): Promise<void> {
   const failures: unknown[] = [];
-  for (const { name, pieces } of exitFiles(state, state.end === null ? ending : null)) {
+  for (const { name, pieces } of exitFiles(state, unlogged)) {
     await disk.replace(join(folder.path, name), await joined(pieces)).catch((error: unknown) => failures.push(error));
   }
   if (failures.length > 0) throw failures[0];

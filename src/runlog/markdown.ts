@@ -103,7 +103,7 @@ interface Taken {
 
 function character(rest: string): Taken {
   const [escaped] = /^\\[!-/:-@[-`{-~]/.exec(rest) ?? [];
-  if (escaped !== undefined) return { out: escaped.replace(/[<&]/, entity), length: 2 };
+  if (escaped !== undefined) return { out: escaped.replace(/\\([<&])/, (_, char: string) => entity(char)), length: 2 };
   if (rest.startsWith('<') || /^&[#\w]/.test(rest)) return { out: entity(rest.charAt(0)), length: 1 };
   // Three begin a code block where a list or quote lets a line begin in its middle.
   const tildes = /^~+/.exec(rest)?.[0];

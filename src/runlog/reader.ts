@@ -38,8 +38,8 @@ interface Segment {
   readonly lines: readonly Line[];
   /** Where the first bad line begins, or the size. */
   readonly goodBytes: number;
-  /** A good line follows a bad one: not a torn tail. */
-  readonly damagedAt: number | null;
+  /** Good lines behind the first bad one. */
+  readonly stranded: readonly Line[];
 }
 
 interface Line {
@@ -83,7 +83,7 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
       await pause();
     }
     if (offset !== limit) return stop(segment.number, offset, 'the part that a later segment builds on is damaged');
-    if (isLast && segment.damagedAt !== null) return stop(segment.number, segment.damagedAt, 'a damaged line is followed by good ones');
+    if (isLast && wasDurable(segment, events)) return stop(segment.number, offset, 'a damaged line is followed by good ones');
     end = { ...end, tailBytes: segment.size - limit, tail: segment.size > limit ? 'torn' : 'none' };
   }
   return { events, end: withoutOpenBatch(events, end, segments), highestSegment, damage: null };
@@ -93,17 +93,43 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
 function chosenSegments(segments: readonly Segment[]): { segment: Segment; cutAt: number | null }[] {
   const byNumber = new Map(segments.map((segment) => [segment.number, segment]));
   const path: { segment: Segment; cutAt: number | null }[] = [];
-  let segment = segments.findLast(({ lines, damagedAt }) => lines.length > 0 || damagedAt !== null);
+  let segment = segments.findLast((one) => one.lines.length > 0 || wasDurable(one, []));
   let cutAt: number | null = null;
   while (segment) {
     path.unshift({ segment, cutAt });
+    const { number, lines } = segment;
     const previous = previousOf(segment);
-    const below: Segment | undefined = previous ? byNumber.get(previous.segment) : undefined;
+    // Where the line that tells it is itself damaged, the run is read-only, but what is below can still be seen.
+    const guess = lines.length > 0 ? undefined : segments.findLast((one) => one.number < number && one.lines.length > 0);
+    const below: Segment | undefined = previous ? byNumber.get(previous.segment) : guess;
     if (below && below.number >= segment.number) break;
     segment = below;
     cutAt = previous?.cut_at ?? null;
   }
   return path;
+}
+
+/**
+ * Whether the good lines behind a bad one show that the bad one was durable once: then it is damage. Otherwise a power cut
+ * took some of the last writes and not others, which is a torn tail like any. Two things happen only behind a barrier: a
+ * call has an outcome, and anything at all follows `epoch.opened`.
+ */
+function wasDurable(segment: Segment, before: readonly (RunEvent | UnknownEvent)[]): boolean {
+  if (segment.stranded.length === 0) return false;
+  const isOpened = segment.lines.slice(0, 2).some(({ body }) => field(body, 'type') === 'epoch.opened');
+  const reserved = new Set(before.map((event) => (event.type === 'call.reserved' ? event.call_id : null)));
+  return segment.stranded.some(({ body }) => {
+    const type = field(body, 'type');
+    if (!isOpened) return type !== 'epoch.opened';
+    return OUTCOMES.has(type) && !reserved.has(field(body, 'call_id'));
+  });
+}
+
+const OUTCOMES: ReadonlySet<string | null> = new Set(['call.settled', 'call.held', 'call.released']);
+
+function field(body: Buffer, name: string): string | null {
+  const value = (parseJson(body) as Readonly<Record<string, unknown>> | null | undefined)?.[name];
+  return typeof value === 'string' ? value : null;
 }
 
 function previousOf(segment: Segment): { segment: number; cut_at: number } | null {
@@ -148,19 +174,19 @@ async function segmentNumbers(disk: Disk, folder: RunFolder): Promise<number[]> 
 
 async function readSegment(bytes: Buffer, number: number, pause: () => Promise<void>): Promise<Segment> {
   const lines: Line[] = [];
+  const stranded: Line[] = [];
   let start = 0;
   let firstBad: number | null = null;
   while (start < bytes.length) {
     const newline = bytes.indexOf(0x0a, start);
     const parsed = newline < 0 ? null : parseLine(bytes.subarray(start, newline));
-    if (parsed && firstBad !== null) return { number, size: bytes.length, lines, goodBytes: firstBad, damagedAt: firstBad };
-    if (parsed) lines.push({ end: newline + 1, ...parsed });
+    if (parsed) (firstBad === null ? lines : stranded).push({ end: newline + 1, ...parsed });
     else firstBad ??= start;
     if (newline < 0) break;
     start = newline + 1;
     await pause();
   }
-  return { number, size: bytes.length, lines, goodBytes: firstBad ?? bytes.length, damagedAt: null };
+  return { number, size: bytes.length, lines, goodBytes: firstBad ?? bytes.length, stranded };
 }
 
 /** The event in a body, with its blobs put back, or a sentence on what is wrong with it. */

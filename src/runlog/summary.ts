@@ -263,7 +263,10 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
     reviews: state.reviews.map(({ review_id, decision, by, via, ts }) => ({ review_id, decision, by, via, at: ts })),
     limit_raises: state.raises.map(({ limit, from, to, by, ts }) => ({ limit, from, to, by, at: ts })),
     guidance: [...state.guidance],
-    hosts_contacted: [...state.origins].map(([origin, requests]) => ({ origin, requests })),
+    // A rehearsal asks a program in this process, which is no host.
+    hosts_contacted: [...state.origins]
+      .filter(([origin]) => !origin.startsWith('local:'))
+      .map(([origin, requests]) => ({ origin, requests })),
     redactions: redactionMarks(state),
     files: [...state.files.values()].map(({ name, bytes, sha256, task_id }) => ({ name, bytes, sha256, task_id })),
     notices: [...state.notices.values()].map(({ id, kind, status, error }) => ({ notice_id: id, kind, status, error })),

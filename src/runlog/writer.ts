@@ -66,6 +66,8 @@ export class LogWriter implements RunLog {
   static async open(parts: WriterParts): Promise<LogWriter> {
     const { disk, folder, ownership, end } = parts;
     await disk.makeDirectory(folder.log);
+    // An owner that was killed leaves bytes that a power cut could still take from under this segment.
+    if (end !== null) await disk.syncFile(segmentFile(folder, end.segment));
     const file = await disk.create(segmentFile(folder, ownership.number));
     await disk.syncDirectory(folder.log);
     const writer = new LogWriter(parts, file);
@@ -121,9 +123,20 @@ export class LogWriter implements RunLog {
     this.chain = this.chain.then(() => this.drain()).then(() => this.sync());
     await this.chain;
     if (this.failure) throw this.failure;
-    if (await this.parts.ownership.isHighest()) return;
-    this.failure ??= new RunLost('not_owner', 'Another process took the run over.');
+    try {
+      if (await this.parts.ownership.isHighest()) return;
+      this.failure ??= new RunLost('not_owner', 'Another process took the run over.');
+    } catch (error) {
+      this.fail(error);
+    }
     throw this.failure;
+  }
+
+  /** The writer of the next segment, where this one's cannot be written any more; whoever listened goes on listening. */
+  async successor(ownership: Ownership, state: RunState, end: LogEnd | null): Promise<LogWriter> {
+    const next = await LogWriter.open({ ...this.parts, ownership, state, end });
+    for (const listener of this.listeners) next.subscribe(listener);
+    return next;
   }
 
   subscribe(listener: (event: RunEvent) => void): () => void {

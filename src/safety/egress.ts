@@ -2,7 +2,7 @@ import dns from 'node:dns';
 import { setMaxListeners } from 'node:events';
 // Default imports, called as `https.request(…)`: VS Code patches these module objects with the user's proxy and certificates.
 import http from 'node:http';
-import https from 'node:https';
+import type https from 'node:https';
 import type { LookupFunction, Socket, TcpSocketConnectOpts } from 'node:net';
 import zlib from 'node:zlib';
 import { isLoopback, mayConnect, type Origin, OriginError, parseOrigin } from './origin.ts';
@@ -143,7 +143,9 @@ export class Egress {
   readonly #lookup: LookupAll;
   readonly #onContact: ((origin: string) => void) | undefined;
   readonly #httpAgent: http.Agent;
-  readonly #httpsAgent: https.Agent;
+  readonly #agentOptions: https.AgentOptions = { keepAlive: true, scheduling: 'lifo', timeout: IDLE_SOCKET_MS };
+  // TLS is loaded with the first request that needs it: it is the slowest of Node's modules.
+  #secure: { module: typeof https; agent: https.Agent } | null = null;
   #closed = false;
 
   /** Requests by origin, failed ones included, those refused before any contact not. */
@@ -154,9 +156,7 @@ export class Egress {
     this.#localOnly = options.localOnly ?? false;
     this.#lookup = options.lookup ?? ((hostname, all, callback) => dns.lookup(hostname, all, callback));
     this.#onContact = options.onContact;
-    const agentOptions: http.AgentOptions = { keepAlive: true, scheduling: 'lifo', timeout: IDLE_SOCKET_MS };
-    this.#httpAgent = new http.Agent(agentOptions);
-    this.#httpsAgent = new https.Agent(agentOptions);
+    this.#httpAgent = new http.Agent(this.#agentOptions);
     for (const origin of options.allowedOrigins) this.allow(origin);
     for (const origin of options.privateOrigins ?? []) this.allow(origin, { allowPrivate: true });
   }
@@ -174,7 +174,8 @@ export class Egress {
 
     this.#contacted.set(origin.text, (this.#contacted.get(origin.text) ?? 0) + 1);
     this.#onContact?.(origin.text);
-    return this.#exchange(origin, request, this.#checkedLookup(origin, allowPrivate));
+    const secure = origin.scheme === 'https' ? await this.#tls() : null;
+    return this.#exchange(origin, request, this.#checkedLookup(origin, allowPrivate), secure);
   }
 
   /** Aborts what is running and closes all connections; later requests are refused as aborted. */
@@ -182,7 +183,13 @@ export class Egress {
     this.#closed = true;
     for (const abort of [...this.#running]) abort();
     this.#httpAgent.destroy();
-    this.#httpsAgent.destroy();
+    this.#secure?.agent.destroy();
+  }
+
+  async #tls(): Promise<{ module: typeof https; agent: https.Agent }> {
+    const { default: module } = await import('node:https');
+    this.#secure ??= { module, agent: new module.Agent(this.#agentOptions) };
+    return this.#secure;
   }
 
   #admit(url: string): { origin: Origin; allowPrivate: boolean } {
@@ -218,11 +225,15 @@ export class Egress {
     };
   }
 
-  #exchange(origin: Origin, request: EgressRequest, lookup: LookupFunction): Promise<EgressResponse> {
+  #exchange(
+    origin: Origin,
+    request: EgressRequest,
+    lookup: LookupFunction,
+    secure: { module: typeof https; agent: https.Agent } | null,
+  ): Promise<EgressResponse> {
     const { pathname, search } = new URL(request.url);
     const timeoutMs = Math.min(request.timeoutMs, MAX_TIMER_MS);
     const limit = request.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
-    const secure = origin.scheme === 'https';
     const options: https.RequestOptions & Pick<TcpSocketConnectOpts, 'autoSelectFamilyAttemptTimeout'> = {
       hostname: origin.host,
       port: origin.port,
@@ -233,7 +244,7 @@ export class Egress {
         'accept-encoding': 'identity',
         ...(request.method === 'POST' ? { 'content-length': request.body?.byteLength ?? 0 } : {}),
       },
-      agent: secure ? this.#httpsAgent : this.#httpAgent,
+      agent: secure?.agent ?? this.#httpAgent,
       // On the request and not on the agent: with proxy support on, VS Code uses an agent of its own.
       lookup,
       rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
@@ -241,7 +252,7 @@ export class Egress {
     };
 
     return new Promise((resolve, reject) => {
-      const outgoing = secure ? https.request(options) : http.request(options);
+      const outgoing = secure ? secure.module.request(options) : http.request(options);
       let stage: Stage = 'connecting';
 
       const neverSent = () => stage === 'connecting' || stage === 'securing';

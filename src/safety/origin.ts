@@ -129,9 +129,10 @@ const UNUSABLE_V4 = [
 const NAT64 = '64:ff9b::'; // an IPv4 address behind a translator: what public names resolve to on IPv6-only networks
 
 // A BlockList matches an IPv4 range for the IPv4-mapped form (::ffff:10.0.0.1) too.
-const loopback = ranges([...LOOPBACK_V4, '::1/128']);
-const privateRanges = ranges([...PRIVATE_V4, 'fc00::/7', 'fe80::/10']);
-const unusable = ranges([
+// Made when they are first asked for: a run against this machine needs only the first.
+const loopback = ranges(() => [...LOOPBACK_V4, '::1/128']);
+const privateRanges = ranges(() => [...PRIVATE_V4, 'fc00::/7', 'fe80::/10']);
+const unusable = ranges(() => [
   ...UNUSABLE_V4,
   ...translated([...LOOPBACK_V4, ...PRIVATE_V4, ...UNUSABLE_V4]),
   '2001::/23', // protocol assignments, Teredo
@@ -139,25 +140,29 @@ const unusable = ranges([
   '2002::/16', // 6to4: leads to any IPv4 address
   '3fff::/20',
 ]);
-const allocated = ranges(['0.0.0.0/0', ...translated(['0.0.0.0/0']), '2000::/3']);
+const allocated = ranges(() => ['0.0.0.0/0', ...translated(['0.0.0.0/0']), '2000::/3']);
 
 function rangeOf(address: string): AddressRange {
   const version = isIP(address);
   if (version === 0) return 'unusable';
   const family = version === 4 ? 'ipv4' : 'ipv6';
-  if (loopback.check(address, family)) return 'loopback';
-  if (privateRanges.check(address, family)) return 'private';
-  if (unusable.check(address, family) || !allocated.check(address, family)) return 'unusable';
+  if (loopback().check(address, family)) return 'loopback';
+  if (privateRanges().check(address, family)) return 'private';
+  if (unusable().check(address, family) || !allocated().check(address, family)) return 'unusable';
   return 'public';
 }
 
-function ranges(subnets: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const subnet of subnets) {
-    const [address = '', bits] = subnet.split('/');
-    list.addSubnet(address, Number(bits), isIP(address) === 4 ? 'ipv4' : 'ipv6');
-  }
-  return list;
+function ranges(subnets: () => readonly string[]): () => BlockList {
+  let list: BlockList | null = null;
+  return () => {
+    if (list !== null) return list;
+    list = new BlockList();
+    for (const subnet of subnets()) {
+      const [address = '', bits] = subnet.split('/');
+      list.addSubnet(address, Number(bits), isIP(address) === 4 ? 'ipv4' : 'ipv6');
+    }
+    return list;
+  };
 }
 
 function translated(subnets: readonly string[]): string[] {

@@ -104,7 +104,8 @@ export class Redactor {
 
   /**
    * A deep copy of plain JSON data with every string redacted, property names included. All of a string is replaced
-   * where its property's name says that it (or each of a list) is a secret. Throws RedactionError for data nested deeper than 200.
+   * where its property's name says that it (or each of a list) is a secret. Throws RedactionError for data nested
+   * deeper than 200.
    */
   redactJson<T>(value: T): T;
   redactJson(value: unknown): unknown {
@@ -259,8 +260,10 @@ function isSecretName(name: string): boolean {
 const SECRET_NAME =
   /(?:^| )(?:authorization|cookie|credentials?|passphrase|passwd|password|pwd|secrets?|token|(?:api|access|account|auth|encryption|integration|master|private|routing|secret|service|shared|signing|subscription) ?key)$/;
 
-/** The place up to `at` that is no longer inside a word, if there is one near. */
+/** The last place up to `at` that is no longer inside a word. A very long word is cut. */
 function wordEnd(text: string, at: number): number {
-  for (let i = at; i > at - 256 && i > 0; i--) if (/[\s"',;]/.test(text.charAt(i - 1))) return i;
-  return at;
+  const first = Math.max(at - 256, 0);
+  let end = at;
+  while (end > first && !/[\s"',;]/.test(text.charAt(end - 1))) end--;
+  return end > first || first === 0 ? end : at;
 }

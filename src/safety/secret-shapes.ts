@@ -24,7 +24,9 @@ export interface ShapeMatch {
 const WORD_START = '(?:^|[^A-Za-z0-9_-]|\\\\[bfnrtv]|\\\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}|\\x1b\\[[0-9;]{0,8}m)';
 const SLASH = '(?:\\\\{0,3}/|%2[Ff])';
 const QUOTE = '["\'`]';
-const PEM_GAP = '(?:[\\s"\'`+,]|\\\\{1,4}[nrt])+';
+// Between the lines of a key: a line break, as such or escaped, or what joins string literals in code. Never what
+// separates two strings of JSON, so that a redacted line of JSON stays JSON.
+const PEM_GAP = `(?:\\s|\\\\{1,4}[nrt]|\\\\{0,3}${QUOTE}\\s{0,40}\\+\\s{0,40}\\\\{0,3}${QUOTE})+`;
 const MAX_VALUE = 128;
 const VALUE_CHARACTER = '[^\\s"\'`\\\\<>]';
 
@@ -73,9 +75,9 @@ const SHAPES: readonly Shape[] = [
     rule: 'private_key',
     value:
       '-----BEGIN (?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----' +
-      `(?:${PEM_GAP}[A-Za-z-]{4,20}: [^\\n\\r\\\\"]{0,120}){0,4}${PEM_GAP}[A-Za-z0-9+/=]{24,}` +
+      `(?:${PEM_GAP}[A-Za-z-]{4,20}: [^\\n\\r\\\\"]{0,120}){0,4}(?:${PEM_GAP}[A-Za-z0-9+/=]{24,})+` +
       // The end may be missing: a torn key is a secret too.
-      `(?:${PEM_GAP}[A-Za-z0-9+/=]{24,})*(?:(?:${PEM_GAP}[A-Za-z0-9+/=]{1,23})?${PEM_GAP}-----END [A-Z0-9 ]{0,50}-----)?`,
+      `(?:(?:${PEM_GAP}[A-Za-z0-9+/=]{1,23})?${PEM_GAP}-----END [A-Z0-9 ]{0,50}-----)?`,
   },
   {
     rule: 'authorization',

@@ -241,7 +241,7 @@ export class Workbench {
 function withPayload(url: string, more: readonly (readonly [string, string])[]): string {
   if (more.length === 0) return url;
   const whole = new URL(url);
-  const payload: unknown = JSON.parse(whole.searchParams.get('payload') ?? '[]');
-  whole.searchParams.set('payload', JSON.stringify([...(Array.isArray(payload) ? payload : []), ...more]));
+  const payload = JSON.parse(whole.searchParams.get('payload') ?? '[]') as [string, string][];
+  whole.searchParams.set('payload', JSON.stringify([...payload, ...more]));
   return whole.href.replaceAll('+', '%20');
 }

@@ -63,6 +63,8 @@ export function start(port) {
 /** Four characters a token. */
 const tokens: Tokens = {
   exact: true,
+  loaded: true,
+  ready: () => Promise.resolve(),
   count: (text) => Math.ceil([...text].length / 4),
   head: (text, count) => [...text].slice(0, 4 * count).join(''),
   excerpt: (text, count) => [...text].slice(0, 4 * count).join(''),

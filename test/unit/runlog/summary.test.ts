@@ -190,6 +190,12 @@ describe('the summary of a run', () => {
     );
   });
 
+  it('names no host where only a program in the same process answered', () => {
+    const summary = summaryOf([...startOfRun(), ...answered('c1', 'x', { origin: 'local:rehearsal' })]);
+    assert.deepEqual(summary.hosts_contacted, []);
+    assert.match(markdownOf(summary), /## Hosts contacted\n\nNone\./);
+  });
+
   it('counts the marks of redacted secrets that are on record', () => {
     const config = makeConfig({ objective: 'Use [REDACTED:api_key:0a1b2c3d:51] well' });
     const mark = '[REDACTED:jwt:0a1b2c3d:120]';
@@ -307,9 +313,12 @@ describe('Markdown that somebody else wrote', () => {
   it('trusts no code span that a reader may see otherwise, and no other address', () => {
     assert.equal(contained('| `x | <img src=x>` |'), '| \\`x | &lt;img src=x>\\` |');
     assert.equal(contained('http://a.example/`<img src=x>`'), 'http://a.example/\\`&lt;img src=x>\\`');
-    assert.equal(contained('[a](javascript:x) ![b](https://b.example)'), '\\[a](javascript:x) \\![b](https://b.example)');
+    assert.equal(
+      contained('[a](javascript:x) ![b](https://b.example)'),
+      '\\[a](javascript:x) \\![b](https://b.example)',
+    );
     assert.equal(contained('[a]: javascript:x\n[c][a] &#106;'), '\\[a]: javascript:x\n\\[c]\\[a] &amp;#106;');
-    assert.equal(contained('$x$ \\<b> \u202ea\u0000'), '\\$x\\$ \\&lt;b> a');
+    assert.equal(contained('$x$ \\<b> \u202ea\u0000'), '\\$x\\$ &lt;b> a');
   });
 
   it('lets nothing out and nothing through, for any text', () => {

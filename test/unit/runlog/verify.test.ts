@@ -40,6 +40,7 @@ function memoryDisk(files: Files): Disk {
     makeDirectory: refuse,
     create: refuse,
     remove: refuse,
+    syncFile: refuse,
     syncDirectory: refuse,
     replace(path, content) {
       files.set(path, Buffer.from(content));
@@ -74,12 +75,7 @@ async function folderOf(...drafts: readonly EventDraft[]): Promise<Files> {
     if (event.type === 'epoch.opened' && event.previous) segments.push(written.line);
     else segments.push((segments.pop() ?? '') + written.line);
     for (const { sha256: name, content } of blobs) files.set(`${FOLDER.blobs}/${name}`, content);
-    if (event.type === 'run.ended')
-      await writeExitFiles(disk, FOLDER, state, {
-        ending: { reason: 'error', detail: '', error: null },
-        redactions: null,
-        activeMs: 0,
-      });
+    if (event.type === 'run.ended') await writeExitFiles(disk, FOLDER, state, null);
   }
   segments.forEach((text, index) => files.set(segmentFile(FOLDER, index + 1), Buffer.from(text)));
   return files;
@@ -96,11 +92,7 @@ function stateAfter(...drafts: readonly EventDraft[]): RunState {
   return fold(CONFIG, events(...drafts));
 }
 
-const DISK_FULL = {
-  ending: { reason: 'disk_full' as const, detail: 'No space.', error: null },
-  redactions: null,
-  activeMs: 0,
-};
+const DISK_FULL = { reason: 'disk_full' as const, detail: 'No space.', error: null };
 
 const again = epochOpened({ segment: 1, cut_at: 0, tail_bytes: 0, tail: 'none' });
 const verified = (files: Files) => verifyRun(memoryDisk(files), FOLDER.path);

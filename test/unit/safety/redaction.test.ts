@@ -34,7 +34,7 @@ const CANARIES: Record<string, string> = {
 
 const ENCODINGS: Record<string, (secret: string) => string> = {
   raw: (secret) => secret,
-  'with line breaks': (secret) => secret.replace(/(.{5})(?! )/gu, '$1\r\n  '),
+  'with line breaks': (secret) => secret.replace(/(.{2})(?! )/gu, '$1\r\n  '),
   backwards: (secret) => [...secret].reverse().join(''),
   JSON: (secret) => JSON.stringify({ message: `bad key ${secret}` }),
   'JSON in JSON': (secret) => JSON.stringify({ body: JSON.stringify({ key: secret }) }),
@@ -192,6 +192,8 @@ const ORDINARY = [
     'api_key=xxxxxxxxxxxxxxxx',
     'secret={{ secret1 }}',
     'token=$(cat x1)',
+    'password=decrypt1(value)',
+    'apiKey=keys1[0]',
   ],
 ];
 
@@ -231,6 +233,8 @@ describe('registered secrets', () => {
     assert.equal(tagOf(one, Buffer.from(first).toString('hex')), tag);
     assert.equal(tagOf(other, first), tag);
     assert.notEqual(tagOf(one, second), tag);
+    one.register([...first].reverse().join('').toUpperCase(), 'A key');
+    assert.notEqual(tagOf(one, [...first].reverse().join('').toUpperCase()), tag);
     const elsewhere = new Redactor();
     elsewhere.register(first, 'A key');
     assert.notEqual(tagOf(elsewhere, first), tag);
@@ -242,6 +246,8 @@ describe('registered secrets', () => {
     assert.equal(rulesIn(redactor.redact('xabcdefghijklmnopx')).length, 1);
     assert.doesNotMatch(redactor.redact('xabcdefghijklmnopx'), /[a-p]{4}(?![a-z]*:)/);
     assert.equal(rulesIn(redactor.redact('abcdefabcdef')).length, 2);
+    redactor.register('abcdefxyz', 'longer');
+    assert.match(redactor.redact('abcdefxyz'), /^\[REDACTED:longer:[0-9a-f]{8}:9\]$/);
   });
 
   it('of URLs are found without the host', () => {
@@ -470,6 +476,20 @@ describe('redact', () => {
     );
   });
 
+  it('leaves JSON that can be parsed, with the same names', () => {
+    const torn = `-----BEGIN PRIVATE KEY-----\n${fake(BASE62, 64)}`;
+    const name = fc.oneof(fc.constantFrom('password', 'x', 'aPropertyWithAVeryLongNameOfLetters', 'api_key'), text);
+    const value = fc.oneof(text, fc.constant(torn), fc.integer(), fc.boolean());
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, value), { maxLength: 4 }), fc.constantFrom(0, 2), (entries, indent) => {
+        const json = JSON.stringify(Object.fromEntries(entries), null, indent);
+        const redacted = JSON.parse(redactor.redact(json));
+        assert.equal(Object.keys(redacted).length, Object.keys(JSON.parse(json)).length);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   it('counts what it replaced, by rule', () => {
     const counting = new Redactor();
     counting.register('hunter2hunter2', 'Mail password');
@@ -682,10 +702,28 @@ describe('redactChunks', () => {
     }
   });
 
+  it('finds registered secrets longer than any shape', () => {
+    const secret = fake(BASE62, 3000);
+    const registered = new Redactor();
+    registered.register(secret, 'long');
+    for (const text of [secret, Buffer.from(secret).toString('hex')]) {
+      const chunks = redactChunks(registered);
+      let out = '';
+      for (let at = 0; at < text.length; at += 50) out += chunks.push(text.slice(at, at + 50));
+      assert.match(out + chunks.end(), /^\[REDACTED:long:[0-9a-f]{8}:3000\]$/);
+    }
+  });
+
+  it('takes no end of a word for a word', () => {
+    const text = `X${SHAPES[8]?.[1]} `.repeat(120);
+    assert.ok(new Redactor().redact(text) === text);
+    assert.ok(inPieces(text, [1]) === text);
+  });
+
   it('does not wait for ever for the end of a secret', () => {
-    const registered = redactor();
-    const endless = `sk-${fake(BASE62, 5000).repeat(600)}`;
-    assert.ok(registered.redact(endless).startsWith('[REDACTED:api_key:'));
-    assert.ok(registered.counts.total >= 1);
+    const chunks = redactChunks(redactor());
+    let out = chunks.push('sk-');
+    for (let i = 0; i < 25; i++) out += chunks.push(fake(BASE62, 50_000, i));
+    assert.match(out, /^\[REDACTED:api_key:[0-9a-f]{8}:\d{7}\]/);
   });
 });

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { picoFromUsd } from '../../../src/budget/money.ts';
+import { brain } from '../../support/brain.ts';
+import { type UsageLie, usageLies } from '../../support/model-faults.ts';
+import type { ChatRequestSeen } from '../../support/model-server.ts';
+import { bodies, oneRun, resumed } from '../../support/one-run.ts';
+import { RecordedClock } from '../../support/recorded-clock.ts';
+import { testHost } from '../../support/run-host.ts';
+
+// gpt-4o and text-embedding-3-small, pico-dollars a token.
+const PRICES = (line: { kind: string }) => (line.kind === 'chat' ? { inputPico: 2_500_000n, outputPico: 10_000_000n, cachedInputPico: 1_250_000n } : { inputPico: 20_000n, outputPico: 0n });
+
+describe('the iteration limit', () => {
+  it('ends the run after as many iterations, and not one request later', async (t) => {
+    const { outcome, server, events } = await oneRun(t, { server: { reply: brain() }, settings: { max_iterations: 2, synthesis: false } });
+    assert.equal(outcome.stopReason, 'max_iterations');
+    assert.equal(outcome.iterations, 2);
+    assert.equal(server.requests.length, 6);
+    assert.deepEqual(events.flatMap((event) => (event.type === 'limit.reached' ? [[event.limit, event.value, event.spent]] : [])), [['max_iterations', 2, 2]]);
+  });
+
+  it('can be raised, and the run goes on where it was', async (t) => {
+    const { outcome, server } = await oneRun(t, { server: { reply: brain() }, settings: { max_iterations: 2, synthesis: false } });
+    const host = testHost(server.url);
+    t.after(() => host.egress.close());
+    const again = await resumed(t, outcome.runDirectory, host, { raise: { max_iterations: 3 } });
+    assert.equal(again.outcome.stopReason, 'max_iterations');
+    assert.equal(again.outcome.iterations, 3);
+    assert.equal(server.requests.length, 9);
+    assert.deepEqual(again.state.raises.map(({ limit, from, to }) => [limit, from, to]), [['max_iterations', 2, 3]]);
+  });
+});
+
+describe('the cost limit', () => {
+  for (const cap of [0.000001, 0.001, 0.02, 0.05]) {
+    it(`of $${cap} is never exceeded by what the server bills`, async (t) => {
+      const { outcome, server, state } = await oneRun(t, { server: { reply: brain() }, settings: { max_cost_usd: cap, max_iterations: 50 } });
+      assert.equal(outcome.stopReason, 'max_cost');
+      assert.ok(server.billed(PRICES) <= picoFromUsd(cap));
+      assert.ok(state.money.settled + state.money.held <= picoFromUsd(cap));
+      assert.ok(state.money.settled >= server.billed(PRICES), 'what is booked covers the bill');
+      assert.equal(state.money.reserved, 0n);
+      assert.equal(server.requests.length === 0, cap < 0.01);
+    });
+  }
+
+  it('shortens the answers when money runs short, down to the floor', async (t) => {
+    const { server } = await oneRun(t, { server: { reply: brain() }, settings: { max_cost_usd: 0.03, max_iterations: 50, synthesis: false } });
+    const limits = bodies(server, 'chat/completions').filter((body) => JSON.stringify(body).includes('You carry out')).map((body) => body['max_tokens'] as number);
+    assert.equal(limits[0], 2000);
+    assert.ok(limits.some((limit) => limit < 2000), 'some were clamped');
+    assert.ok(limits.every((limit) => limit >= 64));
+  });
+
+  it('keeps enough back for an answer', async (t) => {
+    const { outcome, state } = await oneRun(t, { server: { reply: brain() }, settings: { max_cost_usd: 0.05, max_iterations: 50 } });
+    assert.equal(outcome.stopReason, 'max_cost');
+    const synthesis = [...state.calls.values()].filter(({ agent }) => agent === 'synthesis');
+    assert.deepEqual(synthesis.map(({ status }) => status), ['settled']);
+  });
+
+  it('holds under failures that may have been billed', async (t) => {
+    const fault = (_: unknown, index: number) => (index % 2 === 0 ? { kind: 'status' as const, status: 500 } : null);
+    const { outcome, server, state } = await oneRun(t, {
+      server: { reply: brain(), fault },
+      settings: { max_cost_usd: 0.2, max_iterations: 50 },
+      host: { clock: new RecordedClock() },
+    });
+    assert.equal(outcome.stopReason, 'max_cost');
+    assert.ok(state.money.held > 0n);
+    assert.ok(server.billed(PRICES) <= picoFromUsd(0.2));
+    assert.ok(state.money.settled + state.money.held <= picoFromUsd(0.2));
+    const sent = [...state.calls.values()].length;
+    assert.equal(server.requests.length, sent, 'one reservation for each request');
+  });
+
+  for (const lie of Object.keys(usageLies) as UsageLie[]) {
+    it(`is not fooled by usage that is ${lie.replaceAll('_', ' ')}`, async (t) => {
+      const { outcome, server, state } = await oneRun(t, {
+        server: { reply: brain(), fault: () => ({ kind: 'usage', lie }) },
+        settings: { max_cost_usd: 0.05, max_iterations: 3, synthesis: false },
+      });
+      if (lie === 'completion_above_max') assert.equal(outcome.stopReason, 'error');
+      else assert.ok(['max_iterations', 'max_cost'].includes(outcome.stopReason), outcome.detail);
+      for (const call of state.calls.values()) {
+        assert.ok(call.cost > 0n, `${call.agent} ${call.status}`);
+        if (lie !== 'completion_above_max') assert.ok(call.cost <= call.reserved);
+      }
+      assert.ok(server.requests.length > 0);
+    });
+  }
+
+  it('ends the run where usage goes beyond every measure, with what the log can hold on its books', async (t) => {
+    const { outcome, state } = await oneRun(t, { server: { reply: () => ({ content: 'ok', usage: { prompt_tokens: 999_999_999, completion_tokens: 5 } }) } });
+    assert.equal(outcome.stopReason, 'error');
+    assert.match(outcome.detail, /used more tokens than the request allowed/);
+    assert.equal(state.money.settled, 999_999_999n * 2_500_000n + 5n * 10_000_000n);
+    const huge = await oneRun(t, { server: { reply: () => ({ content: 'ok', usage: { prompt_tokens: 5, completion_tokens: 999_999_999 } }) } });
+    assert.equal(huge.outcome.stopReason, 'error');
+    assert.match(huge.outcome.detail, /used more tokens than the request allowed/);
+    assert.equal(huge.state.money.settled, picoFromUsd(4000));
+  });
+
+  it('bounds embeddings of texts for which the embedding model needs more tokens than the chat model', async (t) => {
+    const hindi = 'पौधों को पानी और धूप की ज़रूरत होती है। '.repeat(10).trim();
+    const countTokens = (text: string) => Math.ceil(Buffer.byteLength(text) * (text === hindi ? 0.4 : 0.08));
+    const { outcome } = await oneRun(t, {
+      server: { reply: brain({ result: () => hindi }), countTokens },
+      settings: { max_iterations: 2, synthesis: false, model: 'gpt-4o' },
+    });
+    assert.equal(outcome.stopReason, 'max_iterations', outcome.detail);
+  });
+});
+
+describe('the time limit', () => {
+  it('ends the run between iterations, by a clock that only counts active time', async (t) => {
+    const clock = new RecordedClock();
+    const think = brain();
+    const reply = (request: ChatRequestSeen, index: number) => {
+      clock.advance(60_000);
+      return think(request, index);
+    };
+    const { outcome } = await oneRun(t, { server: { reply }, settings: { max_wall_time_minutes: 5, synthesis: false }, host: { clock } });
+    assert.equal(outcome.stopReason, 'max_wall_time');
+    assert.equal(outcome.iterations, 2);
+  });
+
+  it('ends a wait for a server that says to come back much later', async (t) => {
+    const clock = new RecordedClock();
+    const fault = (_: unknown, index: number) => (index === 1 ? { kind: 'status' as const, status: 429, headers: { 'retry-after': '86400' } } : null);
+    const { outcome, server } = await oneRun(t, { server: { reply: brain(), fault }, settings: { max_wall_time_minutes: 10 }, host: { clock } });
+    assert.equal(outcome.stopReason, 'max_wall_time');
+    assert.deepEqual(clock.slept, [600_000]);
+    assert.equal(server.requests.length, 2);
+  });
+});
+
+describe('the task timeout', () => {
+  it('fails the task that a hanging server does not answer, and the run goes on', async (t) => {
+    const think = brain({ newTasks: (_last, index) => (index === 0 ? ['Hangs', 'Works'] : []) });
+    const fault = (request: { body?: Record<string, unknown> }) => (JSON.stringify(request.body ?? {}).includes('Task t2: Hangs') ? { kind: 'hang' as const } : null);
+    const { outcome, state } = await oneRun(t, { server: { reply: think, fault }, settings: { task_timeout_seconds: 0.3, max_iterations: 3, synthesis: false } });
+    assert.equal(outcome.stopReason, 'max_iterations', outcome.detail);
+    assert.equal(state.tasks.get('t2')?.state, 'failed');
+    assert.equal(state.tasks.get('t2')?.error?.class, 'timeout');
+    assert.equal(state.tasks.get('t3')?.state, 'done');
+    assert.ok(state.money.held > 0n, 'what the server may bill is held');
+  });
+
+  it('holds for all attempts together', async (t) => {
+    const clock = new RecordedClock();
+    const fault = (request: { body?: Record<string, unknown> }) => {
+      if (!JSON.stringify(request.body ?? {}).includes('Task t2: ')) return null;
+      clock.advance(50_000);
+      return { kind: 'status' as const, status: 500 };
+    };
+    const { state } = await oneRun(t, { server: { reply: brain(), fault }, settings: { max_iterations: 2, synthesis: false }, host: { clock } });
+    assert.equal([...state.calls.values()].filter(({ iteration, agent }) => iteration === 2 && agent === 'execution').length, 3);
+    assert.equal(state.tasks.get('t2')?.error?.class, 'timeout');
+  });
+});

@@ -14,15 +14,16 @@ import { RunMemory } from './memory/run-memory.ts';
 import { OpenAiModel } from './models/openai.ts';
 import type { Channel } from './notify/channel.ts';
 import { Outbox } from './notify/outbox.ts';
+import { Watchdog, type WatchdogSettings } from './notify/watchdog.ts';
 import { Caller } from './run/call.ts';
 import { FORMAT_VERSION, RunConfig } from './run/config.ts';
 import type { EventDraft, RunEvent } from './run/events.ts';
 import type { LimitName } from './run/limits.ts';
 import { runLoop } from './run/loop.ts';
-import { type Clock, type LanguageModel, type Random, RunLost, StopRun, type Tokens } from './run/ports.ts';
+import { type Clock, type KeyLedger, type LanguageModel, type Random, RunLost, StopRun, type Tokens } from './run/ports.ts';
 import { classicRetry } from './run/retry.ts';
 import type { RunSettings } from './run/settings.ts';
-import { fold, initialState, type RunState } from './run/state.ts';
+import { type Call, fold, initialState, type RunState, type Task } from './run/state.ts';
 import { Steering } from './run/steer.ts';
 import { type Ending, endingEvents, endingNotice } from './run/stop.ts';
 import type { StopReason } from './run/stop-reason.ts';
@@ -36,6 +37,7 @@ import { keepReserve } from './runlog/reserve.ts';
 import { LogWriter } from './runlog/writer.ts';
 import type { Egress } from './safety/egress.ts';
 import type { Redactor } from './safety/redaction.ts';
+import type { OutputWriter } from './tools/output.ts';
 import type { WorkspaceReader } from './tools/workspace.ts';
 
 /** What both front ends hand in: the world outside a run. */
@@ -48,6 +50,10 @@ export interface Host {
   readonly egress: Egress;
   readonly redactor: Redactor;
   readonly channels: readonly Channel[];
+  /** What tells somebody when the thread of the run is blocked; none: nobody is told. */
+  readonly watchdog?: WatchdogSettings;
+  /** The spending ledger of the key for an origin, where the key has a limit of its own. */
+  readonly ledgerFor?: (origin: string) => KeyLedger | null;
   /** The API key for an origin, or null. Asked before every request. */
   readonly keyFor: (origin: string) => Promise<string | null>;
   /** Where the token ranks of the build are. */
@@ -158,6 +164,7 @@ export class Session {
   private readonly stopping = new AbortController();
   private readonly parts: StrategyParts;
   private outcome: Promise<Outcome> | null = null;
+  private output: OutputWriter | null = null;
 
   private constructor(host: Host, folder: RunFolder, log: LogWriter, model: LanguageModel, tokens: Tokens) {
     this.host = host;
@@ -169,7 +176,9 @@ export class Session {
     const memory = new RunMemory(state);
     log.observe((event) => memory.apply(event));
     this.outbox = new Outbox(log, host.channels, clock, random);
-    const caller = new Caller({ log, model, tokens, clock, random, signal: this.stopping.signal });
+    const { provider, base_url } = state.config.model;
+    const ledger = provider === 'openai' ? (host.ledgerFor?.(new URL(base_url).origin) ?? null) : null;
+    const caller = new Caller({ log, model, tokens, clock, random, signal: this.stopping.signal, ledger });
     if (state.config.strategy === 'classic') caller.retry = classicRetry;
     this.parts = { state, caller, memory, tokens, record: (draft) => log.append(draft) };
     caller.earmark = synthesisEarmark(this.parts, picoFromUsd(state.limits.max_cost_usd));
@@ -226,11 +235,14 @@ export class Session {
   private abandoned = false;
 
   private async run(): Promise<Outcome> {
+    const watchdog = this.watch();
     // What a server said may repeat the key: this goes to screens and files.
     let ending = this.host.redactor.redactJson(await this.untilEnd());
     if (ending !== null && !this.abandoned) ending = await this.finish(ending);
-    await this.outbox.close(this.abandoned ? 0 : 5000);
+    // Who stopped the run knows, and does not wait for a channel that hangs.
+    await this.outbox.close(this.abandoned ? 0 : this.stopping.signal.aborted ? 500 : 5000);
     await this.log.close();
+    watchdog?.stop();
     const { state } = this;
     const reason = ending?.reason ?? 'error';
     return {
@@ -241,6 +253,19 @@ export class Session {
       iterations: state.iteration,
       costUsd: usdFromPico(state.money.settled + state.money.held),
     };
+  }
+
+  private watch(): Watchdog | null {
+    const { host, log, folder } = this;
+    if (host.watchdog === undefined) return null;
+    return new Watchdog(host.watchdog, {
+      distDirectory: host.distDirectory,
+      runDirectory: folder.path,
+      runId: log.config.run_id,
+      objective: log.config.objective,
+      remainingMs: () => log.state.limits.max_wall_time_minutes * 60_000 - log.activeMs(),
+      trace: host.trace,
+    });
   }
 
   /** Null where somebody else goes on with the run. */
@@ -256,6 +281,7 @@ export class Session {
         signal: this.stopping.signal,
         attended: host.attended,
         noticeOf: (kind, text) => this.outbox.notice(kind, text),
+        keepFiles: (task, result) => this.keepFiles(task, result),
         saveCheckpoint: (iteration) => saveCheckpoint(host.disk, folder, log, iteration, host.trace),
       });
     } catch (error) {
@@ -274,6 +300,14 @@ export class Session {
     this.host.trace(error instanceof Error ? (error.stack ?? error.message) : String(error));
     const message = `An unexpected error ended the run: ${messageOf(error)}`;
     return { reason: 'error', detail: message, error: { class: 'internal', message } };
+  }
+
+  /** The sandbox is made for the first file; most runs have none. */
+  private async keepFiles(task: Task, result: Call): Promise<void> {
+    if (!result.answer?.includes('file:')) return;
+    const { OutputWriter } = await import('./tools/output.ts');
+    this.output ??= new OutputWriter(this.log, this.folder.output, process.platform);
+    await this.output.keep(task, result);
   }
 
   /** The answer, the last events, and the files that every exit leaves. Gives the ending, which the disk may yet change. */
@@ -422,7 +456,7 @@ async function readState(disk: Disk, folder: RunFolder, config: RunConfig): Prom
 }
 
 /** What a new owner says first: calls of unknown outcome are held, limits raised, and a person's go-ahead noted. */
-function resumeEvents(state: RunState, options: ResumeOptions): EventDraft[] {
+export function resumeEvents(state: RunState, options: ResumeOptions): EventDraft[] {
   const events: EventDraft[] = [];
   for (const call of state.calls.values()) {
     if (call.status !== 'reserved') continue;

@@ -23,7 +23,7 @@ const FRAME_TEXT = `Objective: {{objective}}
 const GUARDED: Record<string, Prompt> = {
   execution: {
     values: [...FRAME, 'results', 'task_id', 'task'],
-    text: `You carry out one task of a larger objective. Give the result itself: facts, text, decisions or code to build on. Do not plan, ask or repeat earlier results. If it cannot be done, say what is missing.
+    text: `You carry out one task of a larger objective. Give the result itself: facts, text, decisions or code to build on. Do not plan, ask or repeat earlier results. If it cannot be done, say what is missing. To hand over a file, put it in a fenced block with the info string file:NAME.
 --- user ---
 ${FRAME_TEXT}{{#results}}Earlier results:
 {{results}}

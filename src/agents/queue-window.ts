@@ -4,7 +4,7 @@
  * the places the shown tasks came from. Over the iterations every task is compared with the head.
  */
 export const HEAD = 6;
-export const SAMPLE = 6;
+export const SAMPLE = 5;
 
 /** The fractional part of the golden ratio: successive phases fill the unit interval evenly. */
 const GOLDEN = 0.618033988749895;

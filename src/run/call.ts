@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { formatUsd, MAX_USD, type Pico, picoFromUsd, usdFromPico } from '../budget/money.ts';
-import type { KeyLedger } from '../budget/key-ledger.ts';
 import { tokenUpperBound } from '../budget/token-bound.ts';
 import { admit, costOf, trustedUsage, worstCase } from '../budget/reservation.ts';
 import type { Rates } from './config.ts';
@@ -9,6 +8,7 @@ import {
   type ChatRequest,
   type Clock,
   type EmbeddingRequest,
+  type KeyLedger,
   type LanguageModel,
   ModelError,
   type ModelReply,
@@ -293,9 +293,11 @@ export class Caller {
 
   /** Upper bound of the prompt tokens: the texts, the schema, and what a provider adds around them. */
   private inputBound(request: ChatRequest | EmbeddingRequest): number {
-    const counted = this.countedInput(request);
-    if (request.kind === 'embedding') return counted + request.texts.length * PER_MESSAGE + PER_REQUEST;
-    return counted + request.messages.length * PER_MESSAGE + PER_REQUEST + this.schemaTokens(request);
+    if (request.kind === 'embedding') {
+      // Counts are the chat model's; the embedding model may need more tokens for the same text.
+      return request.texts.reduce((sum, text) => sum + tokenUpperBound(text) + PER_MESSAGE, PER_REQUEST);
+    }
+    return this.countedInput(request) + request.messages.length * PER_MESSAGE + PER_REQUEST + this.schemaTokens(request);
   }
 
   /** Exact where the encoding is known and its tables are read; else bytes, which tokens never outnumber. */

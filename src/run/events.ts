@@ -186,6 +186,9 @@ const EVENTS = [
   event('notice.queued', { notice_id: z.string(), kind: z.string(), text: z.string() }),
   event('notice.sent', { notice_id: z.string(), channel: z.string(), origin: z.string() }),
   event('notice.failed', { notice_id: z.string(), channel: z.string(), error: ErrorRecord, final: z.boolean() }),
+  /** Durable before a file is written below `output/`. */
+  event('file.intended', { name: z.string(), sha256: z.string(), bytes: z.int(), task_id: z.string().nullable() }),
+  event('file.refused', { name: z.string(), error: ErrorRecord, task_id: z.string().nullable() }),
   event('file.written', { name: z.string(), sha256: z.string(), bytes: z.int(), task_id: z.string().nullable() }),
 ] as const;
 

@@ -2,7 +2,7 @@ import type { EventDraft } from './events.ts';
 import type { Clock, RunLog } from './ports.ts';
 import { StepFailed, StopRun } from './ports.ts';
 import { reviewDigest } from './review.ts';
-import type { Task } from './state.ts';
+import type { Call, Task } from './state.ts';
 import type { Strategy } from './strategy.ts';
 
 export interface LoopParts {
@@ -15,6 +15,8 @@ export interface LoopParts {
   readonly attended: boolean;
   /** Queues a notice in the same batch as what it tells. */
   readonly noticeOf: (kind: 'review' | 'paused', text: string) => Parameters<RunLog['append']>;
+  /** Writes the files that a result hands over. */
+  readonly keepFiles: (task: Task, result: Call) => Promise<void>;
   /** Saves the state as a file; a cache, so a failure is not the run's. */
   readonly saveCheckpoint: (iteration: number) => Promise<void>;
 }
@@ -31,6 +33,7 @@ export async function runLoop(parts: LoopParts): Promise<never> {
     try {
       if (task.state === 'running') {
         const result = await strategy.execute(task, iteration);
+        await parts.keepFiles(task, result);
         log.append(
           { type: 'task.completed', task_id: task.id, iteration, call_id: result.id },
           { type: 'memory.stored', memory_id: strategy.memoryId(task), task_id: task.id, call_id: result.id },

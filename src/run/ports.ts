@@ -1,3 +1,4 @@
+import type { Pico } from '../budget/money.ts';
 import type { Agent, CallInputs, ErrorRecord, EventDraft, RunEvent, RunEventOf } from './events.ts';
 import type { RunState } from './state.ts';
 import type { StopReason } from './stop-reason.ts';
@@ -137,6 +138,19 @@ export interface Tokens {
   excerpt(text: string, tokens: number): string;
   /** The beginning of the text, in at most that many tokens. */
   head(text: string, tokens: number): string;
+}
+
+/** What all runs and windows of this machine together may spend with one key. */
+export interface KeyLedger {
+  /** Which limit it is, for people: `the limit of $5.00 a day for this API key`. */
+  readonly limit: string;
+  /**
+   * Resolves once the reservation is durable and decided. `free` is what the limit left just before it. Call ids are
+   * unique for this object. Throws where it cannot be written: then nothing may be sent.
+   */
+  reserve(amount: Pico, callId: string): Promise<{ readonly admitted: boolean; readonly free: Pico }>;
+  /** What became of an admitted reservation. Never rejects: an outcome that cannot be written leaves the amount held. */
+  settle(callId: string, outcome: 'settled' | 'held' | 'released', cost: Pico): Promise<void>;
 }
 
 /** Stored results and task texts, found by likeness. A projection of the state that keeps vectors ready. */

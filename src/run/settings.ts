@@ -33,7 +33,7 @@ export const DEFAULTS = {
   seed: 42,
   checkpointEvery: 5,
   maxNewTasks: 3,
-  recallTokens: 120,
+  recallTokens: 100,
 } as const;
 
 const MAX_OBJECTIVE = 8000;

@@ -58,6 +58,9 @@ export interface RunState {
 
   readonly notices: Map<string, Notice>;
   readonly files: Map<string, RunEventOf<'file.written'>>;
+  readonly refusedFiles: RunEventOf<'file.refused'>[];
+  /** Every content that this run meant to write, by path: only such a file may be overwritten. */
+  readonly fileHashes: Map<string, Set<string>>;
   /** Origins contacted, with the number of requests. */
   readonly origins: Map<string, number>;
 }
@@ -199,6 +202,8 @@ export function initialState(config: RunConfig): RunState {
     end: null,
     notices: new Map(),
     files: new Map(),
+    refusedFiles: [],
+    fileHashes: new Map(),
     origins: new Map(),
   };
 }
@@ -377,6 +382,12 @@ function applyBody(state: RunState, event: RunEvent): void {
       }
       return;
     }
+    case 'file.intended':
+      state.fileHashes.set(event.name, (state.fileHashes.get(event.name) ?? new Set()).add(event.sha256));
+      return;
+    case 'file.refused':
+      state.refusedFiles.push(event);
+      return;
     case 'file.written':
       state.files.set(event.name, event);
       return;

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { ExactSecrets } from './exact-secrets.ts';
+import { isSecretName } from './secret-names.ts';
 import { findShape, looksRandom, SHAPE_RULES } from './secret-shapes.ts';
 
 /** How many secrets were replaced, in all and by rule: a shape's name or the name a secret was registered under. */
@@ -245,20 +246,6 @@ function secretParts(secret: string): string[] {
   const pieces = [path, url.pathname.slice(1), ...url.pathname.split('/'), ...url.searchParams.values()];
   return [...pieces.filter((piece) => looksRandom(piece)), url.password].filter((piece) => piece.length >= MIN_SECRET);
 }
-
-/** Whether a property of this name holds a secret: `apiKey`, `auth_token`, `Authorization`; not `input_tokens`. */
-function isSecretName(name: string): boolean {
-  if (!/key|token|secret|pass|pwd|auth|cred|cookie/i.test(name)) return false;
-  const words = name
-    .replace(/([a-z0-9])([A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$1$3 $2')
-    .toLowerCase()
-    .split(/[^a-z0-9]+/)
-    .filter((word) => word !== '');
-  return SECRET_NAME.test(words.join(' '));
-}
-
-const SECRET_NAME =
-  /(?:^| )(?:authorization|cookie|credentials?|passphrase|passwd|password|pwd|secrets?|token|(?:api|access|account|auth|encryption|integration|master|private|routing|secret|service|shared|signing|subscription) ?key)$/;
 
 /** The last place up to `at` that is no longer inside a word. A very long word is cut. */
 function wordEnd(text: string, at: number): number {

@@ -1,3 +1,5 @@
+import { KEY_KINDS, SECRET_WORDS } from './secret-names.ts';
+
 /**
  * Secrets known by their shape alone. All shapes are one regular expression, so that a text is read once, and in time
  * linear in its length: every quantifier is bounded or runs over one character class, and no character is read again by
@@ -34,17 +36,14 @@ const VALUE_CHARACTER = '[^\\s"\'`\\\\<>]';
 const token = (literal: string, rest: string): string => `${literal}(?<=${WORD_START}${literal})${rest}`;
 
 /** Letters in either case; most shapes depend on the case, so there is no flag for it. */
-const anyCase = (word: string): string => word.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
+const anyCase = (words: string): string => words.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
 
 /** name=value, name: value, "name":"value", name%3Dvalue */
 const named = (name: string): string =>
   `${name}(?:\\\\{0,3}${QUOTE})?\\s{0,4}(?:=>|:=|[:=]|%3[ADad])\\s{0,4}(?:\\\\{0,3}${QUOTE})?`;
-const value = `${VALUE_CHARACTER}{6,${MAX_VALUE}}`;
+const PLAIN_VALUE = `${VALUE_CHARACTER}{6,${MAX_VALUE}}`;
 
-const SECRET_NAME = [
-  ...['password', 'passwd', 'pwd', 'passphrase', 'secret', 'credential', 'token'].map(anyCase),
-  `(?:${['api', 'access', 'account', 'auth', 'encryption', 'integration', 'master', 'private', 'routing', 'secret', 'service', 'signing', 'subscription'].map(anyCase).join('|')})[_-]?${anyCase('key')}`,
-].join('|');
+const SECRET_NAME = anyCase(`(?:${SECRET_WORDS.join('|')}|(?:${KEY_KINDS.join('|')})[_-]?key)`);
 
 const SHAPES: readonly Shape[] = [
   { rule: 'anthropic_key', value: token('sk-ant-', '[\\w-]{16,}') },
@@ -64,7 +63,7 @@ const SHAPES: readonly Shape[] = [
   {
     rule: 'slack_webhook',
     prefix: `hooks\\.slack\\.com${SLASH}`,
-    value: `[a-z]{4,12}${SLASH}(?:[\\w+-]|${SLASH}){16,${MAX_VALUE}}`,
+    value: `[a-z]{4,12}${SLASH}(?:[\\w+-]|${SLASH}){16,128}`,
   },
   {
     rule: 'discord_webhook',
@@ -82,7 +81,7 @@ const SHAPES: readonly Shape[] = [
   {
     rule: 'authorization',
     prefix: `${named(anyCase('authorization'))}(?:[A-Za-z][A-Za-z0-9-]{3,20}\\s{1,4})?`,
-    value,
+    value: PLAIN_VALUE,
     accept: (text, prefix) => credentialLength(text, prefix, 'named'),
   },
   {
@@ -100,7 +99,7 @@ const SHAPES: readonly Shape[] = [
   {
     rule: 'url_userinfo',
     prefix: ':\\\\{0,3}/\\\\{0,3}/',
-    value: `[^\\s/?#"'\`\\\\<>]{1,${MAX_VALUE}}(?=@)`,
+    value: `[^\\s/?#"'\`\\\\<>]{1,512}(?=@)`,
     accept: (text) => (isUserinfo(text) ? text.length : 0),
   },
   {
@@ -111,14 +110,14 @@ const SHAPES: readonly Shape[] = [
   },
   {
     rule: 'secret_parameter',
-    prefix: named(`(?:${SECRET_NAME})`),
-    value,
+    prefix: named(SECRET_NAME),
+    value: PLAIN_VALUE,
     accept: (text, prefix) => credentialLength(text, prefix, 'named'),
   },
   {
     rule: 'secret_parameter',
     prefix: named(`(?<![A-Za-z0-9])(?:${anyCase('key')}|sig)`),
-    value,
+    value: PLAIN_VALUE,
     accept: (text, prefix) => credentialLength(text, prefix, 'key'),
   },
 ];
@@ -133,7 +132,8 @@ export const SHAPE_RULES: ReadonlySet<string> = new Set(SHAPES.map((shape) => sh
 export function findShape(text: string): ShapeMatch | null {
   COMBINED.lastIndex = 0;
   for (let match = COMBINED.exec(text); match !== null; match = COMBINED.exec(text)) {
-    const group = match.findIndex((part, index) => index > 0 && part !== undefined);
+    const groups: readonly (string | undefined)[] = match;
+    const group = groups.findIndex((part, index) => index > 0 && part !== undefined);
     const shape = SHAPES[group - 1];
     const prefix = match[group] ?? '';
     if (shape === undefined) return null;
@@ -142,7 +142,7 @@ export function findShape(text: string): ShapeMatch | null {
     const length = shape.accept === undefined ? found.length : shape.accept(found, prefix);
     if (length > 0) {
       let end = start + length;
-      if (length === MAX_VALUE) {
+      if (length === MAX_VALUE && shape.value === PLAIN_VALUE) {
         REST_OF_VALUE.lastIndex = end;
         end += REST_OF_VALUE.exec(text)?.[0].length ?? 0;
       }

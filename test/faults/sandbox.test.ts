@@ -805,8 +805,7 @@ describe('a system without a safe way', () => {
     );
     const noProc: SandboxFs = {
       ...fsPromises,
-      stat: (() =>
-        Promise.reject(Object.assign(new Error('no /proc'), { code: 'ENOENT' }))) as unknown as SandboxFs['stat'],
+      stat: (() => Promise.reject(Object.assign(new Error('no /proc'), { code: 'ENOENT' }))) as SandboxFs['stat'],
     };
     await refused(open({ fs: noProc }).write('a', bytes('x')), 'unsupported');
   });

@@ -483,8 +483,8 @@ describe('redact', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(name, value), { maxLength: 4 }), fc.constantFrom(0, 2), (entries, indent) => {
         const json = JSON.stringify(Object.fromEntries(entries), null, indent);
-        const redacted = JSON.parse(redactor.redact(json));
-        assert.equal(Object.keys(redacted).length, Object.keys(JSON.parse(json)).length);
+        const namesIn = (line: string) => Object.keys(JSON.parse(line) as object);
+        assert.equal(namesIn(redactor.redact(json)).length, namesIn(json).length);
       }),
       { numRuns: 2000 },
     );
@@ -613,7 +613,7 @@ describe('redactJson', () => {
   it('copies deeply: strings, names, lists; and touches nothing else', () => {
     const redactor = new Redactor();
     redactor.register('hunter2hunter2', 'mail');
-    const value = JSON.parse(
+    const value: unknown = JSON.parse(
       '{"a":[1,true,null,{"b hunter2hunter2":"c hunter2hunter2 d"}],"n":1.5,"__proto__":{"x":"hunter2hunter2"}}',
     );
     const before = JSON.stringify(value);
@@ -627,7 +627,7 @@ describe('redactJson', () => {
   it('refuses data that is too deep or contains itself', () => {
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;
-    const deep = JSON.parse('['.repeat(300) + ']'.repeat(300));
+    const deep: unknown = JSON.parse('['.repeat(300) + ']'.repeat(300));
     for (const value of [cycle, deep]) {
       assert.throws(
         () => new Redactor().redactJson(value),

@@ -6,7 +6,7 @@ const DISK = [
   'safety/sandbox', // what the model writes
   'safety/sandbox-directory', // the same, without following links
   'tools/', // what the model reads
-  'budget/ledger', // what all runs of one key have spent
+  'budget/key-ledger', // what all runs of one key have spent
   'budget/token-ranks', // the tables of the tokenizer, in dist/
   'research/', // experiments, archives, what is bundled
   'terminal/options', // --env-file

@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { basename, isAbsolute, join, resolve } from 'node:path';
+import { KeyLedgerFile } from './budget/key-ledger.ts';
+import { MAX_USD, picoFromUsd } from './budget/money.ts';
 import { EngineError, type Host, type Outcome, readRun, resumeRun, type Session, startRun } from './engine.ts';
 import { SlackWebhook } from './notify/slack.ts';
 import type { LimitName } from './run/limits.ts';
@@ -9,10 +12,11 @@ import { nodeDisk } from './runlog/disk.ts';
 import { processTable, thisProcess } from './runlog/machine.ts';
 import { Egress } from './safety/egress.ts';
 import { isLoopback, KeyError, OriginError, parseApiKey, parseOrigin } from './safety/origin.ts';
-import { Redactor } from './safety/redaction.ts';
+import { RedactionError, Redactor } from './safety/redaction.ts';
 import { systemClock } from './run/clock.ts';
-import { FLAGS, helpText, Options, UsageError } from './terminal/options.ts';
+import { type FlagName, FLAGS, helpText, Options, UsageError } from './terminal/options.ts';
 import { Progress } from './terminal/progress.ts';
+import { printable } from './safety/text.ts';
 import { FolderWorkspace } from './tools/workspace.ts';
 
 /** The composition root for the terminal. Its contract: exit codes, flags, the last line of stdout with --json. */
@@ -24,10 +28,18 @@ const FAILED = 1;
 const MISCONFIGURED = 2;
 const WAITS = 3;
 
+/** The longest sentence that is shown, characters: it may quote what stands in a foreign run folder. */
+const SENTENCE = 2000;
+
 const REHEARSAL_LIMITS = { max_iterations: 10, max_cost_usd: 1 } as const;
 
+/** Goes before everything that is said: a sentence may quote what somebody put into the wrong place. */
+const redactor = new Redactor();
+
 async function main(): Promise<number> {
+  registerSecrets(process.env);
   const options = Options.parse(process.argv.slice(2), process.env);
+  registerSecrets(options.variables);
   if (options.isSet('version')) return say(BABYAGI_VERSION);
   if (options.isSet('help') || options.command === '') return say(helpText());
   switch (options.command) {
@@ -84,7 +96,11 @@ async function resume(options: Options): Promise<number> {
   };
   more('add-iterations', 'max_iterations');
   more('add-cost-usd', 'max_cost_usd');
-  const host = hostOf(options, { key: keyOf(options), keyOrigin: provider === 'openai' ? new URL(base_url).origin : keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
+  const key = keyOf(options);
+  if (key !== null && provider === 'openai' && new URL(base_url).origin !== keyOrigin) {
+    process.stderr.write(`The API key is for ${keyOrigin}, so ${new URL(base_url).origin} is asked without it. If it needs the key, say so with --base-url ${base_url}.\n`);
+  }
+  const host = hostOf(options, { key, keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
   const session = await resumeRun(directory, { raise, byPerson: true, approveReview: options.isSet('approve-review') || options.isSet('skip-reviews') }, host);
   return follow(session, options);
 }
@@ -92,11 +108,11 @@ async function resume(options: Options): Promise<number> {
 async function verify(options: Options): Promise<number> {
   const { verifyRun } = await import('./runlog/verify.ts');
   const directory = folderOperand(options);
-  const result = await verifyRun(nodeDisk, directory);
+  const result = redactor.redactJson(await verifyRun(nodeDisk, directory));
   if (options.isSet('json')) return say(JSON.stringify(result), result.ok ? OK : FAILED);
-  for (const check of result.checks) say(`${check.ok ? 'ok  ' : 'BAD '} ${check.name}: ${check.detail}`);
-  for (const note of result.notes) say(`note ${note}`);
-  return say(result.ok ? `${result.events} events, all in order.` : `Not in order: ${result.firstProblem}`, result.ok ? OK : FAILED);
+  for (const check of result.checks) say(`${check.ok ? 'ok  ' : 'BAD '} ${check.name}: ${printable(check.detail, SENTENCE)}`);
+  for (const note of result.notes) say(`note ${printable(note, SENTENCE)}`);
+  return say(result.ok ? `${result.events} events, all in order.` : `Not in order: ${printable(result.firstProblem ?? '', SENTENCE)}`, result.ok ? OK : FAILED);
 }
 
 /** Shows a run until it ends, lets Ctrl+C end it, and asks for reviews where there is somebody to ask. */
@@ -118,14 +134,11 @@ async function follow(session: Session, options: Options): Promise<number> {
     if (event.type === 'review.requested') answerReview();
   });
   const answerReview = () => {
-    if (options.isSet('skip-reviews')) {
-      session.log.append({ type: 'review.decided', review_id: session.state.review?.id ?? '', digest: session.state.review?.digest ?? '', decision: 'approve', by: 'policy', via: '--skip-reviews' });
-    } else if (process.stdin.isTTY) {
-      progress.pause();
-      void import('./terminal/review.ts').then(({ askReview }) =>
-        askReview(session.state, session.steering, { input: process.stdin, output: stream }, ended.signal),
-      );
-    }
+    if (!process.stdin.isTTY || options.isSet('skip-reviews')) return;
+    progress.pause();
+    void import('./terminal/review.ts').then(({ askReview }) =>
+      askReview(session.state, session.steering, { input: process.stdin, output: stream }, ended.signal),
+    );
   };
   if (session.state.review) answerReview();
   stopOnSignals(session);
@@ -223,13 +236,12 @@ interface KeyBinding {
 }
 
 function hostOf(options: Options, { key, keyOrigin, allow }: KeyBinding): Host {
-  const redactor = new Redactor();
-  if (key !== null) redactor.register(key, 'api_key');
-  const webhook = options.variables['BABYAGI_WEBHOOK_URL'];
-  if (webhook) redactor.register(webhook, 'webhook');
+  const webhook = webhookOf(options);
   // The address was given by the person at this terminal, so it may be on their own network.
   const egress = new Egress({ allowedOrigins: webhook ? [webhook] : [], privateOrigins: [...allow] });
   const workspace = process.cwd();
+  const keyFor = (origin: string) => Promise.resolve(origin === keyOrigin ? key : null);
+  const perDay = numberFrom(options, 'max-key-usd-per-day', 0.000001, MAX_USD, 0);
   return {
     clock: systemClock,
     random: Math.random,
@@ -239,13 +251,53 @@ function hostOf(options: Options, { key, keyOrigin, allow }: KeyBinding): Host {
     egress,
     redactor,
     channels: webhook ? [new SlackWebhook(webhook, egress)] : [],
-    keyFor: (origin) => Promise.resolve(origin === keyOrigin ? key : null),
+    watchdog: { limitMs: 1000 * numberFrom(options, 'watchdog-interval', 0.5, 86_400, 60), webhook: webhook ? { url: webhook, allowPrivate: false } : null },
+    keyFor,
+    ...(perDay === 0 ? {} : { ledgerFor: (origin) => new KeyLedgerFile({ directory: stateDirectory(options), key: () => keyFor(origin), limitPerDay: picoFromUsd(perDay), now: Date.now }) }),
     distDirectory: __dirname,
     environment: () => environmentSnapshot({ distDirectory: __dirname, extensionVersion: BABYAGI_VERSION, vscodeVersion: null, workspace }),
     workspace: new FolderWorkspace(workspace),
     attended: process.stdin.isTTY,
+    skipReviews: options.isSet('skip-reviews'),
     trace: (message) => process.stderr.write(`${redactor.redact(message)}\n`),
   };
+}
+
+function numberFrom(options: Options, name: FlagName, least: number, most: number, fallback: number): number {
+  const value = options.number(name) ?? fallback;
+  if (value === fallback || (typeof value === 'number' && value >= least && value <= most)) return value;
+  throw new UsageError([`--${name} ${JSON.stringify(value)} is not valid: give a number from ${least} to ${most}.`]);
+}
+
+/** Where this machine keeps what all runs share, outside of every workspace (XDG Base Directory Specification). */
+function stateDirectory({ variables }: Options): string {
+  const { XDG_STATE_HOME, LOCALAPPDATA } = variables;
+  if (process.platform === 'win32' && LOCALAPPDATA) return join(LOCALAPPDATA, 'babyagi');
+  return join(XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state'), 'babyagi');
+}
+
+/** The address is a secret, so a refusal says only what is wrong with it. */
+function webhookOf(options: Options): string | null {
+  const url = options.variables['BABYAGI_WEBHOOK_URL']?.trim();
+  if (!url) return null;
+  try {
+    parseOrigin(url);
+    return url;
+  } catch (error) {
+    if (error instanceof OriginError) throw new UsageError([`BABYAGI_WEBHOOK_URL cannot be used: ${error.message}`]);
+    throw error;
+  }
+}
+
+/** As they were given: also one that cannot be used is a secret. */
+function registerSecrets(variables: Options['variables']): void {
+  for (const [variable, name] of [['OPENAI_API_KEY', 'api_key'], ['BABYAGI_WEBHOOK_URL', 'webhook']] as const) {
+    try {
+      redactor.register(variables[variable] ?? '', name);
+    } catch (error) {
+      if (!(error instanceof RedactionError)) throw error;
+    }
+  }
 }
 
 function keyOf(options: Options): string | null {
@@ -263,7 +315,7 @@ function originOf(baseUrl: string): string {
   try {
     return parseOrigin(baseUrl, { allowPrivate: true }).text;
   } catch (error) {
-    if (error instanceof OriginError) throw new UsageError([`The base URL ${baseUrl} cannot be used: ${error.message}`]);
+    if (error instanceof OriginError) throw new UsageError([`The base URL cannot be used: ${error.message}`]);
     throw error;
   }
 }
@@ -300,17 +352,18 @@ function say(text: string, code: number = OK): number {
   return code;
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-    // Idle keep-alive sockets and timers must not hold the terminal.
-    process.stdout.write('', () => process.exit(code));
-  },
-  (error: unknown) => {
-    const known = error instanceof UsageError || error instanceof EngineError;
-    const misused = error instanceof UsageError || (error instanceof EngineError && error.reason === 'configuration');
-    const sentences = known ? error.problems : [`An unexpected error: ${error instanceof Error ? error.message : String(error)}`];
-    process.stderr.write(`${sentences.join('\n')}\n`);
-    process.exit(misused ? MISCONFIGURED : FAILED);
-  },
-);
+/** What goes wrong anywhere, also where nobody waits for it: in sentences, without secrets, without a stack. */
+function fail(error: unknown): void {
+  const known = error instanceof UsageError || error instanceof EngineError;
+  const misused = error instanceof UsageError || (error instanceof EngineError && error.reason === 'configuration');
+  const sentences = known ? error.problems : [`An unexpected error: ${error instanceof Error ? error.message : String(error)}`];
+  process.stderr.write(sentences.map((sentence) => `${printable(redactor.redact(sentence), SENTENCE)}\n`).join(''));
+  process.exit(misused ? MISCONFIGURED : FAILED);
+}
+
+process.on('uncaughtException', fail);
+main().then((code) => {
+  process.exitCode = code;
+  // Idle keep-alive sockets and timers must not hold the terminal.
+  process.stdout.write('', () => process.exit(code));
+}, fail);

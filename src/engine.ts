@@ -18,7 +18,7 @@ import { Watchdog, type WatchdogSettings } from './notify/watchdog.ts';
 import { Caller } from './run/call.ts';
 import { FORMAT_VERSION, RunConfig } from './run/config.ts';
 import type { EventDraft, RunEvent } from './run/events.ts';
-import type { LimitName } from './run/limits.ts';
+import { type LimitName, limitProblem } from './run/limits.ts';
 import { runLoop } from './run/loop.ts';
 import { type Clock, type KeyLedger, type LanguageModel, type Random, RunLost, StopRun, type Tokens } from './run/ports.ts';
 import { classicRetry } from './run/retry.ts';
@@ -28,7 +28,7 @@ import { Steering } from './run/steer.ts';
 import { type Ending, endingEvents, endingNotice } from './run/stop.ts';
 import type { StopReason } from './run/stop-reason.ts';
 import { saveCheckpoint } from './runlog/checkpoint.ts';
-import type { Disk } from './runlog/disk.ts';
+import { type Disk, ForeignFile } from './runlog/disk.ts';
 import { writeExitFiles } from './runlog/exit-files.ts';
 import { type RunFolder, runFolder, runFolderName } from './runlog/folder.ts';
 import { OwnedElsewhere, type OwnerIdentity, Ownership, type ProcessTable } from './runlog/owner.ts';
@@ -63,6 +63,8 @@ export interface Host {
   readonly workspace: WorkspaceReader;
   /** Whether a person may answer reviews and pauses here. */
   readonly attended: boolean;
+  /** Approves every review at once, as the person asked. */
+  readonly skipReviews?: boolean;
   /** What happened that a person may want to look up; never anything secret. */
   readonly trace: (message: string) => void;
 }
@@ -89,7 +91,7 @@ export interface ResumeOptions {
 
 /** Why a run cannot start or go on. Each problem is one sentence that says what to do. */
 export class EngineError extends Error {
-  readonly reason: 'configuration' | 'not_a_run' | 'damaged' | 'newer_version' | 'owned_elsewhere' | 'disk';
+  readonly reason: 'configuration' | 'not_a_run' | 'damaged' | 'newer_version' | 'imported' | 'owned_elsewhere' | 'disk';
   readonly problems: readonly string[];
   constructor(reason: EngineError['reason'], problems: readonly string[]) {
     super(problems.join('\n'));
@@ -119,31 +121,42 @@ export async function startRun(settings: RunSettings, options: StartOptions, hos
     await disk.replace(join(folder.path, '.gitignore'), '*\n');
     await disk.replace(folder.config, bytes);
     await keepReserve(disk, folder);
-    const ownership = await Ownership.acquire(disk, folder, host.identity, host.processes, clock);
-    const session = await Session.open(host, folder, bytes, initialState(config), null, ownership, options.paceMs);
-    session.begin([{ type: 'task.created', task_id: 't1', label: '1', text: config.initial_task, by: 'initial', parent_task_id: null, before: null, iteration: 0 }]);
-    return session;
+    return owning(folder, host, async (ownership) => {
+      const session = await Session.open(host, folder, bytes, initialState(config), null, ownership, options.paceMs);
+      session.begin([{ type: 'task.created', task_id: 't1', label: '1', text: config.initial_task, by: 'initial', parent_task_id: null, before: null, iteration: 0 }]);
+      return session;
+    });
   });
 }
 
 /** Takes a run folder up where its log ends. Throws EngineError where it cannot go on; then nothing was changed. */
 export async function resumeRun(directory: string, options: ResumeOptions, host: Host): Promise<Session> {
-  const { disk, clock } = host;
+  const { disk } = host;
   const folder = runFolder(directory);
   const { config, bytes } = await readConfig(disk, folder);
   return onDisk(directory, async () => {
-    const ownership = await Ownership.acquire(disk, folder, host.identity, host.processes, clock);
-    try {
+    if (await disk.exists(folder.imported)) throw new EngineError('imported', [`${directory} came from an archive: the run can be looked at, not resumed.`]);
+    return owning(folder, host, async (ownership) => {
       const { state, end } = await readState(disk, folder, config);
+      const problems = Object.entries(options.raise).flatMap(([limit, to]) => limitProblem(limit as LimitName, to) ?? []);
+      if (problems.length > 0) throw new EngineError('configuration', problems);
       await keepReserve(disk, folder);
       const session = await Session.open(host, folder, bytes, state, end, ownership, options.paceMs);
       session.begin(resumeEvents(session.state, options));
       return session;
-    } catch (error) {
-      await ownership.release();
-      throw error;
-    }
+    });
   });
+}
+
+/** Takes the run over, and lets go of it where the work with it fails. */
+async function owning<T>(folder: RunFolder, host: Host, work: (ownership: Ownership) => Promise<T>): Promise<T> {
+  const ownership = await Ownership.acquire(host.disk, folder, host.identity, host.processes, host.clock);
+  try {
+    return await work(ownership);
+  } catch (error) {
+    await ownership.release();
+    throw error;
+  }
 }
 
 /** The configuration and state of a run folder, for looking. Throws EngineError. */
@@ -280,6 +293,7 @@ export class Session {
         clock: host.clock,
         signal: this.stopping.signal,
         attended: host.attended,
+        skipReviews: host.skipReviews ?? false,
         noticeOf: (kind, text) => this.outbox.notice(kind, text),
         keepFiles: (task, result) => this.keepFiles(task, result),
         saveCheckpoint: (iteration) => saveCheckpoint(host.disk, folder, log, iteration, host.trace),
@@ -334,6 +348,7 @@ export class Session {
         },
       );
     }
+    await host.disk.remove(folder.reserve).catch(trace);
     await writeExitFiles(host.disk, folder, this.state, logged ? null : ending).catch(trace);
     return ending;
   }
@@ -344,17 +359,19 @@ export class Session {
     await log.barrier();
   }
 
-  /** Where the log cannot be written any more, the end goes into a new segment; on a full disk the reserve makes room. */
+  /** Where the log cannot be written any more, the end goes into a new segment. */
   private async logEndElsewhere(ending: Ending): Promise<void> {
     const { host, folder, log } = this;
     const { disk, clock } = host;
     if (log.lost) {
       await this.outbox.close(0);
+      // What was kept back for this makes room on a full disk.
       await disk.remove(folder.reserve);
       await log.close();
-      const ownership = await Ownership.acquire(disk, folder, host.identity, host.processes, clock);
-      const { state, end } = await readState(disk, folder, log.state.config);
-      this.log = await log.successor(ownership, state, end);
+      this.log = await owning(folder, host, async (ownership) => {
+        const { state, end } = await readState(disk, folder, log.state.config);
+        return log.successor(ownership, state, end);
+      });
       this.outbox = new Outbox(this.log, host.channels, clock, host.random);
     }
     await this.logEnd(ending);
@@ -430,9 +447,14 @@ async function pricesFor(settings: RunSettings, options: StartOptions, clock: Cl
   return { chat, embedding };
 }
 
+/** Reading it blocks everything else: what a run writes is far smaller. */
+const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
+
 async function readConfig(disk: Disk, folder: RunFolder): Promise<{ config: RunConfig; bytes: string }> {
-  const bytes = await disk.read(folder.config).then(String, () => null);
-  if (bytes === null) throw new EngineError('not_a_run', [`${folder.path} is not a run folder: it has no config.json that can be read.`]);
+  const bytes = await disk.read(folder.config, MAX_CONFIG_BYTES).then(String, (error: unknown) => {
+    const why = error instanceof ForeignFile ? ` ${error.message}` : '';
+    throw new EngineError('not_a_run', [`${folder.path} is not a run folder: it has no config.json that can be read.${why}`]);
+  });
   const parsed = RunConfig.safeParse(jsonOrNull(bytes));
   if (parsed.success) return { config: parsed.data, bytes };
   const [issue] = parsed.error.issues;
@@ -440,7 +462,9 @@ async function readConfig(disk: Disk, folder: RunFolder): Promise<{ config: RunC
 }
 
 async function readState(disk: Disk, folder: RunFolder, config: RunConfig): Promise<{ state: RunState; end: LogEnd | null }> {
-  const log = await readLog(disk, folder);
+  const log = await readLog(disk, folder).catch((error: unknown) => {
+    throw new EngineError(error instanceof ForeignFile ? 'damaged' : 'disk', [`The log below ${folder.log} cannot be read: ${messageOf(error)}`]);
+  });
   if (log.damage) {
     const { segment, offset, what } = log.damage;
     throw new EngineError('damaged', [`The log is damaged in segment ${segment} at byte ${offset}: ${what}. The run can be looked at, not resumed.`]);
@@ -452,7 +476,11 @@ async function readState(disk: Disk, folder: RunFolder, config: RunConfig): Prom
     }
     events.push(event);
   }
-  return { state: fold(config, events), end: log.end.seq === 0 ? null : log.end };
+  try {
+    return { state: fold(config, events), end: log.end.seq === 0 ? null : log.end };
+  } catch (error) {
+    throw new EngineError('damaged', [`The log contradicts itself. ${messageOf(error)} The run can be looked at, not resumed.`]);
+  }
 }
 
 /** What a new owner says first: calls of unknown outcome are held, limits raised, and a person's go-ahead noted. */
@@ -534,6 +562,7 @@ async function modelFor(config: RunConfig, host: Host, tokens: Tokens, paceMs: n
     embedding: config.embedding,
     key: host.keyFor,
     egress: host.egress,
+    redact: (text) => host.redactor.redact(text),
   });
 }
 
@@ -543,7 +572,7 @@ async function onDisk<T>(where: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof OwnedElsewhere) throw new EngineError('owned_elsewhere', [error.message]);
-    if (error instanceof RunLost) throw new EngineError('disk', [`${where}: ${error.message}`]);
+    if (error instanceof RunLost || error instanceof ForeignFile) throw new EngineError('disk', [`${where}: ${error.message}`]);
     if (error instanceof Error && 'code' in error && typeof error.code === 'string' && 'syscall' in error) {
       throw new EngineError('disk', [`The run folder cannot be written below ${where} (${error.code}): choose another folder, or mend its permissions.`]);
     }

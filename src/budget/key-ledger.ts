@@ -1,21 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { KeyLedger } from '../run/ports.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { formatUsd, MAX_USD, type Pico, picoFromUsd, usdFromPico } from './money.ts';
-
-/** What all runs and windows of this machine together may spend with one key. */
-export interface KeyLedger {
-  /** Which limit it is, for people: `the limit of $5.00 a day for this API key`. */
-  readonly limit: string;
-  /**
-   * Resolves once the reservation is durable and decided. `free` is what the limit left just before it. Call ids are
-   * unique for this object. Throws KeyLedgerError: then nothing may be sent.
-   */
-  reserve(amount: Pico, callId: string): Promise<{ readonly admitted: boolean; readonly free: Pico }>;
-  /** What became of an admitted reservation. Never rejects: an outcome that cannot be written leaves the amount held. */
-  settle(callId: string, outcome: 'settled' | 'held' | 'released', cost: Pico): Promise<void>;
-}
 
 export class KeyLedgerError extends Error {
   readonly reason: 'unwritable' | 'damaged';

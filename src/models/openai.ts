@@ -23,9 +23,14 @@ export interface OpenAiModelOptions {
   /** The key for the server's origin, read anew for every request; null where there is none. */
   readonly key: (origin: string) => Promise<string | null>;
   readonly egress: Egress;
+  /** Replaces every secret. What a server says is cut to length, and the piece of a secret could not be recognised any more. */
+  readonly redact: (text: string) => string;
 }
 
 type Adaptations = RunState['adaptations'];
+
+/** Far more than an API says in an error, characters. */
+const MAX_ERROR_BODY = 64 * 1024;
 
 /** Any server that speaks OpenAI's chat.completions and embeddings. */
 export class OpenAiModel implements LanguageModel {
@@ -55,14 +60,19 @@ export class OpenAiModel implements LanguageModel {
   async send(prepared: PreparedRequest, options: { timeoutMs: number; signal: AbortSignal }): Promise<ModelReply> {
     const response = await this.exchange(prepared, options);
     const text = Buffer.from(response.body).toString('utf8');
-    if (response.status !== 200) throw errorOfStatus(response.status, response.headers, text, this.origin, prepared);
+    if (response.status !== 200) throw errorOfStatus(response.status, response.headers, this.options.redact(text.slice(0, MAX_ERROR_BODY)), this.origin, prepared);
     const data = jsonObject(text);
     if (data === null) {
       throw new ModelError('not_an_api', `${this.origin} answered with something other than JSON. Is the base URL right? It usually ends in /v1.`, {
         unbilled: false,
       });
     }
-    return prepared.request.kind === 'chat' ? chatReply(data, prepared) : embeddingReply(data, prepared, prepared.request.texts.length);
+    const reply = prepared.request.kind === 'chat' ? chatReply(data, prepared) : embeddingReply(data, prepared, prepared.request.texts.length);
+    return { ...reply, model: this.name(reply.model), fingerprint: reply.fingerprint && this.name(reply.fingerprint), finishReason: reply.finishReason && this.name(reply.finishReason) };
+  }
+
+  private name(said: string): string {
+    return this.options.redact(said.slice(0, MAX_ERROR_BODY)).slice(0, 200);
   }
 
   private async exchange(prepared: PreparedRequest, options: { timeoutMs: number; signal: AbortSignal }) {
@@ -185,7 +195,7 @@ function isCount(value: unknown): value is number {
 }
 
 function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value.slice(0, 200) : null;
+  return typeof value === 'string' && value !== '' ? value : null;
 }
 
 function jsonObject(body: string): Record<string, never> | null {

@@ -84,7 +84,9 @@ export class Outbox {
       const final = failure.permanent || this.clock.monotonic() - started > GIVE_UP_MS;
       this.log.append({ type: 'notice.failed', notice_id: notice.id, channel: channel.name, error: failure.error, final });
       if (final) return;
-      await this.clock.sleep(failure.retryAfterMs ?? delay * (0.5 + this.random() / 2), this.closing.signal);
+      // A server that asks for no pause, or for years, gets ours.
+      const wait = Math.min(GIVE_UP_MS, Math.max(failure.retryAfterMs ?? 0, delay * (0.5 + this.random() / 2)));
+      await this.clock.sleep(wait, this.closing.signal);
     }
   }
 }

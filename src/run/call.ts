@@ -178,7 +178,7 @@ export class Caller {
         this.sendOnce(prepared, timeoutMs).then((answered) => ({ reply: answered, latencyMs: latency() })),
         tokens.ready(),
       ]);
-      this.settle(fields, rates, admission, { bound, counted: this.countedInput(probe) }, reply, latencyMs);
+      this.settle(fields, rates, { ...admission, bound }, this.countedUsage(probe, reply), reply, latencyMs);
       return this.callOf(callId);
     } catch (error) {
       if (!(error instanceof ModelError)) {
@@ -250,16 +250,18 @@ export class Caller {
   private settle(
     fields: CallFields,
     rates: Rates,
-    admission: { reserved: Pico; maxOutputTokens: number },
-    input: { bound: number; counted: number },
+    admission: { reserved: Pico; maxOutputTokens: number; bound: number },
+    counted: Usage,
     reply: ModelReply,
     latencyMs: number,
   ): void {
-    const { usage, note } = trustedUsage(reply.usage, this.countedUsage(input.counted, reply), {
-      inputTokens: input.bound,
+    const reported = reply.usage !== null && isCredible(reply.usage, counted) ? reply.usage : null;
+    const { usage, note } = trustedUsage(reported, this.parts.tokens.exact ? counted : null, {
+      inputTokens: admission.bound,
       outputTokens: admission.maxOutputTokens,
     });
-    const cost = bookable(costOf(rates, usage));
+    // A longer prompt may be cheaper a token, so the reservation is more than its own tokens may cost.
+    const cost = reported === null ? admission.reserved : bookable(costOf(rates, usage));
     const above = cost > admission.reserved;
     this.parts.log.append({
       type: 'call.settled',
@@ -285,19 +287,13 @@ export class Caller {
     }
   }
 
-  /** Tokens of the texts alone: what is sent at the least. */
-  private countedInput(request: ChatRequest | EmbeddingRequest): number {
-    const texts = request.kind === 'chat' ? request.messages.map((message) => message.content) : request.texts;
-    return texts.reduce((sum, text) => sum + this.count(text), 0);
-  }
-
   /** Upper bound of the prompt tokens: the texts, the schema, and what a provider adds around them. */
   private inputBound(request: ChatRequest | EmbeddingRequest): number {
     if (request.kind === 'embedding') {
       // Counts are the chat model's; the embedding model may need more tokens for the same text.
       return request.texts.reduce((sum, text) => sum + tokenUpperBound(text) + PER_MESSAGE, PER_REQUEST);
     }
-    return this.countedInput(request) + request.messages.length * PER_MESSAGE + PER_REQUEST + this.schemaTokens(request);
+    return request.messages.reduce((sum, { content }) => sum + this.count(content) + PER_MESSAGE, PER_REQUEST + this.schemaTokens(request));
   }
 
   /** Exact where the encoding is known and its tables are read; else bytes, which tokens never outnumber. */
@@ -315,10 +311,12 @@ export class Caller {
     return count;
   }
 
-  /** Lower bound of what was used, by our own count; null where the encoding is not known. */
-  private countedUsage(inputTokens: number, reply: ModelReply): Usage | null {
+  /** The tokens of the texts alone, by our own count: what was used at the least, or about that where the encoding is not known. */
+  private countedUsage(request: ChatRequest | EmbeddingRequest, reply: ModelReply): Usage {
     const { tokens } = this.parts;
-    return tokens.exact ? { inputTokens, cachedTokens: 0, outputTokens: reply.text === null ? 0 : tokens.count(reply.text) } : null;
+    const texts = request.kind === 'chat' ? request.messages.map((message) => message.content) : request.texts;
+    const inputTokens = texts.reduce((sum, text) => sum + tokens.count(text), 0);
+    return { inputTokens, cachedTokens: 0, outputTokens: reply.text === null ? 0 : tokens.count(reply.text) };
   }
 
   private free(step: StepRequest): Pico {
@@ -361,7 +359,10 @@ export class Caller {
   private assertNotQuarantined(step: StepRequest): void {
     const { state } = this.parts.log;
     const attempts = state.attempts.get(stepKey(step.iteration, step.step)) ?? [];
-    const interrupted = attempts.filter((id) => state.calls.get(id)?.error?.class === 'interrupted_by_crash').length;
+    const interrupted = attempts.filter((id) => {
+      const call = state.calls.get(id);
+      return call?.error?.class === 'interrupted_by_crash' && call.reservedSeq > state.interruptionsForgivenAt;
+    }).length;
     if (interrupted >= MAX_INTERRUPTIONS) {
       throw new StopRun('quarantined', `The ${step.agent} request of iteration ${step.iteration} was interrupted ${interrupted} times.`);
     }
@@ -406,6 +407,11 @@ export class Caller {
     if (!call) throw new Error(`call ${id} vanished`);
     return call;
   }
+}
+
+/** No encoding needs a quarter of another's tokens: figures below that are of some other request, or of none. */
+function isCredible(reported: Usage, counted: Usage): boolean {
+  return reported.inputTokens * 4 >= counted.inputTokens && reported.outputTokens * 4 >= counted.outputTokens;
 }
 
 /** What a log can hold: a server may claim any usage. */

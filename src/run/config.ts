@@ -1,31 +1,26 @@
 import * as z from 'zod';
 import { Limits } from './limits.ts';
 
-/**
- * config.json: everything a run was started with. Written first, never changed; the log's first event carries its
- * sha256. Holds no secret.
- */
+/** Of config.json, of the events and of the files at exit. */
 export const FORMAT_VERSION = 1;
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** Price of one model. Amounts are US dollars per million tokens; a tier applies from that many prompt tokens on. */
+/** Price of one model. */
 export const Rates = z.object({
   input_usd_per_million: z.number().min(0),
   cached_input_usd_per_million: z.number().min(0),
   output_usd_per_million: z.number().min(0),
   tiers: z.array(
     z.object({
-      from_input_tokens: z.int().min(1),
+      from_input_tokens: z.int().min(1).describe('The tier applies from that many prompt tokens on.'),
       input_usd_per_million: z.number().min(0),
       cached_input_usd_per_million: z.number().min(0),
       output_usd_per_million: z.number().min(0),
     }),
   ),
-  /** Where the price comes from: `genai-prices`, `user`, `declared_free` or `rehearsal`. */
-  source: z.string(),
-  /** Date of the price data, ISO 8601. */
-  as_of: z.string(),
+  source: z.string().describe('Where the price comes from: `genai-prices`, `user` or `declared_free`.'),
+  as_of: z.string().describe('Date of the price data, ISO 8601.'),
 });
 export type Rates = z.infer<typeof Rates>;
 
@@ -33,62 +28,72 @@ export const STRATEGIES = ['guarded', 'classic'] as const;
 export const Strategy = z.enum(STRATEGIES);
 export type Strategy = z.infer<typeof Strategy>;
 
-/** What to do with a review that nobody answers: wait for ever, or continue or stop after a time. */
-export const UnattendedReview = z.object({
-  action: z.enum(['wait', 'continue', 'stop']),
-  after_minutes: z.number().min(0),
-});
+export const UnattendedReview = z
+  .object({ action: z.enum(['wait', 'continue', 'stop']), after_minutes: z.number().min(0) })
+  .describe('What to do with a review that nobody answers: wait for ever, or continue or stop after a time.');
 
-/** A prompt as it was used: its text, the sha256 of the text, and the file that overrode the built-in one, if any. */
-export const PromptRecord = z.object({ sha256: Sha256, text: z.string(), source: z.string() });
+/** A prompt as it was used. */
+export const PromptRecord = z.object({
+  sha256: Sha256.describe('Of the text.'),
+  text: z.string(),
+  source: z.string().describe('`built-in`, or the file that overrode it.'),
+});
 export type PromptRecord = z.infer<typeof PromptRecord>;
 
+/** config.json: everything a run was started with. The log's first event carries its sha256. Holds no secret. */
 export const RunConfig = z.object({
   format_version: z.literal(FORMAT_VERSION),
   run_id: z.uuid(),
   created_at: z.string(),
   objective: z.string().min(1),
-  acceptance_criteria: z.array(z.string().min(1)),
+  acceptance_criteria: z.array(z.string().min(1)).describe('What the result is judged against.'),
   initial_task: z.string().min(1),
   strategy: Strategy,
   model: z.object({
     provider: z.enum(['openai', 'rehearsal', 'replay']),
     base_url: z.string(),
     requested: z.string().min(1),
-    /** The dated snapshot that the requested name pins, or null where the name is an alias that the provider may move. */
-    pin: z.string().nullable(),
+    pin: z
+      .string()
+      .nullable()
+      .describe('The dated snapshot that the requested name pins. Null: the name is an alias that the provider may move.'),
   }),
-  /** Null: no embeddings, recall is lexical. */
-  embedding: z.object({ model: z.string().min(1), dimensions: z.int().min(1).nullable() }).nullable(),
+  embedding: z
+    .object({ model: z.string().min(1), dimensions: z.int().min(1).nullable() })
+    .nullable()
+    .describe('Null: no embeddings, recall is lexical.'),
   parameters: z.object({
     temperature: z.number().min(0).max(2),
     top_p: z.number().min(0).max(1),
     seed: z.int(),
-    /** Upper limit of one answer, tokens. The budget may clamp it down to `min_completion_tokens`. */
-    max_completion_tokens: z.int().min(16),
+    max_completion_tokens: z
+      .int()
+      .min(16)
+      .describe('Upper limit of one answer, tokens. The budget may clamp it down to `min_completion_tokens`.'),
     min_completion_tokens: z.int().min(1),
   }),
   limits: Limits,
   loop: z.object({
-    checkpoint_every: z.int().min(1),
-    /** 0: no reviews. */
-    review_every: z.int().min(0),
+    checkpoint_every: z.int().min(1).describe('Iterations between checkpoints.'),
+    review_every: z.int().min(0).describe('Iterations between reviews by a person; 0: no reviews.'),
     unattended_review: UnattendedReview,
     max_new_tasks_per_iteration: z.int().min(1).max(50),
     max_pending_tasks: z.int().min(1),
-    recall_results: z.int().min(0).max(50),
-    recall_tokens: z.int().min(0),
-    /** Cosine similarity of two task texts from which on the newer one is a duplicate. */
-    duplicate_similarity: z.number().min(0).max(1),
-    /** Pause between iterations, seconds. */
-    sleep_seconds: z.number().min(0),
-    /** Whether a run that ends writes `answer.md` with one more call. */
-    synthesis: z.boolean(),
+    recall_results: z.int().min(0).max(50).describe('Stored results shown to the execution agent, at the most.'),
+    recall_tokens: z.int().min(0).describe('Tokens that they may take together.'),
+    duplicate_similarity: z
+      .number()
+      .min(0)
+      .max(1)
+      .describe('Cosine similarity of two task texts from which on the newer one is a duplicate.'),
+    sleep_seconds: z.number().min(0).describe('Pause between iterations.'),
+    synthesis: z.boolean().describe('Whether a run that ends writes `answer.md` with one more call.'),
   }),
   prompts: z.record(z.string(), PromptRecord),
   prices: z.object({ chat: Rates, embedding: Rates.nullable() }),
-  /** All other non-secret settings, and the BABYAGI_* variables that were set, as they were. */
-  settings: z.record(z.string(), z.unknown()),
+  settings: z
+    .record(z.string(), z.unknown())
+    .describe('All other non-secret settings, and the BABYAGI_* variables that were set, as they were.'),
   environment: z.object({
     extension_version: z.string(),
     vscode_version: z.string().nullable(),

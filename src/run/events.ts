@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { MAX_USD } from '../budget/money.ts';
 import { Limits } from './limits.ts';
 import { STOP_REASONS } from './stop-reason.ts';
 
@@ -36,7 +37,8 @@ export const ErrorRecord = z.object({ class: z.string(), message: z.string() });
 export type ErrorRecord = z.infer<typeof ErrorRecord>;
 
 const Origin = z.enum(['loop', 'user', 'policy']);
-const usd = z.number();
+/** Money is never negative, and an amount that no JSON number holds exactly was never written. */
+const usd = z.number().min(0).max(MAX_USD);
 
 /**
  * What a call was made from, as ids only. Together with the prompts in config.json and the state before the call it

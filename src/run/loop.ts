@@ -13,6 +13,7 @@ export interface LoopParts {
   readonly signal: AbortSignal;
   /** Whether somebody may be there to answer a review or to resume a pause. */
   readonly attended: boolean;
+  readonly skipReviews: boolean;
   /** Queues a notice in the same batch as what it tells. */
   readonly noticeOf: (kind: 'review' | 'paused', text: string) => Parameters<RunLog['append']>;
   /** Writes the files that a result hands over. */
@@ -113,16 +114,18 @@ async function pauseStalled(parts: LoopParts): Promise<void> {
   while (state.status === 'paused') await changed(parts);
 }
 
+const SKIP = { action: 'continue', after_minutes: 0 } as const;
+
 /** Waits until the pending review is decided, by a person or by the policy for unattended ones. */
 async function answered(parts: LoopParts): Promise<void> {
   const { log, clock } = parts;
   const { review, config } = log.state;
   if (!review) return;
-  const policy = config.loop.unattended_review;
+  const policy = parts.skipReviews ? SKIP : config.loop.unattended_review;
   const left = Date.parse(review.since) + policy.after_minutes * 60_000 - clock.now();
   if (policy.action !== 'wait' && left <= 0) {
     const decision = policy.action === 'continue' ? 'approve' : 'stop';
-    log.append({ type: 'review.decided', review_id: review.id, digest: review.digest, decision, by: 'policy', via: 'unattended policy' });
+    log.append({ type: 'review.decided', review_id: review.id, digest: review.digest, decision, by: 'policy', via: parts.skipReviews ? 'skipped as asked' : 'unattended policy' });
   } else if (policy.action === 'wait' && !parts.attended) {
     throw new StopRun('stopped_at_review', `Waiting for a person to review after iteration ${review.iteration}.`);
   } else {

@@ -1,7 +1,7 @@
 import { type Pico, picoFromUsd } from '../budget/money.ts';
 import type { RunConfig } from './config.ts';
 import type { Agent, CallInputs, ErrorRecord, RunEvent, RunEventOf } from './events.ts';
-import type { Limits } from './limits.ts';
+import { limitProblem, type Limits } from './limits.ts';
 import type { StopReason } from './stop-reason.ts';
 
 /** state = fold(events). Everything that anyone shows or decides is read from here; nothing here is written anywhere else. */
@@ -54,6 +54,10 @@ export interface RunState {
   pausedWhy: string | null;
   readonly raises: RunEventOf<'limit.raised'>[];
   checkpointAt: number;
+  /** The epoch follows a quarantine. */
+  leftQuarantine: boolean;
+  /** Interruptions before this event do not count any more: a person said so by resuming out of quarantine. */
+  interruptionsForgivenAt: number;
   end: { reason: StopReason; error: ErrorRecord | null; detail: string; at: string } | null;
 
   readonly notices: Map<string, Notice>;
@@ -199,6 +203,8 @@ export function initialState(config: RunConfig): RunState {
     pausedWhy: null,
     raises: [],
     checkpointAt: 0,
+    leftQuarantine: false,
+    interruptionsForgivenAt: 0,
     end: null,
     notices: new Map(),
     files: new Map(),
@@ -233,6 +239,7 @@ function applyBody(state: RunState, event: RunEvent): void {
       state.earlierMs += state.epochMs;
       if (state.review) state.status = 'review';
       else if (state.status !== 'paused') state.status = 'running';
+      state.leftQuarantine = state.end?.reason === 'quarantined';
       state.end = null;
       return;
     case 'run.paused':
@@ -245,6 +252,7 @@ function applyBody(state: RunState, event: RunEvent): void {
       state.strikes = 0;
       state.failuresInARow = 0;
       state.judged = null;
+      if (state.leftQuarantine) state.interruptionsForgivenAt = event.seq;
       return;
     case 'run.ended':
       state.status = 'ended';
@@ -354,6 +362,7 @@ function applyBody(state: RunState, event: RunEvent): void {
     case 'limit.reached':
       return;
     case 'limit.raised':
+      if (limitProblem(event.limit, event.to) !== null) throw new FoldError(event, `${event.to} is no value for ${event.limit}`);
       state.limits = { ...state.limits, [event.limit]: event.to };
       state.raises.push(event);
       return;

@@ -81,6 +81,7 @@ export class Steering {
 
   /** Decides the pending review, for exactly the state whose digest was shown. */
   decideReview(decision: 'approve' | 'stop', shownDigest: string, via: string): void {
+    this.assertOpen();
     const { review } = this.log.state;
     if (!review) throw new SteerError('no_review', 'No review is pending: it was answered already.');
     if (shownDigest !== reviewDigest(this.log.state)) {

@@ -48,7 +48,7 @@ export function explainStop(reason: StopReason): { meaning: string; next: string
     case 'quarantined':
       return {
         meaning: 'One step was interrupted three times, so it is not tried again by itself.',
-        next: 'Look at the step in the log; remove or edit its task, then resume.',
+        next: 'Find out in the log what interrupted it; resuming allows three more attempts.',
       };
     case 'error':
       return { meaning: 'An error ended the run.', next: 'See the error, mend its cause, then resume.' };

@@ -1,8 +1,34 @@
-import type { RunLog } from '../run/ports.ts';
+import * as z from 'zod';
 import { usdFromPico } from '../budget/money.ts';
+import { FORMAT_VERSION } from '../run/config.ts';
+import { Limits } from '../run/limits.ts';
+import type { RunLog } from '../run/ports.ts';
 import type { RunState } from '../run/state.ts';
 import type { Disk } from './disk.ts';
 import { checkpointFile, type RunFolder } from './folder.ts';
+
+/** checkpoints/NNNNNN.json. */
+export const Checkpoint = z.object({
+  format_version: z.literal(FORMAT_VERSION),
+  run_id: z.string(),
+  seq: z.int().describe('The event of the log that it was made after.'),
+  epoch: z.int(),
+  iteration: z.int(),
+  status: z.enum(['created', 'running', 'paused', 'review', 'ended']),
+  limits: Limits.describe('As last raised.'),
+  money: z.object({ settled_usd: z.number(), held_usd: z.number(), reserved_usd: z.number() }),
+  pending: z.array(z.object({ task_id: z.string(), text: z.string() })).describe('Waiting tasks, next one first.'),
+  finished: z
+    .array(
+      z.object({
+        task_id: z.string(),
+        state: z.enum(['running', 'done', 'failed', 'removed']),
+        result_call_id: z.string().nullable().describe('The call of the log whose answer is the result.'),
+      }),
+    )
+    .describe('Tasks that do not wait any more.'),
+});
+export type Checkpoint = z.infer<typeof Checkpoint>;
 
 /** Older checkpoints say nothing that the log does not: this many are kept. */
 const KEPT = 3;
@@ -26,10 +52,10 @@ export async function saveCheckpoint(disk: Disk, folder: RunFolder, log: RunLog,
 }
 
 /** The state as JSON: what is waiting whole, what is done by id (its text and result are in the log). */
-export function checkpointOf(state: RunState): Record<string, unknown> {
+export function checkpointOf(state: RunState): Checkpoint {
   const { money } = state;
   return {
-    format_version: 1,
+    format_version: FORMAT_VERSION,
     run_id: state.config.run_id,
     seq: state.lastSeq,
     epoch: state.epoch,
@@ -37,7 +63,9 @@ export function checkpointOf(state: RunState): Record<string, unknown> {
     status: state.status,
     limits: state.limits,
     money: { settled_usd: usdFromPico(money.settled), held_usd: usdFromPico(money.held), reserved_usd: usdFromPico(money.reserved) },
-    pending: state.pending.map((id) => ({ task_id: id, text: state.tasks.get(id)?.text })),
-    finished: [...state.tasks.values()].filter((task) => task.state !== 'pending').map((task) => ({ task_id: task.id, state: task.state, result_call_id: task.resultCallId })),
+    pending: state.pending.map((id) => ({ task_id: id, text: state.tasks.get(id)?.text ?? '' })),
+    finished: [...state.tasks.values()].flatMap(({ id, state: how, resultCallId }) =>
+      how === 'pending' ? [] : [{ task_id: id, state: how, result_call_id: resultCallId }],
+    ),
   };
 }

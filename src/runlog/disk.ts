@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -10,7 +12,8 @@ export interface Disk {
   makeDirectory(path: string): Promise<void>;
   /** Creates and opens for appending; throws EEXIST where the file is there. */
   create(path: string): Promise<DiskFile>;
-  read(path: string): Promise<Buffer>;
+  /** The whole of a file. Throws where it has more bytes than `atMost`. */
+  read(path: string, atMost?: number): Promise<Buffer>;
   list(path: string): Promise<string[]>;
   /** False only where it certainly is not there; throws where that cannot be told. */
   exists(path: string): Promise<boolean>;
@@ -29,6 +32,22 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
+/** Something in a run folder that no run put there: it is not opened. The message says what it is. */
+export class ForeignFile extends Error {
+  override readonly name = 'ForeignFile';
+  readonly reason: 'link' | 'not_a_file' | 'too_large';
+  constructor(reason: ForeignFile['reason'], message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** More than any run writes into one file. */
+const MOST_BYTES = 1024 ** 3;
+
+// Opening a pipe must not wait for whoever may write to it. Windows has neither flag.
+const READ_ONLY = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
 
@@ -39,6 +58,7 @@ export const nodeDisk: Disk = {
     for (let made = path; made.length >= first.length; made = dirname(made)) await nodeDisk.syncDirectory(dirname(made));
   },
   async create(path) {
+    await refuseLink(dirname(path));
     const handle = await fs.open(path, 'ax', PRIVATE_FILE);
     return {
       async write(bytes) {
@@ -48,7 +68,19 @@ export const nodeDisk: Disk = {
       close: () => handle.close(),
     };
   },
-  read: (path) => fs.readFile(path),
+  async read(path, atMost = MOST_BYTES) {
+    await refuseLink(dirname(path));
+    await refuseLink(path);
+    const handle = await fs.open(path, READ_ONLY);
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw new ForeignFile('not_a_file', `${path} is no regular file: it is not opened.`);
+      if (stats.size > atMost) throw new ForeignFile('too_large', `${path} has ${stats.size} bytes, more than any run writes: it is not read.`);
+      return await handle.readFile();
+    } finally {
+      await handle.close();
+    }
+  },
   list: (path) => fs.readdir(path),
   async exists(path) {
     try {
@@ -60,7 +92,8 @@ export const nodeDisk: Disk = {
     }
   },
   async replace(path, content) {
-    const draft = join(dirname(path), `.${process.pid}-${draftNumber++}.tmp`);
+    await refuseLink(dirname(path));
+    const draft = join(dirname(path), `.${randomUUID()}.tmp`);
     try {
       const handle = await fs.open(draft, 'wx', PRIVATE_FILE);
       try {
@@ -77,7 +110,10 @@ export const nodeDisk: Disk = {
     }
     await nodeDisk.syncDirectory(dirname(path));
   },
-  remove: (path) => fs.rm(path, { force: true }),
+  async remove(path) {
+    await refuseLink(dirname(path));
+    await fs.rm(path, { force: true });
+  },
   async syncFile(path) {
     const handle = await fs.open(path, 'r+');
     try {
@@ -98,4 +134,8 @@ export const nodeDisk: Disk = {
   },
 };
 
-let draftNumber = 0;
+/** A run folder may come from anywhere: a link in it could lead reading and writing out of it. */
+async function refuseLink(path: string): Promise<void> {
+  const stats = await fs.lstat(path).catch(() => null);
+  if (stats?.isSymbolicLink()) throw new ForeignFile('link', `${path} is a link: links in a run folder are not followed.`);
+}

@@ -13,6 +13,8 @@ export interface RunFolder {
   readonly summaryMarkdown: string;
   readonly results: string;
   readonly answer: string;
+  /** Says that the folder came from an archive: the run is for looking. */
+  readonly imported: string;
   /** Bytes kept back so that the end of a run can be written on a full disk. */
   readonly reserve: string;
 }
@@ -30,6 +32,7 @@ export function runFolder(path: string): RunFolder {
     summaryMarkdown: join(path, 'summary.md'),
     results: join(path, 'results.json'),
     answer: join(path, 'answer.md'),
+    imported: join(path, 'imported.json'),
     reserve: join(path, '.reserve'),
   };
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../run/ports.ts';
+import { type Clock, RunLost } from '../run/ports.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { ownerFile, type RunFolder } from './folder.ts';
 
@@ -26,6 +26,10 @@ export const BEAT_MS = 1000;
 const HUNG_MS = 10_000;
 const OTHER_MACHINE_MS = 60_000;
 const WATCH_MS = 500;
+/** Bytes of an owner file: half a year of beats. */
+const MOST_BEATS = 16 * 1024 * 1024;
+/** Numbers have six digits. */
+const MOST_OWNERS = 999_999;
 
 export class OwnedElsewhere extends Error {
   readonly reason = 'owned_elsewhere';
@@ -66,8 +70,11 @@ export class Ownership {
     for (;;) {
       const highest = await highestOwner(disk, folder);
       if (highest > 0) await untilGone(disk, folder, highest, self, processes, clock);
+      // Behind every segment too: where owner files were deleted, the log must still go on at its end.
+      const next = Math.max(highest, await highestSegment(disk, folder)) + 1;
+      if (next > MOST_OWNERS) throw new RunLost('log_failed', `The run has had ${MOST_OWNERS} owners, more than can be numbered.`);
       try {
-        return await Ownership.create(disk, folder, highest + 1, self);
+        return await Ownership.create(disk, folder, next, self);
       } catch (error) {
         // Somebody was quicker: look again.
         if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
@@ -77,9 +84,14 @@ export class Ownership {
 
   private static async create(disk: Disk, folder: RunFolder, number: number, self: OwnerIdentity): Promise<Ownership> {
     const file = await disk.create(ownerFile(folder, number));
-    await file.write(Buffer.from(`${JSON.stringify(self)}\n`));
-    await file.sync();
-    await disk.syncDirectory(folder.owners);
+    try {
+      await file.write(Buffer.from(`${JSON.stringify(self)}\n`));
+      await file.sync();
+      await disk.syncDirectory(folder.owners);
+    } catch (error) {
+      await file.close().catch(() => {});
+      throw error;
+    }
     return new Ownership(disk, folder, number, file);
   }
 
@@ -113,6 +125,11 @@ export class Ownership {
 async function highestOwner(disk: Disk, folder: RunFolder): Promise<number> {
   const names = await disk.list(folder.owners);
   return names.reduce((highest, name) => (/^\d{6}$/.test(name) ? Math.max(highest, Number(name)) : highest), 0);
+}
+
+async function highestSegment(disk: Disk, folder: RunFolder): Promise<number> {
+  const names = await disk.list(folder.log).catch(() => [] as string[]);
+  return names.reduce((highest, name) => (/^\d{6}\.jsonl$/.test(name) ? Math.max(highest, Number.parseInt(name, 10)) : highest), 0);
 }
 
 /** Whether the run has an owner that lives, without waiting for one that hangs. */
@@ -155,7 +172,7 @@ async function untilGone(
 }
 
 async function readOwner(disk: Disk, folder: RunFolder, number: number): Promise<{ owner: OwnerIdentity | null; released: boolean; size: number }> {
-  const bytes = await disk.read(ownerFile(folder, number));
+  const bytes = await disk.read(ownerFile(folder, number), MOST_BEATS);
   const end = bytes.indexOf(0x0a);
   return { owner: end < 0 ? null : parseOwner(bytes.toString('utf8', 0, end)), released: bytes.at(-1) === RELEASED[0] && end >= 0, size: bytes.length };
 }

@@ -38,7 +38,8 @@ interface Segment {
   readonly lines: readonly Line[];
   /** Where the first bad line begins, or the size. */
   readonly goodBytes: number;
-  /** Good lines behind the first bad one. */
+  /** Whole lines that are bad, and good ones behind the first of them. */
+  readonly bad: number;
   readonly stranded: readonly Line[];
 }
 
@@ -47,6 +48,9 @@ interface Line {
   readonly body: Buffer;
   readonly hash: string;
 }
+
+/** More than an answer of the largest size makes. */
+const MOST_BLOB_BYTES = 64 * 1024 * 1024;
 
 /** Longest stretch of work between two chances for everybody else, milliseconds. */
 const SLICE_MS = 15;
@@ -83,7 +87,7 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
       await pause();
     }
     if (offset !== limit) return stop(segment.number, offset, 'the part that a later segment builds on is damaged');
-    if (isLast && wasDurable(segment, events)) return stop(segment.number, offset, 'a damaged line is followed by good ones');
+    if (isLast && wasDurable(segment, events)) return stop(segment.number, offset, 'a line that was there whole is damaged');
     end = { ...end, tailBytes: segment.size - limit, tail: segment.size > limit ? 'torn' : 'none' };
   }
   return { events, end: withoutOpenBatch(events, end, segments), highestSegment, damage: null };
@@ -99,12 +103,13 @@ function chosenSegments(segments: readonly Segment[]): { segment: Segment; cutAt
     path.unshift({ segment, cutAt });
     const { number, lines } = segment;
     const previous = previousOf(segment);
-    // Where the line that tells it is itself damaged, the run is read-only, but what is below can still be seen.
-    const guess = lines.length > 0 ? undefined : segments.findLast((one) => one.number < number && one.lines.length > 0);
-    const below: Segment | undefined = previous ? byNumber.get(previous.segment) : guess;
+    const named: Segment | undefined = previous ? byNumber.get(previous.segment) : undefined;
+    // Where that line is damaged or its segment is gone, the run is read-only, but what is below can still be seen.
+    const isBroken = lines.length === 0 || (previous !== null && !named);
+    const below = isBroken ? segments.findLast((one) => one.number < number && one.lines.length > 0) : named;
     if (below && below.number >= segment.number) break;
     segment = below;
-    cutAt = previous?.cut_at ?? null;
+    cutAt = named ? (previous?.cut_at ?? null) : null;
   }
   return path;
 }
@@ -112,10 +117,11 @@ function chosenSegments(segments: readonly Segment[]): { segment: Segment; cutAt
 /**
  * Whether the good lines behind a bad one show that the bad one was durable once: then it is damage. Otherwise a power cut
  * took some of the last writes and not others, which is a torn tail like any. Two things happen only behind a barrier: a
- * call has an outcome, and anything at all follows `epoch.opened`.
+ * call has an outcome, and anything at all follows `epoch.opened`. So a segment without a good line that has more lines than
+ * the first write is damaged too, as where its line ends were converted.
  */
 function wasDurable(segment: Segment, before: readonly (RunEvent | UnknownEvent)[]): boolean {
-  if (segment.stranded.length === 0) return false;
+  if (segment.stranded.length === 0) return segment.lines.length === 0 && segment.bad > FIRST_WRITE;
   const isOpened = segment.lines.slice(0, 2).some(({ body }) => field(body, 'type') === 'epoch.opened');
   const reserved = new Set(before.map((event) => (event.type === 'call.reserved' ? event.call_id : null)));
   return segment.stranded.some(({ body }) => {
@@ -125,6 +131,8 @@ function wasDurable(segment: Segment, before: readonly (RunEvent | UnknownEvent)
   });
 }
 
+/** `run.created` and `epoch.opened`. */
+const FIRST_WRITE = 2;
 const OUTCOMES: ReadonlySet<string | null> = new Set(['call.settled', 'call.held', 'call.released']);
 
 function field(body: Buffer, name: string): string | null {
@@ -177,16 +185,18 @@ async function readSegment(bytes: Buffer, number: number, pause: () => Promise<v
   const stranded: Line[] = [];
   let start = 0;
   let firstBad: number | null = null;
+  let bad = 0;
   while (start < bytes.length) {
     const newline = bytes.indexOf(0x0a, start);
     const parsed = newline < 0 ? null : parseLine(bytes.subarray(start, newline));
     if (parsed) (firstBad === null ? lines : stranded).push({ end: newline + 1, ...parsed });
     else firstBad ??= start;
     if (newline < 0) break;
+    if (!parsed) bad += 1;
     start = newline + 1;
     await pause();
   }
-  return { number, size: bytes.length, lines, goodBytes: firstBad ?? bytes.length, stranded };
+  return { number, size: bytes.length, lines, goodBytes: firstBad ?? bytes.length, bad, stranded };
 }
 
 /** The event in a body, with its blobs put back, or a sentence on what is wrong with it. */
@@ -196,7 +206,7 @@ async function readEvent(disk: Disk, folder: RunFolder, body: Buffer): Promise<R
   const record: Record<string, unknown> = { ...raw };
   for (const [key, sha256] of namedBlobs(record)) {
     try {
-      record[key] = blobValue(sha256, await disk.read(join(folder.blobs, sha256)));
+      record[key] = blobValue(sha256, await disk.read(join(folder.blobs, sha256), MOST_BLOB_BYTES));
     } catch (error) {
       return `blob ${sha256} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     }

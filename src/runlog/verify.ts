@@ -88,6 +88,7 @@ class RunVerifier {
     const config = this.checkConfig(configBytes);
     const log = await this.checkLog();
     await this.checkNames(log);
+    if ((await this.read(folder.imported)) !== null) this.notes.push('The run came from an archive.');
     if (configBytes === null || config === null || log === null) return;
     this.checkConfigHash(configBytes, log);
     this.checkPrompts(config);

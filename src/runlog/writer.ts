@@ -69,16 +69,21 @@ export class LogWriter implements RunLog {
     // An owner that was killed leaves bytes that a power cut could still take from under this segment.
     if (end !== null) await disk.syncFile(segmentFile(folder, end.segment));
     const file = await disk.create(segmentFile(folder, ownership.number));
-    await disk.syncDirectory(folder.log);
-    const writer = new LogWriter(parts, file);
-    if (end === null) writer.append({ type: 'run.created', config_sha256: parts.configSha256, format_version: 1 });
-    writer.append({
-      type: 'epoch.opened',
-      owner: parts.identity,
-      previous: end && { segment: end.segment, cut_at: end.cutAt, tail_bytes: end.tailBytes, tail: end.tail },
-    });
-    await writer.barrier();
-    return writer;
+    try {
+      await disk.syncDirectory(folder.log);
+      const writer = new LogWriter(parts, file);
+      if (end === null) writer.append({ type: 'run.created', config_sha256: parts.configSha256, format_version: 1 });
+      writer.append({
+        type: 'epoch.opened',
+        owner: parts.identity,
+        previous: end && { segment: end.segment, cut_at: end.cutAt, tail_bytes: end.tailBytes, tail: end.tail },
+      });
+      await writer.barrier();
+      return writer;
+    } catch (error) {
+      await file.close().catch(() => {});
+      throw error;
+    }
   }
 
   get config(): RunConfig {

@@ -130,7 +130,8 @@ function urlForms(bytes: Uint8Array): string[] {
       const character = String.fromCharCode(byte);
       return kept.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
     }).join('');
-  const strict = [/[\w.~-]/, /[\w.~!*'()-]/, /[\w.~!*'();/?:@&=+$,#-]/].map(encode);
+  // As strict as RFC 3986, as encodeURIComponent, as encodeURI, and every byte.
+  const strict = [/[\w.~-]/, /[\w.~!*'()-]/, /[\w.~!*'();/?:@&=+$,#-]/, /[^\s\S]/].map(encode);
   return strict
     .flatMap((form) => [form, form.replaceAll('%20', '+')])
     .flatMap((form) => [form, form.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())]);

@@ -27,7 +27,11 @@ export interface FinishedRun {
 }
 
 /** A model server and a host that end with the test. */
-export async function serverAndHost(t: TestContext, options: ModelServerOptions, host: Partial<Host> = {}): Promise<{ server: ModelServer; host: Host }> {
+export async function serverAndHost(
+  t: TestContext,
+  options: ModelServerOptions,
+  host: Partial<Host> = {},
+): Promise<{ server: ModelServer; host: Host }> {
   const server = await startModelServer(options);
   const made = testHost(server.url, host);
   t.after(async () => {
@@ -49,7 +53,12 @@ export async function oneRun(t: TestContext, options: RunOptions = {}): Promise<
 }
 
 /** Takes a run folder up again and goes to its end. */
-export async function resumed(t: TestContext, directory: string, host: Host, more: Partial<Parameters<typeof resumeRun>[1]> = {}): Promise<{ outcome: Outcome; state: RunState; session: Session }> {
+export async function resumed(
+  t: TestContext,
+  directory: string,
+  host: Host,
+  more: Partial<Parameters<typeof resumeRun>[1]> = {},
+): Promise<{ outcome: Outcome; state: RunState; session: Session }> {
   const session = await resumeRun(directory, { raise: {}, byPerson: true, ...more }, host);
   t.after(() => session.stop());
   const outcome = await session.done;
@@ -64,7 +73,9 @@ export async function eventsOf(directory: string): Promise<RunEvent[]> {
 
 /** The bodies of the requests that were not refused, by path: `chat/completions` or `embeddings`. */
 export function bodies(server: ModelServer, path: string): Record<string, unknown>[] {
-  return server.requests.flatMap((request) => (request.path.endsWith(path) && request.body && request.refused === undefined ? [request.body] : []));
+  return server.requests.flatMap((request) =>
+    request.path.endsWith(path) && request.body && request.refused === undefined ? [request.body] : [],
+  );
 }
 
 /** The texts of the tasks in some state, in the order of their making. */

@@ -30,7 +30,10 @@ type Asked = { agent: keyof Script; content: string } | { agent: 'embedding'; in
  * The loop of the original as it was observed (babyagi.py, head of its archive), told again: which requests a script
  * makes it send. Its prompts are ours, so that whole messages can be compared.
  */
-function original(script: Script, cycles: number): { asked: Asked[]; list: { id: string; name: string }[]; sleeps: number[] } {
+function original(
+  script: Script,
+  cycles: number,
+): { asked: Asked[]; list: { id: string; name: string }[]; sleeps: number[] } {
   const asked: Asked[] = [];
   const sleeps: number[] = [];
   const calls = { execution: 0, creation: 0, prioritization: 0 };
@@ -49,7 +52,10 @@ function original(script: Script, cycles: number): { asked: Asked[]; list: { id:
     reply.split('\n').flatMap((line) => {
       const [before = '', ...rest] = line.trim().split('.');
       if (rest.length === 0) return [];
-      const name = rest.join('.').replace(/[^\p{L}\p{N}_\s]+/gu, '').trim();
+      const name = rest
+        .join('.')
+        .replace(/[^\p{L}\p{N}_\s]+/gu, '')
+        .trim();
       return name === '' ? [] : [{ id: [...before].filter((char) => /\p{N}/u.test(char)).join(''), name }];
     });
   const store = new Map<string, { name: string; vector: number[] }>();
@@ -62,14 +68,21 @@ function original(script: Script, cycles: number): { asked: Asked[]; list: { id:
     if (store.size > 0) {
       const query = embed(OBJECTIVE);
       const likeness = (vector: number[]) => vector.reduce((sum, value, index) => sum + value * (query[index] ?? 0), 0);
-      context = [...store.values()].sort((a, b) => likeness(b.vector) - likeness(a.vector)).slice(0, 5).map(({ name }) => name);
+      context = [...store.values()]
+        .sort((a, b) => likeness(b.vector) - likeness(a.vector))
+        .slice(0, 5)
+        .map(({ name }) => name);
     }
     const result = ask('execution', { objective: OBJECTIVE, context: context.join('\n'), task: task.name });
     store.set(`result_${task.id}`, { name: task.name, vector: embed(result) });
     const incomplete = list.map(({ name }) => name).join(', ');
-    const created = parsed(ask('creation', { objective: OBJECTIVE, result, task: task.name, incomplete })).filter(({ id }) => id !== '');
+    const created = parsed(ask('creation', { objective: OBJECTIVE, result, task: task.name, incomplete })).filter(
+      ({ id }) => id !== '',
+    );
     for (const { name } of created) list.push({ id: String(++counter), name });
-    const replaced = parsed(ask('prioritization', { tasks: list.map(({ name }) => name).join('\n'), objective: OBJECTIVE }));
+    const replaced = parsed(
+      ask('prioritization', { tasks: list.map(({ name }) => name).join('\n'), objective: OBJECTIVE }),
+    );
     if (replaced.length > 0) list = replaced;
     sleeps.push(5000);
   }
@@ -92,17 +105,30 @@ function playing(script: Script): NonNullable<ModelServerOptions['reply']> {
 
 function askedOf(server: ModelServer): Asked[] {
   return server.requests.flatMap((request): Asked[] => {
-    if (request.path.endsWith('/embeddings')) return ((request.body?.['input'] as string[]) ?? []).map((input) => ({ agent: 'embedding', input }));
+    if (request.path.endsWith('/embeddings'))
+      return ((request.body?.['input'] as string[]) ?? []).map((input) => ({ agent: 'embedding', input }));
     const chat = request as ChatRequestSeen;
     return [{ agent: agentOf(chat), content: chat.prompt }];
   });
 }
 
-async function classicRun(t: TestContext, script: Script, settings: object = {}, server: ModelServerOptions = {}): Promise<FinishedRun & { clock: RecordedClock }> {
+async function classicRun(
+  t: TestContext,
+  script: Script,
+  settings: object = {},
+  server: ModelServerOptions = {},
+): Promise<FinishedRun & { clock: RecordedClock }> {
   const clock = new RecordedClock();
   const run = await oneRun(t, {
     server: { reply: playing(script), ...server },
-    settings: { objective: OBJECTIVE, initialTask: INITIAL, strategy: 'classic', synthesis: false, max_iterations: 6, ...settings },
+    settings: {
+      objective: OBJECTIVE,
+      initialTask: INITIAL,
+      strategy: 'classic',
+      synthesis: false,
+      max_iterations: 6,
+      ...settings,
+    },
     host: { clock },
   });
   return { ...run, clock };
@@ -119,7 +145,11 @@ describe('the classic strategy asks exactly what the original asks', () => {
       creation: (call) => list(`Study soil ${call}`, `Study light ${call}`),
       prioritization: (call) => list(`Study light ${call}`, `Study soil ${call}`, 'Study water'),
     },
-    'where the prioritiser cannot be understood': { execution: result, creation: (call) => list(`Task ${call}`), prioritization: keep },
+    'where the prioritiser cannot be understood': {
+      execution: result,
+      creation: (call) => list(`Task ${call}`),
+      prioritization: keep,
+    },
     'where the prioritiser drops tasks': {
       execution: result,
       creation: (call) => list(`One ${call}`, `Two ${call}`, `Three ${call}`),
@@ -130,7 +160,11 @@ describe('the classic strategy asks exactly what the original asks', () => {
       creation: () => 'There are no tasks to add at this time.',
       prioritization: () => 'Done. There is nothing left to do',
     },
-    'where the list runs empty': { execution: result, creation: (call) => (call === 1 ? list('Only this') : 'None'), prioritization: keep },
+    'where the list runs empty': {
+      execution: result,
+      creation: (call) => (call === 1 ? list('Only this') : 'None'),
+      prioritization: keep,
+    },
     'where tasks repeat': { execution: result, creation: () => list('Same thing', 'Same thing'), prioritization: keep },
     'where tasks have punctuation': {
       execution: result,
@@ -167,19 +201,31 @@ describe('the classic strategy asks exactly what the original asks', () => {
   }
 
   it('in the form of the original: one system message, its temperature and limit, nothing more', async (t) => {
-    const { server } = await classicRun(t, { execution: result, creation: keep, prioritization: keep }, { temperature: 0.3 });
+    const { server } = await classicRun(
+      t,
+      { execution: result, creation: keep, prioritization: keep },
+      { temperature: 0.3 },
+    );
     for (const { body, path } of server.requests) {
       if (path.endsWith('/embeddings')) continue;
       assert.deepEqual(Object.keys(body ?? {}).sort(), ['max_tokens', 'messages', 'model', 'temperature']);
       assert.deepEqual([body?.['model'], body?.['temperature'], body?.['max_tokens']], ['gpt-4o', 0.3, 2000]);
-      assert.deepEqual((body?.['messages'] as { role: string }[]).map(({ role }) => role), ['system']);
+      assert.deepEqual(
+        ((body?.['messages'] ?? []) as { role: string }[]).map(({ role }) => role),
+        ['system'],
+      );
     }
     assert.equal(server.requests.length, 4);
   });
 
   it('with prompts cut at their beginning of 2000 tokens', async (t) => {
     const long = `Long result ${'soil water light '.repeat(660)}`;
-    const { server } = await classicRun(t, { execution: () => long, creation: keep, prioritization: keep }, {}, { countTokens: (text) => Math.ceil(text.length / 8) });
+    const { server } = await classicRun(
+      t,
+      { execution: () => long, creation: keep, prioritization: keep },
+      {},
+      { countTokens: (text) => Math.ceil(text.length / 8) },
+    );
     const whole = original({ execution: () => long, creation: keep, prioritization: keep }, 1).asked;
     const creation = askedOf(server)[2] as { content: string };
     const uncut = whole[2] as { content: string };
@@ -201,30 +247,54 @@ describe('the flaws of the original', () => {
   });
 
   it('overwrite a result whose number comes again', async (t) => {
-    const { state } = await classicRun(t, { execution: result, creation: keep, prioritization: (call) => list(`Again ${call}`) }, { max_iterations: 3 });
+    const { state } = await classicRun(
+      t,
+      { execution: result, creation: keep, prioritization: (call) => list(`Again ${call}`) },
+      { max_iterations: 3 },
+    );
     assert.deepEqual([...state.memory.keys()], ['result_1']);
     assert.equal(state.calls.get(state.memory.get('result_1')?.callId ?? '')?.answer, result(3));
   });
 
   it('try a refused request for ever, until our time limit ends the run', async (t) => {
-    const fault: ModelServerOptions['fault'] = (request) => (request.path.endsWith('completions') ? { kind: 'status', status: 400 } : null);
-    const { outcome, clock, server, state } = await classicRun(t, { execution: result, creation: keep, prioritization: keep }, { max_wall_time_minutes: 1 }, { fault });
+    const fault: ModelServerOptions['fault'] = (request) =>
+      request.path.endsWith('completions') ? { kind: 'status', status: 400 } : null;
+    const { outcome, clock, server, state } = await classicRun(
+      t,
+      { execution: result, creation: keep, prioritization: keep },
+      { max_wall_time_minutes: 1 },
+      { fault },
+    );
     assert.equal(outcome.stopReason, 'max_wall_time');
-    assert.deepEqual(clock.slept, Array.from({ length: 6 }, () => 10_000));
+    assert.deepEqual(
+      clock.slept,
+      Array.from({ length: 6 }, () => 10_000),
+    );
     assert.equal(server.requests.length, 6);
     assert.equal(state.money.settled + state.money.held, 0n);
   });
 
   it('end at a refused key', async (t) => {
-    const { outcome, server } = await classicRun(t, { execution: result, creation: keep, prioritization: keep }, {}, { key: 'another key' });
+    const { outcome, server } = await classicRun(
+      t,
+      { execution: result, creation: keep, prioritization: keep },
+      {},
+      { key: 'another key' },
+    );
     assert.equal(outcome.stopReason, 'error');
     assert.equal(server.requests.length, 1);
   });
 
   for (const status of [429, 404, 500]) {
     it(`end at an embedding that fails with ${status}`, async (t) => {
-      const fault: ModelServerOptions['fault'] = (request) => (request.path.endsWith('embeddings') ? { kind: 'status', status } : null);
-      const { outcome, server, clock } = await classicRun(t, { execution: result, creation: keep, prioritization: keep }, {}, { fault });
+      const fault: ModelServerOptions['fault'] = (request) =>
+        request.path.endsWith('embeddings') ? { kind: 'status', status } : null;
+      const { outcome, server, clock } = await classicRun(
+        t,
+        { execution: result, creation: keep, prioritization: keep },
+        {},
+        { fault },
+      );
       assert.equal(outcome.stopReason, 'error');
       assert.equal(server.requests.length, 2);
       assert.deepEqual(clock.slept, []);
@@ -248,10 +318,21 @@ describe('the parsing of the original', () => {
     ['½. Fraction', [['½', 'Fraction']]],
     ['1. हिन्दी', [['1', 'हनद']]],
     ['1. under_score kept-dash gone', [['1', 'under_score keptdash gone']]],
-    ['  2. First  \r\n 1. Second ', [['2', 'First'], ['1', 'Second']]],
+    [
+      '  2. First  \r\n 1. Second ',
+      [
+        ['2', 'First'],
+        ['1', 'Second'],
+      ],
+    ],
     ['', []],
   ];
   for (const [reply, expected] of cases) {
-    it(JSON.stringify(reply), () => assert.deepEqual(numberedLines(reply).map(({ label, text }) => [label, text]), expected));
+    it(JSON.stringify(reply), () =>
+      assert.deepEqual(
+        numberedLines(reply).map(({ label, text }) => [label, text]),
+        expected,
+      ),
+    );
   }
 });

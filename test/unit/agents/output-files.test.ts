@@ -10,7 +10,8 @@ import { temporaryFolder, testHost, testSettings, testStart } from '../../suppor
 
 describe('files in an answer', () => {
   it('are the fenced blocks that say so, with their content as it is', () => {
-    const answer = 'Here:\n```file:plan/week one.md\n# Week\n\n- sow\n```\nand code\n```ts\nlet x;\n```\n~~~ file: b.txt\n```\n~~~\n';
+    const answer =
+      'Here:\n```file:plan/week one.md\n# Week\n\n- sow\n```\nand code\n```ts\nlet x;\n```\n~~~ file: b.txt\n```\n~~~\n';
     assert.deepEqual(outputFiles(answer), [
       { name: 'plan/week one.md', content: '# Week\n\n- sow\n' },
       { name: 'b.txt', content: '```\n' },
@@ -25,7 +26,12 @@ describe('files in an answer', () => {
 
 describe('a run whose model hands over files', () => {
   it('writes them below output/ only, with intent and outcome on record', async (t) => {
-    const answers = ['```file:plan.md\nSow in May.\n```', '```file:../../escape.md\nno\n```', '```file:.git/config\nno\n```', '```file:plan.md\nSow in June.\n```'];
+    const answers = [
+      '```file:plan.md\nSow in May.\n```',
+      '```file:../../escape.md\nno\n```',
+      '```file:.git/config\nno\n```',
+      '```file:plan.md\nSow in June.\n```',
+    ];
     let tasks = 0;
     const server = await startModelServer({ reply: brain({ result: () => answers[tasks++] ?? 'done' }) });
     t.after(() => server.close());

@@ -12,7 +12,11 @@ describe('reading a plan', () => {
     ['a fence without a language', '```\n["A","B"]\n```', plan(['A', 'B'])],
     ['a fence on one line', '```json {"new_tasks":["A"]} ```', plan(['A'])],
     ['prose around it', 'I think {"new_tasks":["A {b}"],"order":["t1"]} is best.', plan(['A {b}'], ['t1'])],
-    ['prose with citations before it', 'From [t3] and [4] follows: {"new_tasks":["A"],"order":["n1"]}', plan(['A'], ['n1'])],
+    [
+      'prose with citations before it',
+      'From [t3] and [4] follows: {"new_tasks":["A"],"order":["n1"]}',
+      plan(['A'], ['n1']),
+    ],
     ['a list of texts', '["A","B"]', plan(['A', 'B'])],
     ['a list of objects', '[{"task":"A"},{"text":"B"},{"task_name":"C"}]', plan(['A', 'B', 'C'])],
     ['an empty list', '[]', plan([])],
@@ -38,7 +42,12 @@ describe('reading a plan', () => {
     ['tasks that are numbers', '{"new_tasks":[1,2]}'],
     ['an order of a wrong type', '{"order":{"first":"t1"}}'],
   ];
-  for (const [what, text] of unreadable) it(`says what is wrong with ${what}`, () => assert.match(String(parsePlan(text)), /^(the|The) (reply|JSON) /));
+  for (const [what, text] of unreadable)
+    it(`says what is wrong with ${what}`, () => {
+      const problem = parsePlan(text);
+      assert.ok(typeof problem === 'string');
+      assert.match(problem, /^the (reply|JSON) /);
+    });
 
   it('is done with a wall of brackets in no time', () => {
     assert.equal(typeof parsePlan('[{'.repeat(50_000)), 'string');
@@ -53,7 +62,8 @@ describe('reading a verdict', () => {
   });
 
   it('takes nothing else for one', () => {
-    for (const text of ['', 'yes', '{"verdicts":[true]}', '{"verdicts":[{"met":"yes","task":"t1"}]}', '{"verdicts":']) assert.equal(typeof parseJudge(text), 'string', text);
+    for (const text of ['', 'yes', '{"verdicts":[true]}', '{"verdicts":[{"met":"yes","task":"t1"}]}', '{"verdicts":'])
+      assert.equal(typeof parseJudge(text), 'string', text);
   });
 });
 

@@ -25,7 +25,10 @@ describe('a prompt template', () => {
 
   it('does not take markers in values for its own', () => {
     assert.equal(text('{{#a}}{{a}}{{/a}}', { a: '{{#b}}x{{/b}}', b: '' }), '{{#b}}x{{/b}}');
-    assert.deepEqual(render('s\n--- user ---\n{{a}}', { a: 'one\n--- user ---\ntwo' }).map(({ content }) => content), ['s', 'one\n--- user ---\ntwo']);
+    assert.deepEqual(
+      render('s\n--- user ---\n{{a}}', { a: 'one\n--- user ---\ntwo' }).map(({ content }) => content),
+      ['s', 'one\n--- user ---\ntwo'],
+    );
   });
 
   it('is a system message, and a user message behind the divider', () => {
@@ -38,13 +41,21 @@ describe('a prompt template', () => {
 
   it('is refused where it names what its agent does not have', () => {
     for (const bad of ['{{b}}', '{{#b}}x{{/b}}', '{{#a}}{{b}}{{/a}}']) {
-      assert.throws(() => checkTemplate(bad, ['a']), (error) => error instanceof TemplateError && error.reason === 'unknown_variable', bad);
+      assert.throws(
+        () => checkTemplate(bad, ['a']),
+        (error) => error instanceof TemplateError && error.reason === 'unknown_variable',
+        bad,
+      );
     }
   });
 
   it('is refused where a section is not closed', () => {
     for (const bad of ['{{#a}}x', 'x{{/a}}', '{{#a}}{{#b}}{{/a}}{{/b}}']) {
-      assert.throws(() => checkTemplate(bad, ['a', 'b']), (error) => error instanceof TemplateError && error.reason === 'unclosed_section', bad);
+      assert.throws(
+        () => checkTemplate(bad, ['a', 'b']),
+        (error) => error instanceof TemplateError && error.reason === 'unclosed_section',
+        bad,
+      );
     }
     checkTemplate('{{#a}}{{#b}}{{#c}}{{c}}{{/c}}{{/b}}{{/a}}', ['a', 'b', 'c']);
   });
@@ -61,7 +72,8 @@ describe('the prompts of a run', () => {
   });
 
   it('can be overridden by name, but not with values that the agent does not have', () => {
-    const override = (body: string) => promptRecords('guarded', new Map([['execution', { text: body, file: 'execution.md' }]]));
+    const override = (body: string) =>
+      promptRecords('guarded', new Map([['execution', { text: body, file: 'execution.md' }]]));
     assert.equal(override('Do {{task}}.')['execution']?.source, 'execution.md');
     assert.throws(() => override('Do {{everything}}.'), TemplateError);
   });

@@ -18,7 +18,8 @@ describe('amounts of money', () => {
   });
 
   it('come back exactly at the limit itself and one pico-dollar below', () => {
-    for (const amount of [LIMIT, LIMIT - 1n, -LIMIT, 1n, -1n, 0n]) assert.equal(picoFromUsd(usdFromPico(amount)), amount);
+    for (const amount of [LIMIT, LIMIT - 1n, -LIMIT, 1n, -1n, 0n])
+      assert.equal(picoFromUsd(usdFromPico(amount)), amount);
   });
 
   it('have the same sum in any order', () => {
@@ -26,7 +27,9 @@ describe('amounts of money', () => {
     fc.assert(
       fc.property(usd, fc.infiniteStream(fc.nat()), (list, keys) => {
         const sum = (values: readonly number[]) => values.reduce((total, value) => total + picoFromUsd(value), 0n);
-        const shuffled = list.map((value) => ({ value, key: keys.next().value as number })).sort((a, b) => a.key - b.key);
+        const shuffled = list
+          .map((value) => ({ value, key: keys.next().value as number }))
+          .sort((a, b) => a.key - b.key);
         assert.equal(sum(shuffled.map(({ value }) => value)), sum(list));
       }),
       { numRuns: 200 },
@@ -61,7 +64,12 @@ describe('amounts of money', () => {
   });
 
   it('are never shown as nothing when they are something', () => {
-    fc.assert(fc.property(amounts.filter((amount) => amount !== 0n), (amount) => /[1-9]/.test(formatUsd(amount))));
+    fc.assert(
+      fc.property(
+        amounts.filter((amount) => amount !== 0n),
+        (amount) => /[1-9]/.test(formatUsd(amount)),
+      ),
+    );
   });
 });
 
@@ -73,6 +81,7 @@ describe('a price per million tokens', () => {
   });
 
   it('is refused where it is none', () => {
-    for (const bad of [-1, Number.NaN, Number.POSITIVE_INFINITY, 1e7]) assert.throws(() => picoPerToken(bad), RangeError);
+    for (const bad of [-1, Number.NaN, Number.POSITIVE_INFINITY, 1e7])
+      assert.throws(() => picoPerToken(bad), RangeError);
   });
 });

@@ -37,7 +37,12 @@ describe('the price of a model', () => {
     it(`is the list price for ${model} at ${new URL(baseUrl).host}`, async () => {
       const rates = await ask(model, { baseUrl });
       assert.deepEqual(
-        [rates?.input_usd_per_million, rates?.cached_input_usd_per_million, rates?.output_usd_per_million, rates?.tiers],
+        [
+          rates?.input_usd_per_million,
+          rates?.cached_input_usd_per_million,
+          rates?.output_usd_per_million,
+          rates?.tiers,
+        ],
         [input, cached, output, []],
       );
       assert.match(rates?.source ?? '', /^genai-prices /);
@@ -49,7 +54,12 @@ describe('the price of a model', () => {
     const rates = await ask('gemini-2.5-pro', { baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai' });
     assert.equal(rates?.input_usd_per_million, 1.25);
     assert.deepEqual(rates?.tiers, [
-      { from_input_tokens: 200_000, input_usd_per_million: 2.5, cached_input_usd_per_million: 0.25, output_usd_per_million: 15 },
+      {
+        from_input_tokens: 200_000,
+        input_usd_per_million: 2.5,
+        cached_input_usd_per_million: 0.25,
+        output_usd_per_million: 15,
+      },
     ]);
   });
 
@@ -67,7 +77,8 @@ describe('the price of a model', () => {
   });
 
   it('is null where nobody knows it', async () => {
-    for (const model of ['no-such-model', 'gpt-99', '', 'llama3.2:1b-mine']) assert.equal(await ask(model, { baseUrl: GATEWAY }), null, model);
+    for (const model of ['no-such-model', 'gpt-99', '', 'llama3.2:1b-mine'])
+      assert.equal(await ask(model, { baseUrl: GATEWAY }), null, model);
   });
 });
 
@@ -81,7 +92,10 @@ describe('a price that the user sets', () => {
   });
 
   it('has no discount for cached tokens unless it says so', async () => {
-    assert.equal((await ask('mine', { overrides: [{ model: 'mine', input: 7, output: 9 }] }))?.cached_input_usd_per_million, 7);
+    assert.equal(
+      (await ask('mine', { overrides: [{ model: 'mine', input: 7, output: 9 }] }))?.cached_input_usd_per_million,
+      7,
+    );
   });
 
   it('is for its own model; `*` serves only what nothing else knows', async () => {
@@ -99,16 +113,28 @@ describe('a price that the user sets', () => {
 
 describe('a server declared free', () => {
   it('costs nothing, whatever its model', async () => {
-    const free = await ask('no-such-model', { baseUrl: 'http://localhost:11434/v1', freeOrigins: ['http://localhost:11434'] });
-    assert.deepEqual([free?.input_usd_per_million, free?.output_usd_per_million, free?.source], [0, 0, 'declared_free']);
+    const free = await ask('no-such-model', {
+      baseUrl: 'http://localhost:11434/v1',
+      freeOrigins: ['http://localhost:11434'],
+    });
+    assert.deepEqual(
+      [free?.input_usd_per_million, free?.output_usd_per_million, free?.source],
+      [0, 0, 'declared_free'],
+    );
   });
 
   it('is that origin alone', async () => {
-    assert.equal(await ask('no-such-model', { baseUrl: 'http://localhost:11435/v1', freeOrigins: ['http://localhost:11434'] }), null);
+    assert.equal(
+      await ask('no-such-model', { baseUrl: 'http://localhost:11435/v1', freeOrigins: ['http://localhost:11434'] }),
+      null,
+    );
   });
 
   it('still costs what the user says a model costs', async () => {
-    const rates = await ask('gpt-4o', { overrides: [{ model: 'gpt-4o', input: 1, output: 1 }], freeOrigins: ['https://api.openai.com'] });
+    const rates = await ask('gpt-4o', {
+      overrides: [{ model: 'gpt-4o', input: 1, output: 1 }],
+      freeOrigins: ['https://api.openai.com'],
+    });
     assert.equal(rates?.source, 'user');
   });
 });

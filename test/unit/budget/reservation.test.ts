@@ -71,18 +71,25 @@ describe('admission', () => {
   it('never reserves more than is free, and clamps only as far as it must', () => {
     const free = fc.bigInt({ min: -(10n ** 12n), max: 10n ** 13n });
     fc.assert(
-      fc.property(rates, free, tokens, fc.integer({ min: 1, max: 4000 }), fc.integer({ min: 1, max: 100 }), (list, money, bound, wanted, min) => {
-        const admission = admit(list, money, bound, { wanted, min });
-        if (admission === null) {
-          assert.ok(worstCase(list, bound, Math.min(wanted, min)) > money, 'refused although the floor fits');
-          return;
-        }
-        assert.ok(admission.reserved <= money);
-        assert.ok(admission.maxOutputTokens <= wanted && admission.maxOutputTokens >= Math.min(min, wanted));
-        assert.equal(admission.reserved, worstCase(list, bound, admission.maxOutputTokens));
-        const clamped = admission.maxOutputTokens < wanted;
-        if (clamped) assert.ok(worstCase(list, bound, admission.maxOutputTokens + 1) > money, 'clamped too far');
-      }),
+      fc.property(
+        rates,
+        free,
+        tokens,
+        fc.integer({ min: 1, max: 4000 }),
+        fc.integer({ min: 1, max: 100 }),
+        (list, money, bound, wanted, min) => {
+          const admission = admit(list, money, bound, { wanted, min });
+          if (admission === null) {
+            assert.ok(worstCase(list, bound, Math.min(wanted, min)) > money, 'refused although the floor fits');
+            return;
+          }
+          assert.ok(admission.reserved <= money);
+          assert.ok(admission.maxOutputTokens <= wanted && admission.maxOutputTokens >= Math.min(min, wanted));
+          assert.equal(admission.reserved, worstCase(list, bound, admission.maxOutputTokens));
+          const clamped = admission.maxOutputTokens < wanted;
+          if (clamped) assert.ok(worstCase(list, bound, admission.maxOutputTokens + 1) > money, 'clamped too far');
+        },
+      ),
       { numRuns: 1000 },
     );
   });
@@ -99,7 +106,10 @@ describe('admission', () => {
   });
 
   it('admits an embedding request, which has no completion', () => {
-    assert.deepEqual(admit(flat(0.02, 0), 10n ** 12n, 100, { wanted: 0, min: 0 }), { maxOutputTokens: 0, reserved: 2_000_000n });
+    assert.deepEqual(admit(flat(0.02, 0), 10n ** 12n, 100, { wanted: 0, min: 0 }), {
+      maxOutputTokens: 0,
+      reserved: 2_000_000n,
+    });
   });
 });
 

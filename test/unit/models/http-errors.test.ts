@@ -6,11 +6,19 @@ import type { ModelErrorReason, PreparedRequest } from '../../../src/run/ports.t
 const ORIGIN = 'https://api.example.com';
 
 function prepared(kind: 'chat' | 'embedding', body: object = {}): PreparedRequest {
-  const request = kind === 'chat' ? { kind, messages: [], maxOutputTokens: 10, schema: null, temperature: 0, topP: 1, seed: 42 } : { kind, texts: ['a'] };
+  const request =
+    kind === 'chat'
+      ? { kind, messages: [], maxOutputTokens: 10, schema: null, temperature: 0, topP: 1, seed: 42 }
+      : { kind, texts: ['a'] };
   return { request, model: 'the-model', origin: ORIGIN, body: Buffer.from(JSON.stringify(body)) };
 }
 
-function classified(status: number, error: object | string | null, headers: Record<string, string> = {}, request = prepared('chat')) {
+function classified(
+  status: number,
+  error: object | string | null,
+  headers: Record<string, string> = {},
+  request = prepared('chat'),
+) {
   const body = error === null ? '' : typeof error === 'string' ? error : JSON.stringify({ error });
   return errorOfStatus(status, headers, body, ORIGIN, request);
 }
@@ -20,19 +28,49 @@ describe('an answer with an error status', () => {
     ['a wrong key', 401, { message: 'Incorrect API key provided', code: 'invalid_api_key' }, 'bad_key', true],
     ['a key without rights', 403, { message: 'Not allowed' }, 'bad_key', true],
     ['a refusal by something else', 403, '<html>Forbidden</html>', 'bad_key', false],
-    ['an unknown model', 404, { message: 'The model does not exist', code: 'model_not_found' }, 'model_not_found', true],
+    [
+      'an unknown model',
+      404,
+      { message: 'The model does not exist', code: 'model_not_found' },
+      'model_not_found',
+      true,
+    ],
     ['an unknown model as 400', 400, { message: 'unknown', code: 'model_not_found' }, 'model_not_found', true],
     ['an unknown path', 404, 'Not Found', 'model_not_found', false],
     ['a rate limit', 429, { message: 'Rate limit reached', code: 'rate_limit_exceeded' }, 'rate_limited', true],
     ['a rate limit of a proxy', 429, 'slow down', 'rate_limited', false],
-    ['an empty account', 429, { message: 'You exceeded your current quota', code: 'insufficient_quota' }, 'quota', true],
+    [
+      'an empty account',
+      429,
+      { message: 'You exceeded your current quota', code: 'insufficient_quota' },
+      'quota',
+      true,
+    ],
     ['an empty account by type', 429, { message: 'No quota', type: 'insufficient_quota', code: null }, 'quota', true],
-    ['a prompt too long', 400, { message: 'This model’s maximum context length is 128000 tokens.' }, 'context_too_long', true],
+    [
+      'a prompt too long',
+      400,
+      { message: 'This model’s maximum context length is 128000 tokens.' },
+      'context_too_long',
+      true,
+    ],
     ['a prompt too long by code', 400, { message: 'x', code: 'context_length_exceeded' }, 'context_too_long', true],
     ['a body too large', 413, { message: 'Too large' }, 'context_too_long', true],
-    ['a content filter', 400, { message: 'The response was filtered', code: 'content_filter' }, 'content_refused', true],
+    [
+      'a content filter',
+      400,
+      { message: 'The response was filtered', code: 'content_filter' },
+      'content_refused',
+      true,
+    ],
     ['a bad request', 400, { message: 'messages: wrong' }, 'bad_request', true],
-    ['a bad request in the words of vLLM', 400, '{"object":"error","message":"messages: wrong","type":"BadRequestError","param":null,"code":400}', 'bad_request', true],
+    [
+      'a bad request in the words of vLLM',
+      400,
+      '{"object":"error","message":"messages: wrong","type":"BadRequestError","param":null,"code":400}',
+      'bad_request',
+      true,
+    ],
     ['a bad request as a text', 400, '{"error":"messages: wrong"}', 'bad_request', true],
     ['a validation error', 422, { message: 'wrong' }, 'bad_request', true],
     ['a bad request that nobody explains', 400, null, 'bad_request', false],
@@ -85,25 +123,38 @@ describe('what a server does not support', () => {
 
   it('is told by the words where no parameter is named', () => {
     assert.equal(refused('`temperature` is deprecated for this model.').feature, 'temperature');
-    assert.equal(refused("'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.").feature, 'max_tokens');
+    assert.equal(
+      refused("'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.").feature,
+      'max_tokens',
+    );
     const newer = { ...sent, max_tokens: undefined, max_completion_tokens: 10 };
-    assert.equal(refused('Unknown field max_completion_tokens, use max_tokens', null, newer).feature, 'max_completion_tokens');
+    assert.equal(
+      refused('Unknown field max_completion_tokens, use max_tokens', null, newer).feature,
+      'max_completion_tokens',
+    );
   });
 
   it('goes down from JSON schema to JSON object to text', () => {
-    assert.equal(refused("'response_format' of type 'json_schema' is not supported", 'response_format').feature, 'json_schema');
+    assert.equal(
+      refused("'response_format' of type 'json_schema' is not supported", 'response_format').feature,
+      'json_schema',
+    );
     const object = { response_format: { type: 'json_object' } };
     assert.equal(refused("'response_format' is not supported", 'response_format', object).feature, 'json_object');
     assert.equal(refused("'response_format' is not supported", 'response_format', {}).reason, 'bad_request');
   });
 
   it('is no reason to leave out what was not sent', () => {
-    assert.deepEqual([refused('bad seed', 'seed', {}).reason, refused('bad seed', 'seed', {}).feature], ['bad_request', null]);
+    assert.deepEqual(
+      [refused('bad seed', 'seed', {}).reason, refused('bad seed', 'seed', {}).feature],
+      ['bad_request', null],
+    );
   });
 });
 
 describe('Retry-After', () => {
-  const after = (headers: Record<string, string>, status = 429) => classified(status, { message: 'wait' }, headers).retryAfterMs;
+  const after = (headers: Record<string, string>, status = 429) =>
+    classified(status, { message: 'wait' }, headers).retryAfterMs;
 
   it('is read in seconds, in milliseconds and as a date', () => {
     assert.equal(after({ 'retry-after': '30' }), 30_000);
@@ -117,7 +168,8 @@ describe('Retry-After', () => {
   });
 
   it('is not there where it is nonsense', () => {
-    for (const headers of [{}, { 'retry-after': 'soon' }, { 'retry-after-ms': '-5' }]) assert.equal(after(headers), null);
+    for (const headers of [{}, { 'retry-after': 'soon' }, { 'retry-after-ms': '-5' }])
+      assert.equal(after(headers), null);
     assert.equal(after({ 'retry-after': '-5' }), 0);
   });
 });

@@ -3,7 +3,14 @@ import { describe, it } from 'node:test';
 import { ModelError, type ModelErrorReason } from '../../../src/run/ports.ts';
 import { classicRetry, firstRequestRetry, guardedRetry, isTransient, MAX_ATTEMPTS } from '../../../src/run/retry.ts';
 
-const TRANSIENT: ModelErrorReason[] = ['rate_limited', 'unreachable', 'timeout', 'interrupted', 'server_error', 'bad_reply'];
+const TRANSIENT: ModelErrorReason[] = [
+  'rate_limited',
+  'unreachable',
+  'timeout',
+  'interrupted',
+  'server_error',
+  'bad_reply',
+];
 const PERMANENT: ModelErrorReason[] = [
   'no_key',
   'bad_key',
@@ -18,7 +25,8 @@ const PERMANENT: ModelErrorReason[] = [
   'aborted',
 ];
 
-const error = (reason: ModelErrorReason, retryAfterMs: number | null = null) => new ModelError(reason, reason, { unbilled: true, retryAfterMs });
+const error = (reason: ModelErrorReason, retryAfterMs: number | null = null) =>
+  new ModelError(reason, reason, { unbilled: true, retryAfterMs });
 const half = () => 0.5;
 
 describe('the guarded retry', () => {
@@ -33,7 +41,10 @@ describe('the guarded retry', () => {
   it('waits twice as long each time, between nothing and the whole', () => {
     const delays = [1, 2, 3, 4, 5].map((attempt) => guardedRetry(error('server_error'), attempt, half, 'execution'));
     assert.deepEqual(delays, [500, 1000, 2000, 4000, 8000]);
-    assert.equal(guardedRetry(error('server_error'), 3, () => 0, 'execution'), 0);
+    assert.equal(
+      guardedRetry(error('server_error'), 3, () => 0, 'execution'),
+      0,
+    );
     assert.ok((guardedRetry(error('server_error'), 3, () => 0.999, 'execution') ?? 0) < 4000);
   });
 

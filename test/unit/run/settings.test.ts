@@ -56,14 +56,27 @@ describe('the limits of a run', () => {
   it('have defaults that nobody need give', () => {
     const checked = checkSettings(GOOD);
     assert.ok('settings' in checked);
-    assert.deepEqual(checked.settings.limits, { max_iterations: 5, max_cost_usd: 1, max_wall_time_minutes: 480, task_timeout_seconds: 120 });
+    assert.deepEqual(checked.settings.limits, {
+      max_iterations: 5,
+      max_cost_usd: 1,
+      max_wall_time_minutes: 480,
+      task_timeout_seconds: 120,
+    });
   });
 
   it('take whole iterations only, and amounts within their range', () => {
     assertOneSentence(problemsOf({ max_iterations: 1.5 }), 'iteration limit');
     assertOneSentence(problemsOf({ max_iterations: 100_001 }), 'iteration limit');
     assertOneSentence(problemsOf({ max_cost_usd: 1000.01 }), 'cost limit');
-    assert.deepEqual(problemsOf({ max_iterations: 100_000, max_cost_usd: 1000, max_wall_time_minutes: 43_200, task_timeout_seconds: 0.1 }), []);
+    assert.deepEqual(
+      problemsOf({
+        max_iterations: 100_000,
+        max_cost_usd: 1000,
+        max_wall_time_minutes: 43_200,
+        task_timeout_seconds: 0.1,
+      }),
+      [],
+    );
   });
 });
 
@@ -96,7 +109,8 @@ describe('the other settings', () => {
     ['synthesis', 'yes', 'synthesis switch'],
   ];
   for (const [key, value, name] of wrong) {
-    it(`${key} ${JSON.stringify(value)?.slice(0, 40)} gives one sentence`, () => assertOneSentence(problemsOf({ [key]: value }), name));
+    it(`${key} ${JSON.stringify(value)?.slice(0, 40)} gives one sentence`, () =>
+      assertOneSentence(problemsOf({ [key]: value }), name));
   }
 
   it('say all problems at once, one sentence each', () => {

@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+
+export interface WatchdogSettings {
+  /** The loop's thread may be blocked for so long before somebody is told, milliseconds. */
+  readonly limitMs: number;
+  /** A Slack-compatible webhook; its URL is a secret. Null: the file in the run folder is all. */
+  readonly webhook: { readonly url: string; readonly allowPrivate: boolean } | null;
+}
+
+/** What the worker gets as `workerData`. */
+export interface WatchdogOrder extends WatchdogSettings {
+  /** Two bigints: beats, and the time limit on the clock of `process.hrtime`, nanoseconds. */
+  readonly shared: SharedArrayBuffer;
+  readonly runDirectory: string;
+  readonly runId: string;
+  /** Free of secrets. */
+  readonly objective: string;
+}
+
+export interface WatchdogRun {
+  readonly distDirectory: string;
+  readonly runDirectory: string;
+  readonly runId: string;
+  readonly objective: string;
+  /** What is left of the time limit, milliseconds; asked at every beat. */
+  readonly remainingMs: () => number;
+  readonly trace: (message: string) => void;
+}
+
+const BEAT_MS = 100;
+
+/**
+ * Watches the thread that it is created in from a worker thread, which can still tell somebody when this one is blocked.
+ * It never kills anything: a blocked thread cannot spend money.
+ */
+export class Watchdog {
+  private readonly worker: Worker;
+  private readonly beating: NodeJS.Timeout;
+
+  constructor({ limitMs, webhook }: WatchdogSettings, run: WatchdogRun) {
+    const shared = new SharedArrayBuffer(16);
+    const cells = new BigInt64Array(shared);
+    const beat = () => {
+      Atomics.store(cells, 1, process.hrtime.bigint() + BigInt(Math.round(run.remainingMs() * 1e6)));
+      Atomics.add(cells, 0, 1n);
+    };
+    beat();
+    this.beating = setInterval(beat, BEAT_MS);
+    this.beating.unref();
+    const { runDirectory, runId, objective } = run;
+    const order: WatchdogOrder = { limitMs, webhook, shared, runDirectory, runId, objective };
+    this.worker = new Worker(join(run.distDirectory, 'watchdog.worker.js'), { workerData: order, execArgv: [] });
+    // Without it a run is as good as before; only nobody would be told of a hang.
+    this.worker.on('error', (error) => run.trace(`The watchdog failed: ${error.message}`));
+    this.worker.unref();
+  }
+
+  /** Lets an alert that is under way leave. */
+  stop(): void {
+    clearInterval(this.beating);
+    this.worker.postMessage('stop');
+  }
+}

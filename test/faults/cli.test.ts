@@ -1,0 +1,371 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { RunConfig } from '../../src/run/config.ts';
+import { brain } from '../support/brain.ts';
+import { type ModelServer, type ModelServerOptions, startModelServer } from '../support/model-server.ts';
+import { TEST_KEY, temporaryFolder } from '../support/run-host.ts';
+
+const CLI = join(process.cwd(), 'dist', 'cli.js');
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function serverFor(t: TestContext, options: ModelServerOptions = {}): Promise<ModelServer> {
+  const server = await startModelServer({ reply: brain(), ...options });
+  t.after(() => server.close());
+  return server;
+}
+
+/** The program in a folder of its own, with no variables but those given. */
+function start(
+  t: TestContext,
+  args: readonly string[],
+  variables: Record<string, string> = {},
+  cwd = temporaryFolder(),
+): { child: ChildProcess; ended: Promise<Ended>; cwd: string } {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    cwd,
+    env: { PATH: process.env['PATH'] ?? '', ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const output = { stdout: '', stderr: '' };
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, ...output }));
+  });
+  return { child, ended, cwd };
+}
+
+const LIMITS = ['--max-iterations', '2', '--max-cost-usd', '1', '--model', 'gpt-4o'];
+const KEY = { OPENAI_API_KEY: TEST_KEY };
+
+interface LastLine {
+  readonly run_id: string;
+  readonly run_dir: string;
+  readonly stop_reason: string;
+  readonly iterations: number;
+  readonly cost_usd: number;
+}
+
+function lastLine({ stdout }: Ended): LastLine {
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as LastLine;
+}
+
+/** All that lies below a folder, in one text. */
+function everything(folder: string): string {
+  if (!existsSync(folder)) return '';
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
+    .join('\n');
+}
+
+function sentences({ stderr }: Ended): string[] {
+  return stderr.trimEnd().split('\n');
+}
+
+describe('the program in a terminal', { concurrency: 3 }, () => {
+  it('runs an objective and leaves its files; the last line with --json is one object', async (t) => {
+    const server = await serverFor(t);
+    const { ended, cwd } = start(t, ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl, '--json'], KEY);
+    const result = await ended;
+    assert.equal(result.code, 0, result.stderr);
+    const line = lastLine(result);
+    assert.deepEqual(Object.keys(line), ['run_id', 'run_dir', 'stop_reason', 'iterations', 'cost_usd']);
+    assert.deepEqual([line.stop_reason, line.iterations], ['max_iterations', 2]);
+    assert.ok(line.cost_usd > 0 && line.cost_usd <= 1);
+    assert.ok(line.run_dir.startsWith(join(cwd, '.babyagi', 'runs')));
+    for (const name of ['summary.json', 'summary.md', 'results.json', 'answer.md', 'config.json'])
+      assert.ok(existsSync(join(line.run_dir, name)), name);
+    assert.equal(result.stdout.trimEnd().split('\n').length, 1, 'progress goes to stderr');
+    assert.ok(!everything(cwd).includes(TEST_KEY));
+  });
+
+  it('without limits says both in one sentence each and asks nothing', async (t) => {
+    const server = await serverFor(t);
+    const { ended, cwd } = start(t, ['run', 'Plan a garden', '--model', 'gpt-4o', '--base-url', server.baseUrl], KEY);
+    const result = await ended;
+    assert.equal(result.code, 2);
+    assert.equal(sentences(result).length, 2);
+    assert.match(result.stderr, /iteration limit is missing/);
+    assert.match(result.stderr, /cost limit is missing/);
+    assert.equal(server.requests.length, 0);
+    assert.equal(existsSync(join(cwd, '.babyagi')), false);
+  });
+
+  const misuse: [string, string[], Record<string, string>, RegExp][] = [
+    ['an empty objective', ['run', '', ...LIMITS], KEY, /^The objective is missing/],
+    ['no objective', ['run', ...LIMITS], KEY, /^The objective is missing/],
+    [
+      'a limit of zero',
+      ['run', 'x', '--max-iterations', '0', '--max-cost-usd', '1'],
+      KEY,
+      /^The iteration limit 0 is not valid/,
+    ],
+    [
+      'a limit that is no number',
+      ['run', 'x', '--max-iterations', 'NaN', '--max-cost-usd', '1'],
+      KEY,
+      /^The iteration limit "NaN" is not valid/,
+    ],
+    ['no key', ['run', 'x', ...LIMITS], {}, /^There is no API key for https:\/\/api\.openai\.com: set OPENAI_API_KEY/],
+    [
+      'a key with a line break',
+      ['run', 'x', ...LIMITS],
+      { OPENAI_API_KEY: `${TEST_KEY}\nx` },
+      /^OPENAI_API_KEY cannot be used/,
+    ],
+    [
+      'an unknown price',
+      ['run', 'x', ...LIMITS.slice(0, 4), '--model', 'no-such-model', '--base-url', 'http://127.0.0.1:9/v1'],
+      KEY,
+      /^The price of the model no-such-model .* is not known/,
+    ],
+    ['half a price', ['run', 'x', ...LIMITS, '--price-input', '1'], KEY, /belong together/],
+    ['an unknown flag', ['run', 'x', '--max-iteration', '3'], KEY, /^Unknown option/],
+    ['an unknown command', ['walk'], KEY, /^There is no command "walk"/],
+    [
+      'a base URL with a password',
+      ['run', 'x', ...LIMITS, '--base-url', 'https://me:secret-part@example.com/v1'],
+      KEY,
+      /holds a user name or password/,
+    ],
+    [
+      'a webhook that is no address',
+      ['run', 'x', ...LIMITS],
+      { ...KEY, BABYAGI_WEBHOOK_URL: 'hooks/T000/secret-part' },
+      /^BABYAGI_WEBHOOK_URL cannot be used/,
+    ],
+  ];
+  for (const [what, args, variables, message] of misuse) {
+    it(`with ${what} says so in one sentence`, async (t) => {
+      const { ended, cwd } = start(t, args, variables);
+      const result = await ended;
+      assert.equal(result.code, 2, result.stderr);
+      assert.equal(sentences(result).length, 1, result.stderr);
+      assert.match(result.stderr, message);
+      assert.ok(!result.stderr.includes('secret-part') && !result.stderr.includes(TEST_KEY));
+      assert.equal(existsSync(join(cwd, '.babyagi')), false);
+    });
+  }
+
+  it('with an --env-file that is not there names it', async (t) => {
+    // Some versions of Node look at the flag themselves, with a code of their own.
+    const result = await start(t, ['run', 'x', ...LIMITS, '--env-file', 'nowhere.env'], KEY).ended;
+    assert.notEqual(result.code, 0);
+    assert.match(result.stderr, /nowhere\.env/);
+    assert.equal(sentences(result).length, 1);
+  });
+
+  it('with a wrong key fails, and shows the key nowhere although the server repeats it', async (t) => {
+    const server = await serverFor(t, { fault: () => ({ kind: 'echo_key' }) });
+    const { ended, cwd } = start(t, ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl, '--json'], KEY);
+    const result = await ended;
+    assert.equal(result.code, 1);
+    assert.equal(lastLine(result).stop_reason, 'error');
+    assert.equal(server.requests.length, 1);
+    for (const [where, text] of Object.entries({
+      stdout: result.stdout,
+      stderr: result.stderr,
+      files: everything(cwd),
+    })) {
+      assert.ok(!text.includes(TEST_KEY), where);
+      assert.ok(!text.includes(Buffer.from(TEST_KEY).toString('base64')), `${where}, in base64`);
+    }
+    assert.match(result.stderr, /refused the API key \(401\)/);
+  });
+
+  it('at a server that is not there fails soon', async (t) => {
+    const server = await startModelServer();
+    await server.close();
+    const { ended } = start(t, ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl, '--json'], KEY);
+    const result = await ended;
+    assert.equal(result.code, 1);
+    assert.match(result.stderr, /could not be reached/);
+    assert.deepEqual([lastLine(result).stop_reason, lastLine(result).cost_usd], ['error', 0]);
+  });
+
+  it('at a server that answers with a web page says what may be wrong', async (t) => {
+    const server = await serverFor(t, { fault: () => ({ kind: 'html' }) });
+    const { ended } = start(t, ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl], KEY);
+    const result = await ended;
+    assert.equal(result.code, 1);
+    assert.match(result.stdout, /Is the base URL right/);
+    assert.equal(server.requests.length, 1);
+  });
+
+  it('where the runs folder cannot be written fails before any request', async (t) => {
+    const server = await serverFor(t);
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, 'file'), '');
+    const { ended } = start(
+      t,
+      ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl, '--runs-dir', 'file/runs'],
+      KEY,
+      cwd,
+    );
+    const result = await ended;
+    assert.equal(result.code, 1);
+    assert.match(result.stderr, /cannot be written .*ENOTDIR/);
+    assert.equal(sentences(result).length, 1);
+    assert.equal(server.requests.length, 0);
+  });
+
+  it('ends by Ctrl+C with a summary, and can be resumed with more iterations', async (t) => {
+    const server = await serverFor(t, { fault: (_request, index) => (index === 3 ? { kind: 'hang' } : null) });
+    const first = start(
+      t,
+      ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl, '--json', '--no-answer'],
+      KEY,
+    );
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {
+        if (server.requests.length < 4) return;
+        clearInterval(timer);
+        resolve();
+      }, 10);
+    });
+    first.child.kill('SIGINT');
+    const stopped = await first.ended;
+    assert.equal(stopped.code, 0, stopped.stderr);
+    const { run_dir, stop_reason } = lastLine(stopped);
+    assert.equal(stop_reason, 'stopped_by_user');
+    assert.match(readFileSync(join(run_dir, 'summary.md'), 'utf8'), /stopped_by_user/);
+    const again = await start(t, ['resume', run_dir, '--add-iterations', '1', '--json'], KEY).ended;
+    assert.equal(again.code, 0, again.stderr);
+    assert.deepEqual([lastLine(again).stop_reason, lastLine(again).iterations], ['max_iterations', 3]);
+  });
+
+  it('waits for a review where nobody is there with code 3, and goes on when it is approved', async (t) => {
+    const server = await serverFor(t);
+    const first = await start(
+      t,
+      ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl, '--review-every', '1', '--no-answer', '--json'],
+      KEY,
+    ).ended;
+    assert.equal(first.code, 3, first.stderr);
+    const { run_dir, stop_reason, iterations } = lastLine(first);
+    assert.deepEqual([stop_reason, iterations], ['stopped_at_review', 1]);
+    const again = await start(t, ['resume', run_dir, '--approve-review', '--json'], KEY).ended;
+    assert.equal(again.code, 0, again.stderr);
+    assert.equal(lastLine(again).stop_reason, 'max_iterations');
+  });
+
+  it('approves every review with --skip-reviews', async (t) => {
+    const server = await serverFor(t);
+    const args = [
+      'run',
+      'Plan a garden',
+      '--max-iterations',
+      '3',
+      '--max-cost-usd',
+      '1',
+      '--model',
+      'gpt-4o',
+      '--base-url',
+      server.baseUrl,
+      '--review-every',
+      '1',
+      '--no-answer',
+      '--json',
+    ];
+    const result = await start(t, [...args, '--skip-reviews'], KEY).ended;
+    assert.equal(result.code, 0, result.stderr);
+    assert.deepEqual([lastLine(result).stop_reason, lastLine(result).iterations], ['max_iterations', 3]);
+    const waits = await start(t, args, KEY).ended;
+    const resumed = await start(t, ['resume', lastLine(waits).run_dir, '--skip-reviews', '--json'], KEY).ended;
+    assert.deepEqual([resumed.code, lastLine(resumed).iterations], [0, 3], resumed.stderr);
+  });
+
+  it('takes an --env-file with the plain names of the usual set-up', async (t) => {
+    const server = await serverFor(t);
+    const cwd = temporaryFolder();
+    const lines = [
+      'OBJECTIVE="Plan a garden"',
+      'INITIAL_TASK=Think of plants',
+      'MAX_ITERATIONS=1',
+      'MAX_COST_USD=0.5',
+      'OPENAI_API_MODEL=gpt-4o-mini',
+      'OPENAI_TEMPERATURE=0.7',
+      'EXECUTION_TIMEOUT=33',
+      'MAX_WALL_TIME=7',
+      'SLEEP_INTERVAL=0',
+      'HUMAN_CHECKPOINT_EVERY=0',
+      `OPENAI_BASE_URL=${server.baseUrl}`,
+      `OPENAI_API_KEY=${TEST_KEY}`,
+    ];
+    writeFileSync(join(cwd, 'my.env'), lines.join('\n'));
+    const result = await start(t, ['run', '--env-file', 'my.env', '--json'], { MAX_WALL_TIME: '9' }, cwd).ended;
+    assert.equal(result.code, 0, result.stderr);
+    const config = RunConfig.parse(JSON.parse(readFileSync(join(lastLine(result).run_dir, 'config.json'), 'utf8')));
+    assert.deepEqual(
+      [config.objective, config.initial_task, config.model.requested, config.parameters.temperature],
+      ['Plan a garden', 'Think of plants', 'gpt-4o-mini', 0.7],
+    );
+    assert.deepEqual(config.limits, {
+      max_iterations: 1,
+      max_cost_usd: 0.5,
+      max_wall_time_minutes: 9,
+      task_timeout_seconds: 33,
+    });
+    assert.ok(!everything(lastLine(result).run_dir).includes(TEST_KEY));
+  });
+
+  it('tells a webhook how the run ended, and writes its address nowhere', async (t) => {
+    const server = await serverFor(t);
+    const hook = `${server.url}/services/T0000/B0000/secretsecretsecret`;
+    const { ended, cwd } = start(t, ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl, '--json'], {
+      ...KEY,
+      BABYAGI_WEBHOOK_URL: hook,
+    });
+    const result = await ended;
+    assert.equal(result.code, 0, result.stderr);
+    const told = server.requests.filter(({ path }) => path.startsWith('/services/'));
+    assert.equal(told.length, 1);
+    assert.match(told[0]?.raw.toString() ?? '', /run ended: max_iterations/);
+    assert.ok(!(everything(cwd) + result.stdout + result.stderr).includes('secretsecretsecret'));
+  });
+
+  it('rehearses without a key and without a server', async (t) => {
+    const result = await start(t, ['rehearse', 'Plan a garden', '--max-iterations', '2', '--json']).ended;
+    assert.equal(result.code, 0, result.stderr);
+    assert.equal(lastLine(result).iterations, 2);
+    const checked = await start(t, ['verify', lastLine(result).run_dir]).ended;
+    assert.equal(checked.code, 0, checked.stdout + checked.stderr);
+  });
+
+  it('refuses to resume what is no run', async (t) => {
+    const result = await start(t, ['resume', '.'], KEY).ended;
+    assert.equal(result.code, 1);
+    assert.match(result.stderr, /is not a run folder/);
+  });
+
+  it('sends the key of a run only where the person says it belongs', async (t) => {
+    const server = await serverFor(t);
+    const first = await start(t, ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl, '--json'], KEY)
+      .ended;
+    const { run_dir } = lastLine(first);
+    const file = join(run_dir, 'config.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(server.baseUrl, 'https://elsewhere.example/v1'));
+    const again = await start(t, ['resume', run_dir, '--add-iterations', '1'], KEY).ended;
+    assert.notEqual(again.code, 0);
+    assert.match(again.stderr, /elsewhere\.example/);
+  });
+
+  it('shows its version and its help', async (t) => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    assert.equal((await start(t, ['--version']).ended).stdout, `${version}\n`);
+    const help = await start(t, []).ended;
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /--max-iterations N/);
+  });
+});

@@ -51,6 +51,8 @@ async function buildNode(entries, dev) {
   const options = {
     ...COMMON,
     ...size,
+    // zod looks for a browser, and the getter of Node's own `navigator` warns in VS Code.
+    define: { ...COMMON.define, navigator: 'undefined' },
     chunkNames: 'chunk-[hash]',
     external: ['vscode'],
     format: 'esm',

@@ -1,0 +1,93 @@
+import * as vscode from 'vscode';
+import { nodeDisk } from './runlog/disk.ts';
+import { processTable, thisProcess } from './runlog/machine.ts';
+import { Redactor } from './safety/redaction.ts';
+import type { App } from './vscode/app.ts';
+import { followContextKeys } from './vscode/context-keys.ts';
+import { Keys } from './vscode/keys.ts';
+import { KnownRuns } from './vscode/known-runs.ts';
+import { followNotices } from './vscode/follow-notices.ts';
+import { Output } from './vscode/output.ts';
+import { registerCommands } from './vscode/register-commands.ts';
+import { RunControl } from './vscode/run-control.ts';
+import { RunFiles } from './vscode/run-files.ts';
+import { Runs } from './vscode/runs.ts';
+import { RunsTree } from './vscode/runs-tree.ts';
+import { showStatusBar } from './vscode/status-bar.ts';
+import type { SummaryPanels } from './vscode/summary-panel.ts';
+import { followRunsFolders } from './vscode/watch.ts';
+
+/**
+ * The composition root for VS Code. Activation only wires: the engine, its models and the checks of settings are read
+ * from disk on first use, by `import()`.
+ */
+
+declare const BABYAGI_VERSION: string;
+
+let control: RunControl | undefined;
+
+export function activate(context: vscode.ExtensionContext): void {
+  try {
+    wire(context);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    void vscode.window.showErrorMessage(vscode.l10n.t('BabyAGI could not start in this window: {0}', reason));
+    throw error;
+  }
+}
+
+/** VS Code waits five seconds for this; its API is gone by then. */
+export async function deactivate(): Promise<void> {
+  await control?.close();
+}
+
+function wire(context: vscode.ExtensionContext): void {
+  const redactor = new Redactor();
+  const channel = vscode.window.createOutputChannel('BabyAGI', { log: true });
+  const output = new Output(channel, redactor);
+  const keys = new Keys(context.secrets, context.globalState, redactor);
+  const known = new KnownRuns(nodeDisk, vscode.Uri.joinPath(context.globalStorageUri, 'runs').fsPath);
+  const identity = thisProcess();
+  const runs = new Runs(new RunFiles(nodeDisk, identity, processTable));
+  const tree = new RunsTree(runs);
+  const world = {
+    redactor,
+    keys,
+    output,
+    identity,
+    distDirectory: context.asAbsolutePath('dist'),
+    extensionVersion: BABYAGI_VERSION,
+    vscodeVersion: vscode.version,
+  };
+  control = new RunControl(world, runs, known);
+  let loaded: Promise<SummaryPanels> | undefined;
+  const panels = () =>
+    (loaded ??= import('./vscode/summary-panel.ts').then(({ registerSummaryPanel }) =>
+      registerSummaryPanel(context, runs),
+    ));
+  const app: App = { runs, tree, control, known, keys, output, panels };
+  context.subscriptions.push(
+    channel,
+    keys.watch(),
+    tree.register(),
+    tree,
+    showStatusBar(runs),
+    followContextKeys(runs),
+    registerCommands(app),
+    followNotices(app),
+    followRunsFolders(runs, () => void pickUp(app)),
+    runs,
+  );
+}
+
+/** What restores the state before a reload, once the window has had its turn: panels, and runs that were in progress. */
+async function pickUp(app: App): Promise<void> {
+  try {
+    await app.panels();
+    if (!vscode.workspace.isTrusted) return;
+    const { pickUpRuns } = await import('./vscode/pick-up.ts');
+    await pickUpRuns(app);
+  } catch (error) {
+    app.output.error('Interrupted runs could not be taken up.', error);
+  }
+}

@@ -1,0 +1,19 @@
+import type { KnownRuns } from './known-runs.ts';
+import type { Keys } from './keys.ts';
+import type { Output } from './output.ts';
+import type { RunControl } from './run-control.ts';
+import type { Runs } from './runs.ts';
+import type { RunsTree } from './runs-tree.ts';
+import type { SummaryPanels } from './summary-panel.ts';
+
+/** What the commands work with; made once, in extension.ts. */
+export interface App {
+  readonly runs: Runs;
+  readonly tree: RunsTree;
+  readonly control: RunControl;
+  readonly known: KnownRuns;
+  readonly keys: Keys;
+  readonly output: Output;
+  /** Read from disk when first asked for. */
+  readonly panels: () => Promise<SummaryPanels>;
+}

@@ -1,0 +1,40 @@
+import type { App } from './app.ts';
+import { removeApiKey, setApiKey } from './commands/api-key.ts';
+import { continueRun } from './commands/continue-run.ts';
+import { pauseRun, resumeRun, stopRun } from './commands/control.ts';
+import { openAnswer, openLog, openSummary, openSummaryDocument, revealRunFolder } from './commands/documents.ts';
+import { rehearse } from './commands/rehearse.ts';
+import { reviewRun } from './commands/review.ts';
+import { runObjective } from './commands/run-objective.ts';
+import { addTask, deleteTask, editTask, moveTask } from './commands/tasks.ts';
+import { setWebhook } from './commands/webhook.ts';
+import type { CommandName } from './ids.ts';
+import { runsDirectories } from './workspace.ts';
+
+type Handler = (app: App, argument: unknown) => unknown;
+
+/** Each is called with a tree row, a run id, or nothing. What it resolves to goes to who executed the command. */
+export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
+  run: (app) => runObjective(app),
+  rehearse: (app) => rehearse(app),
+  pause: pauseRun,
+  resume: resumeRun,
+  stop: stopRun,
+  setApiKey,
+  removeApiKey: (app) => removeApiKey(app),
+  setWebhook: (app) => setWebhook(app),
+  openSummary,
+  openSummaryDocument,
+  openAnswer,
+  openLog,
+  revealRunFolder,
+  review: reviewRun,
+  addTask,
+  editTask,
+  deleteTask,
+  moveTaskUp: (app, argument) => moveTask(app, argument, -1),
+  moveTaskDown: (app, argument) => moveTask(app, argument, 1),
+  continue: continueRun,
+  refresh: (app) => app.runs.scan(runsDirectories()),
+  showOutput: (app) => app.output.show(),
+};

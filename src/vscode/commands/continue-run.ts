@@ -1,0 +1,79 @@
+import * as vscode from 'vscode';
+import type { LimitName } from '../../run/limits.ts';
+import type { RunState } from '../../run/state.ts';
+import type { StopReason } from '../../run/stop-reason.ts';
+import type { App } from '../app.ts';
+import { inMessage } from '../labels.ts';
+import { pickRun } from '../pick-run.ts';
+import { watchRun } from '../progress.ts';
+import { askText } from '../steps.ts';
+import { tellProblem } from '../tell.ts';
+import { resumeFolder } from './resume-folder.ts';
+
+const LIMIT_OF: Partial<Record<StopReason, LimitName>> = {
+  max_iterations: 'max_iterations',
+  max_cost: 'max_cost_usd',
+  max_wall_time: 'max_wall_time_minutes',
+};
+
+export function isLimit(reason: StopReason | null): boolean {
+  return reason !== null && reason in LIMIT_OF;
+}
+
+/** Raises a limit of a run, and goes on with it where it had ended. */
+export async function continueRun(app: App, argument: unknown): Promise<void> {
+  const title = vscode.l10n.t('Continue with More');
+  const entry = await pickRun(app, argument, title, ({ brief }) => brief.status !== 'elsewhere');
+  const run = entry && (await app.runs.open(entry.runId));
+  if (!entry || !run) {
+    if (entry?.problem) void vscode.window.showErrorMessage(inMessage(entry.problem, 500));
+    return;
+  }
+  const reached = run.state.end === null ? undefined : LIMIT_OF[run.state.end.reason];
+  const limit = reached ?? (await pickLimit(run.state, title));
+  if (limit === undefined) return;
+  const to = await askRaise(run.state, limit, title);
+  if (to === undefined) return;
+  const { session } = entry;
+  if (session) {
+    try {
+      session.steering.raiseLimit(limit, to);
+    } catch (error) {
+      await tellProblem(app, vscode.l10n.t('The limit was not raised.'), error);
+    }
+    return;
+  }
+  const resumed = await resumeFolder(app, entry, { [limit]: to });
+  if (resumed) watchRun(app.runs, resumed);
+}
+
+/** Also used in a review. */
+export async function pickLimit({ limits }: RunState, title: string): Promise<LimitName | undefined> {
+  const { LIMIT_WORDS } = await import('../run-world.ts');
+  const items = (Object.keys(LIMIT_WORDS) as LimitName[]).map((limit) => ({
+    label: LIMIT_WORDS[limit].name,
+    description: vscode.l10n.t('now {0}', limits[limit]),
+    limit,
+  }));
+  return (
+    await vscode.window.showQuickPick(items, { title, placeHolder: vscode.l10n.t('Which limit is to be raised?') })
+  )?.limit;
+}
+
+/** The new value of a limit, above the present one. Undefined: cancelled. */
+export async function askRaise({ limits }: RunState, limit: LimitName, title: string): Promise<number | undefined> {
+  const { LIMIT_WORDS, limitProblem } = await import('../run-world.ts');
+  const now = limits[limit];
+  const { name, range } = LIMIT_WORDS[limit];
+  const answer = await askText({
+    title,
+    prompt: vscode.l10n.t('The new {0}; it is {1} now. Give {2}.', name, now, range),
+    value: String(limit === 'max_iterations' ? now + 10 : now * 2),
+    problem: (text) => {
+      const value = Number(text.trim().replace(',', '.'));
+      if (text.trim() === '' || Number.isNaN(value)) return vscode.l10n.t('Give {0}.', range);
+      return limitProblem(limit, value) ?? (value > now ? null : vscode.l10n.t('Give more than {0}.', now));
+    },
+  });
+  return typeof answer === 'string' ? Number(answer.trim().replace(',', '.')) : undefined;
+}

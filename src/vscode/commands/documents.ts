@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { type RunFolder, runFolder } from '../../runlog/folder.ts';
+import { nodeDisk } from '../../runlog/disk.ts';
+import type { App } from '../app.ts';
+import { pickRun } from '../pick-run.ts';
+import type { RunEntry } from '../runs.ts';
+
+const isAny = () => true;
+const hasEnded = ({ brief }: RunEntry) => brief.status === 'ended';
+
+/** The panel of a run; what is not open yet is read first. */
+export async function openSummary(app: App, argument: unknown): Promise<void> {
+  const entry = await pickRun(app, argument, vscode.l10n.t('Open Summary'), isAny);
+  const run = entry && (await app.runs.open(entry.runId));
+  if (run) (await app.panels()).show(run);
+  else if (entry?.problem) void vscode.window.showErrorMessage(entry.problem);
+}
+
+export async function openSummaryDocument(app: App, argument: unknown): Promise<void> {
+  const entry = await pickRun(app, argument, vscode.l10n.t('Open Summary Document'), hasEnded);
+  await preview(
+    entry,
+    ({ summaryMarkdown }) => summaryMarkdown,
+    vscode.l10n.t('This run has no summary.md: it is written when the run ends.'),
+  );
+}
+
+export async function openAnswer(app: App, argument: unknown): Promise<void> {
+  const entry = await pickRun(app, argument, vscode.l10n.t('Open Answer'), hasEnded);
+  await preview(
+    entry,
+    ({ answer }) => answer,
+    vscode.l10n.t('This run has no answer.md: it is written when the run ends with results.'),
+  );
+}
+
+/** The newest segment of the log as it is: JSON, a line for each event. */
+export async function openLog(app: App, argument: unknown): Promise<void> {
+  const entry = await pickRun(app, argument, vscode.l10n.t('Open Log'), isAny);
+  if (!entry) return;
+  const { log } = runFolder(entry.directory);
+  const names = await nodeDisk.list(log).catch(() => [] as string[]);
+  const newest = names
+    .filter((name) => name.endsWith('.jsonl'))
+    .sort()
+    .at(-1);
+  if (newest === undefined) {
+    void vscode.window.showInformationMessage(vscode.l10n.t('This run has no log yet.'));
+    return;
+  }
+  await vscode.window.showTextDocument(uriOf(join(log, newest)), { preview: true });
+}
+
+export async function revealRunFolder(app: App, argument: unknown): Promise<void> {
+  const entry = await pickRun(app, argument, vscode.l10n.t('Reveal Run Folder'), isAny);
+  if (!entry) return;
+  const uri = uriOf(runFolder(entry.directory).config);
+  const inWorkspace = vscode.workspace.getWorkspaceFolder(uri) !== undefined;
+  await vscode.commands.executeCommand(inWorkspace ? 'revealInExplorer' : 'revealFileInOS', uri);
+}
+
+async function preview(
+  entry: RunEntry | undefined,
+  fileOf: (folder: RunFolder) => string,
+  missing: string,
+): Promise<void> {
+  if (!entry) return;
+  const uri = uriOf(fileOf(runFolder(entry.directory)));
+  try {
+    await vscode.workspace.fs.stat(uri);
+  } catch {
+    void vscode.window.showInformationMessage(missing);
+    return;
+  }
+  try {
+    await vscode.commands.executeCommand('markdown.showPreview', uri);
+  } catch {
+    // The built-in Markdown extension may be disabled.
+    await vscode.window.showTextDocument(uri);
+  }
+}
+
+function uriOf(path: string): vscode.Uri {
+  return vscode.Uri.file(path);
+}

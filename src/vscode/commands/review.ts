@@ -1,0 +1,209 @@
+import * as vscode from 'vscode';
+import type { Session } from '../../engine.ts';
+import { formatUsd, picoFromUsd } from '../../budget/money.ts';
+import { reviewDigest } from '../../run/review.ts';
+import type { App } from '../app.ts';
+import { inQuickPick } from '../labels.ts';
+import { pickRun } from '../pick-run.ts';
+import { askPick, BACK } from '../steps.ts';
+import { tellProblem } from '../tell.ts';
+import { askRaise, pickLimit } from './continue-run.ts';
+import { steer } from './control.ts';
+import { askTaskText, moveBy } from './tasks.ts';
+
+const SHOWN = 200;
+
+type What =
+  | 'approve'
+  | 'stop'
+  | 'add'
+  | 'guide'
+  | 'raise'
+  | 'task'
+  | 'edit'
+  | 'up'
+  | 'down'
+  | 'front'
+  | 'delete'
+  | 'none';
+
+interface Item extends vscode.QuickPickItem {
+  readonly what: What;
+  readonly taskId?: string;
+}
+
+interface TaskButton extends vscode.QuickInputButton {
+  readonly what: What;
+}
+
+/** Lets a person look at what comes next, change it, and decide, until the review is decided or left. */
+export async function reviewRun(app: App, argument: unknown): Promise<void> {
+  const entry = await pickRun(
+    app,
+    argument,
+    vscode.l10n.t('Review'),
+    ({ session, brief }) => session !== null && brief.status === 'review',
+  );
+  if (!entry) return;
+  if (!entry.session) return steer(app, entry, '', () => {});
+  const { session } = entry;
+  if (!isPending(session)) {
+    void vscode.window.showInformationMessage(vscode.l10n.t('No review is pending for this run.'));
+    return;
+  }
+  while (isPending(session)) {
+    // A decision holds for what is shown from here on.
+    const digest = reviewDigest(session.state);
+    const picked = await askPick<Item>({
+      title: titleOf(session),
+      placeholder: vscode.l10n.t('Approve, stop, or change what comes next'),
+      items: itemsOf(session),
+      onButton: (item, button) => ({ ...item, what: (button as TaskButton).what }),
+    });
+    if (picked === undefined || picked === BACK) return;
+    try {
+      await act(session, picked, digest);
+    } catch (error) {
+      await tellProblem(app, vscode.l10n.t('That was not done.'), error);
+    }
+  }
+}
+
+function isPending({ state }: Session): boolean {
+  return state.review !== null;
+}
+
+/** A decision from a notification's button, for the state that it was shown with. */
+export async function decideReview(
+  app: App,
+  session: Session,
+  decision: 'approve' | 'stop',
+  digest: string,
+): Promise<void> {
+  try {
+    session.steering.decideReview(decision, digest, 'vscode');
+  } catch (error) {
+    await tellProblem(app, vscode.l10n.t('The review was not decided.'), error);
+  }
+}
+
+function titleOf({ state }: Session): string {
+  const { iteration, money, limits } = state;
+  const spent = vscode.l10n.t(
+    '{0} of {1}',
+    formatUsd(money.settled + money.held),
+    formatUsd(picoFromUsd(limits.max_cost_usd)),
+  );
+  return vscode.l10n.t('Checkpoint review: {0} of {1} iterations, {2}', iteration, limits.max_iterations, spent);
+}
+
+function itemsOf({ state }: Session): Item[] {
+  const { pending, tasks } = state;
+  const buttons: TaskButton[] = [
+    { what: 'up', iconPath: new vscode.ThemeIcon('arrow-up'), tooltip: vscode.l10n.t('Move Up') },
+    { what: 'down', iconPath: new vscode.ThemeIcon('arrow-down'), tooltip: vscode.l10n.t('Move Down') },
+    { what: 'edit', iconPath: new vscode.ThemeIcon('edit'), tooltip: vscode.l10n.t('Edit…') },
+    { what: 'delete', iconPath: new vscode.ThemeIcon('trash'), tooltip: vscode.l10n.t('Delete') },
+  ];
+  const next = vscode.l10n.t('Next tasks');
+  return [
+    {
+      what: 'approve',
+      label: `$(check) ${vscode.l10n.t('Approve')}`,
+      description: vscode.l10n.t('go on with these tasks'),
+    },
+    { what: 'add', label: `$(add) ${vscode.l10n.t('Add task…')}` },
+    {
+      what: 'guide',
+      label: `$(comment) ${vscode.l10n.t('Give guidance…')}`,
+      description: vscode.l10n.t('told to the agents from now on'),
+    },
+    { what: 'raise', label: `$(arrow-circle-up) ${vscode.l10n.t('Raise a limit…')}` },
+    {
+      what: 'stop',
+      label: `$(debug-stop) ${vscode.l10n.t('Stop run')}`,
+      description: vscode.l10n.t('it can be resumed'),
+    },
+    {
+      what: 'none',
+      label: pending.length > SHOWN ? vscode.l10n.t('Next {0} of {1} tasks', SHOWN, pending.length) : next,
+      kind: vscode.QuickPickItemKind.Separator,
+    },
+    ...pending.slice(0, SHOWN).map(
+      (taskId, index): Item => ({
+        what: 'task',
+        taskId,
+        label: `${index + 1}. ${inQuickPick(tasks.get(taskId)?.text ?? '')}`,
+        description: taskId,
+        buttons,
+      }),
+    ),
+  ];
+}
+
+async function act(session: Session, { what, taskId = '' }: Item, digest: string): Promise<void> {
+  const { steering, state } = session;
+  switch (what) {
+    case 'approve':
+    case 'stop':
+      return steering.decideReview(what, digest, 'vscode');
+    case 'add': {
+      const text = await askTaskText(vscode.l10n.t('Add Task'), '');
+      // In front: who adds a task in a review wants to see it done.
+      if (text !== undefined) steering.addTask(text, state.pending[0] ?? null);
+      return;
+    }
+    case 'guide': {
+      const text = await askTaskText(vscode.l10n.t('Give Guidance'), '');
+      if (text !== undefined) steering.guide(text);
+      return;
+    }
+    case 'raise': {
+      const title = vscode.l10n.t('Raise a Limit');
+      const limit = await pickLimit(state, title);
+      const to = limit && (await askRaise(state, limit, title));
+      if (limit !== undefined && to !== undefined) steering.raiseLimit(limit, to);
+      return;
+    }
+    case 'task': {
+      const chosen = await askTask(session, taskId);
+      if (chosen !== undefined) await act(session, { label: '', what: chosen, taskId }, digest);
+      return;
+    }
+    case 'edit': {
+      const text = await askTaskText(vscode.l10n.t('Edit Task'), state.tasks.get(taskId)?.text ?? '');
+      if (text !== undefined) steering.editTask(taskId, text);
+      return;
+    }
+    case 'up':
+      return moveBy(session, taskId, -1);
+    case 'down':
+      return moveBy(session, taskId, 1);
+    case 'front':
+      return steering.moveTask(taskId, state.pending.find((id) => id !== taskId) ?? null);
+    case 'delete':
+      return steering.removeTask(taskId);
+    case 'none':
+      return;
+    default:
+      what satisfies never;
+  }
+}
+
+/** What to do with a task: the buttons of its row, for the keyboard. */
+async function askTask({ state }: Session, taskId: string): Promise<What | undefined> {
+  const items: Item[] = [
+    { what: 'edit', label: `$(edit) ${vscode.l10n.t('Edit…')}` },
+    { what: 'front', label: `$(triangle-up) ${vscode.l10n.t('Move to front')}` },
+    { what: 'up', label: `$(arrow-up) ${vscode.l10n.t('Move up')}` },
+    { what: 'down', label: `$(arrow-down) ${vscode.l10n.t('Move down')}` },
+    { what: 'delete', label: `$(trash) ${vscode.l10n.t('Delete')}` },
+  ];
+  const title = inQuickPick(state.tasks.get(taskId)?.text ?? taskId, 80);
+  const picked = await askPick<Item>({
+    title,
+    placeholder: vscode.l10n.t('What is to be done with this task?'),
+    items,
+  });
+  return picked === undefined || picked === BACK ? undefined : picked.what;
+}

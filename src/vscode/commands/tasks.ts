@@ -1,0 +1,103 @@
+import * as vscode from 'vscode';
+import type { Session } from '../../engine.ts';
+import type { App } from '../app.ts';
+import { inQuickPick } from '../labels.ts';
+import { pickRun, taskIdOf } from '../pick-run.ts';
+import type { RunEntry } from '../runs.ts';
+import { askText } from '../steps.ts';
+import { steer } from './control.ts';
+
+const MAX_TASK = 4000;
+/** A list to choose from need not be longer; the Runs view has all. */
+const LISTED = 500;
+
+const isLive = ({ session }: RunEntry) => session !== null;
+
+export async function addTask(app: App, argument: unknown): Promise<void> {
+  const title = vscode.l10n.t('Add Task');
+  const entry = await pickRun(app, argument, title, isLive);
+  if (!entry) return;
+  const text = await askTaskText(title, '');
+  if (text === undefined) return;
+  await steer(app, entry, vscode.l10n.t('The task was not added.'), ({ steering }) => steering.addTask(text));
+}
+
+export async function editTask(app: App, argument: unknown): Promise<void> {
+  const title = vscode.l10n.t('Edit Task');
+  const found = await pickTask(app, argument, title);
+  if (!found) return;
+  const { entry, session, taskId } = found;
+  const text = await askTaskText(title, session.state.tasks.get(taskId)?.text ?? '');
+  if (text === undefined) return;
+  await steer(app, entry, vscode.l10n.t('The task was not changed.'), ({ steering }) =>
+    steering.editTask(taskId, text),
+  );
+}
+
+export async function deleteTask(app: App, argument: unknown): Promise<void> {
+  const found = await pickTask(app, argument, vscode.l10n.t('Delete Task'));
+  if (!found) return;
+  await steer(app, found.entry, vscode.l10n.t('The task was not deleted.'), ({ steering }) =>
+    steering.removeTask(found.taskId),
+  );
+}
+
+/** `by` places: -1 is up. */
+export async function moveTask(app: App, argument: unknown, by: -1 | 1): Promise<void> {
+  const found = await pickTask(app, argument, by < 0 ? vscode.l10n.t('Move Task Up') : vscode.l10n.t('Move Task Down'));
+  if (!found) return;
+  await steer(app, found.entry, vscode.l10n.t('The task was not moved.'), (session) =>
+    moveBy(session, found.taskId, by),
+  );
+}
+
+/** Also used in a review. Does nothing at the end of the list. */
+export function moveBy({ state, steering }: Session, taskId: string, by: -1 | 1): void {
+  const at = state.pending.indexOf(taskId);
+  const to = at + by;
+  if (at >= 0 && (to < 0 || to >= state.pending.length)) return;
+  steering.moveTask(taskId, state.pending[by < 0 ? to : to + 1] ?? null);
+}
+
+/** The text of a task as a person types it. Undefined: cancelled. */
+export async function askTaskText(title: string, value: string): Promise<string | undefined> {
+  const answer = await askText({
+    title,
+    prompt: vscode.l10n.t('What is to be done?'),
+    value,
+    problem: (text) => {
+      if (text.trim() === '') return vscode.l10n.t('The text is empty.');
+      return text.trim().length > MAX_TASK ? vscode.l10n.t('The text is longer than {0} characters.', MAX_TASK) : null;
+    },
+  });
+  return typeof answer === 'string' ? answer.trim() : undefined;
+}
+
+async function pickTask(
+  app: App,
+  argument: unknown,
+  title: string,
+): Promise<{ entry: RunEntry; session: Session; taskId: string } | undefined> {
+  const entry = await pickRun(app, argument, title, isLive);
+  if (!entry) return undefined;
+  const { session } = entry;
+  if (!session) {
+    await steer(app, entry, title, () => {});
+    return undefined;
+  }
+  const named = taskIdOf(argument);
+  if (named !== null) return { entry, session, taskId: named };
+  const { pending, tasks } = session.state;
+  if (pending.length === 0) {
+    void vscode.window.showInformationMessage(vscode.l10n.t('No task is waiting.'));
+    return undefined;
+  }
+  const items = pending
+    .slice(0, LISTED)
+    .map((taskId) => ({ label: inQuickPick(tasks.get(taskId)?.text ?? ''), description: taskId, taskId }));
+  const picked = await vscode.window.showQuickPick(items, {
+    title,
+    placeHolder: vscode.l10n.t('Choose a waiting task'),
+  });
+  return picked && { entry, session, taskId: picked.taskId };
+}

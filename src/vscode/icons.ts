@@ -1,0 +1,77 @@
+import * as vscode from 'vscode';
+import type { TaskState } from '../run/state.ts';
+import type { RunBrief } from './run-brief.ts';
+
+// Each state has a shape of its own; the colour only repeats it.
+
+const BLUE = 'charts.blue';
+const YELLOW = 'list.warningForeground';
+const GREEN = 'testing.iconPassed';
+const RED = 'testing.iconFailed';
+const GREY = 'disabledForeground';
+
+export function runIcon({ status, stopReason }: RunBrief): vscode.ThemeIcon {
+  switch (status) {
+    case 'running':
+      return icon('sync~spin', BLUE);
+    case 'paused':
+      return icon('debug-pause', YELLOW);
+    case 'review':
+      return icon('bell-dot', YELLOW);
+    case 'interrupted':
+      return icon('debug-disconnect', YELLOW);
+    case 'elsewhere':
+      return icon('remote', BLUE);
+    case 'ended':
+      return endIcon(stopReason);
+    default:
+      return status satisfies never;
+  }
+}
+
+function endIcon(reason: RunBrief['stopReason']): vscode.ThemeIcon {
+  switch (reason) {
+    case 'objective_complete':
+    case 'queue_empty':
+      return icon('pass-filled', GREEN);
+    case 'max_iterations':
+    case 'max_cost':
+    case 'max_wall_time':
+      return icon('flag', GREEN);
+    case 'stopped_by_user':
+    case 'stopped_at_review':
+      return icon('debug-stop', GREY);
+    case 'stalled':
+    case 'waiting_for_key':
+    case 'disk_full':
+    case 'quarantined':
+      return icon('warning', YELLOW);
+    case 'error':
+      return icon('error', RED);
+    case null:
+      return icon('circle-outline', GREY);
+    default:
+      return reason satisfies never;
+  }
+}
+
+export function taskIcon(state: TaskState): vscode.ThemeIcon {
+  switch (state) {
+    case 'running':
+      return icon('loading~spin', BLUE);
+    case 'pending':
+      return icon('circle-outline');
+    case 'done':
+      return icon('pass', GREEN);
+    case 'failed':
+      return icon('error', RED);
+    case 'removed':
+      return icon('circle-slash', GREY);
+    default:
+      return state satisfies never;
+  }
+}
+
+function icon(name: string, color?: string): vscode.ThemeIcon {
+  return new vscode.ThemeIcon(name, color === undefined ? undefined : new vscode.ThemeColor(color));
+}

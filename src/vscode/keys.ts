@@ -1,0 +1,89 @@
+import type * as vscode from 'vscode';
+import type { Redactor } from '../safety/redaction.ts';
+
+const KEY_PREFIX = 'babyagi.key:';
+const WEBHOOK = 'babyagi.webhook';
+/** Which origins have a key: SecretStorage cannot be listed. Losing it loses no key. */
+const KNOWN_ORIGINS = 'babyagi.keyOrigins';
+
+/** Some keyrings never answer. */
+const READ_TIMEOUT_MS = 3000;
+
+/** API keys, each bound to the origin that it was entered for, and the webhook's address. In memory while they are in use. */
+export class Keys {
+  private readonly secrets: vscode.SecretStorage;
+  private readonly memento: vscode.Memento;
+  private readonly redactor: Redactor;
+  private readonly read = new Map<string, string>();
+
+  constructor(secrets: vscode.SecretStorage, memento: vscode.Memento, redactor: Redactor) {
+    this.secrets = secrets;
+    this.memento = memento;
+    this.redactor = redactor;
+  }
+
+  /** Another window may have changed a secret. */
+  watch(): vscode.Disposable {
+    return this.secrets.onDidChange(({ key }) => this.read.delete(key));
+  }
+
+  /** Null where there is none, or where the keyring does not answer. */
+  keyFor(origin: string): Promise<string | null> {
+    return this.get(KEY_PREFIX + origin, 'api_key');
+  }
+
+  /** `key` as `parseApiKey` gave it. */
+  async setKey(origin: string, key: string): Promise<void> {
+    this.redactor.register(key, 'api_key');
+    await this.secrets.store(KEY_PREFIX + origin, key);
+    this.read.set(KEY_PREFIX + origin, key);
+    await this.memento.update(KNOWN_ORIGINS, [...new Set([...this.origins(), origin])].sort());
+  }
+
+  async removeKey(origin: string): Promise<void> {
+    await this.secrets.delete(KEY_PREFIX + origin);
+    this.read.delete(KEY_PREFIX + origin);
+    const left = this.origins().filter((other) => other !== origin);
+    await this.memento.update(KNOWN_ORIGINS, left);
+  }
+
+  /** The origins that a key was entered for. */
+  origins(): readonly string[] {
+    return this.memento.get<readonly string[]>(KNOWN_ORIGINS, []);
+  }
+
+  webhook(): Promise<string | null> {
+    return this.get(WEBHOOK, 'webhook');
+  }
+
+  async setWebhook(url: string | null): Promise<void> {
+    this.read.delete(WEBHOOK);
+    if (url === null) return this.secrets.delete(WEBHOOK);
+    this.redactor.register(url, 'webhook');
+    await this.secrets.store(WEBHOOK, url);
+  }
+
+  private async get(name: string, rule: string): Promise<string | null> {
+    const known = this.read.get(name);
+    if (known !== undefined) return known;
+    const stored = await orNullAfter(READ_TIMEOUT_MS, this.secrets.get(name));
+    if (stored === null) return null;
+    this.redactor.register(stored, rule);
+    this.read.set(name, stored);
+    return stored;
+  }
+}
+
+async function orNullAfter(ms: number, work: Thenable<string | undefined>): Promise<string | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, ms, null);
+  });
+  try {
+    return (await Promise.race([work, expired])) ?? null;
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}

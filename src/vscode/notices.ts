@@ -1,0 +1,103 @@
+import * as vscode from 'vscode';
+import type { Outcome } from '../engine.ts';
+import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import { reviewDigest } from '../run/review.ts';
+import { explainStop } from '../run/stop-reason.ts';
+import type { App } from './app.ts';
+import { isLimit } from './commands/continue-run.ts';
+import { decideReview } from './commands/review.ts';
+import { COMMANDS } from './ids.ts';
+import { inMessage } from './labels.ts';
+import type { RunView } from './run-view.ts';
+import type { Action } from './tell.ts';
+
+// A person is interrupted for two things only: a run that ended, and one that waits for them.
+
+/** Tells the end of a run, unless the person looks at its panel. */
+export async function tellEnd(app: App, run: RunView, outcome: Outcome): Promise<void> {
+  if ((await app.panels()).isVisible(run.runId)) return;
+  const { stopReason } = outcome;
+  const { meaning } = explainStop(stopReason);
+  const { limits, money } = run.state;
+  const figures = vscode.l10n.t(
+    '{0} of {1} iterations, {2} of {3}',
+    run.state.iteration,
+    limits.max_iterations,
+    formatUsd(money.settled + money.held),
+    formatUsd(picoFromUsd(limits.max_cost_usd)),
+  );
+  const detail =
+    stopReason === 'error' || stopReason === 'stalled' || stopReason === 'quarantined' ? ` ${outcome.detail}` : '';
+  const objective = inMessage(run.state.config.objective, 60);
+  const message = inMessage(
+    vscode.l10n.t('BabyAGI run ended: {0}{1} {2}. “{3}”', meaning, detail, figures, objective),
+    600,
+  );
+  const chosen = await showFor(stopReason)(message, ...actionsFor(run.runId, stopReason));
+  await chosen?.run();
+}
+
+function showFor(
+  reason: Outcome['stopReason'],
+): (message: string, ...actions: Action[]) => Thenable<Action | undefined> {
+  switch (reason) {
+    case 'error':
+    case 'disk_full':
+      return (message, ...actions) => vscode.window.showErrorMessage(message, ...actions);
+    case 'stalled':
+    case 'waiting_for_key':
+    case 'quarantined':
+      return (message, ...actions) => vscode.window.showWarningMessage(message, ...actions);
+    case 'objective_complete':
+    case 'queue_empty':
+    case 'max_iterations':
+    case 'max_cost':
+    case 'max_wall_time':
+    case 'stopped_by_user':
+    case 'stopped_at_review':
+      return (message, ...actions) => vscode.window.showInformationMessage(message, ...actions);
+    default:
+      return reason satisfies never;
+  }
+}
+
+function actionsFor(runId: string, reason: Outcome['stopReason']): Action[] {
+  const action = (title: string, command: string, ...args: unknown[]): Action => ({
+    title,
+    run: () => vscode.commands.executeCommand(command, ...args),
+  });
+  return [
+    action(vscode.l10n.t('Open Summary'), COMMANDS.openSummary, runId),
+    ...(isLimit(reason) ? [action(vscode.l10n.t('Continue with More…'), COMMANDS.continue, runId)] : []),
+    ...(reason === 'waiting_for_key' ? [action(vscode.l10n.t('Set API Key…'), COMMANDS.setApiKey)] : []),
+  ];
+}
+
+/** Asks for the pending review of a run; its buttons decide for the state at this moment. */
+export async function askForReview(app: App, run: RunView): Promise<void> {
+  const { session, state } = run;
+  if (!session || !state.review) return;
+  const digest = reviewDigest(state);
+  const approve = vscode.l10n.t('Approve');
+  const review = vscode.l10n.t('Review…');
+  const stop = vscode.l10n.t('Stop Run');
+  const message = vscode.l10n.t(
+    'BabyAGI waits for your review after iteration {0}. “{1}”',
+    state.review.iteration,
+    inMessage(state.config.objective, 60),
+  );
+  const chosen = await vscode.window.showInformationMessage(inMessage(message, 300), approve, review, stop);
+  if (chosen === approve) await decideReview(app, session, 'approve', digest);
+  else if (chosen === stop) await decideReview(app, session, 'stop', digest);
+  else if (chosen === review) await vscode.commands.executeCommand(COMMANDS.review, run.runId);
+}
+
+/** A loop that failed several times in a row pauses itself: somebody has to look. */
+export async function tellPaused(run: RunView, why: string): Promise<void> {
+  const open = vscode.l10n.t('Open Summary');
+  const resume = vscode.l10n.t('Resume');
+  const message = vscode.l10n.t('BabyAGI paused a run: {0} “{1}”', why, inMessage(run.state.config.objective, 60));
+  const chosen = await vscode.window.showWarningMessage(inMessage(message, 300), open, resume);
+  if (chosen === open) await vscode.commands.executeCommand(COMMANDS.openSummary, run.runId);
+  else if (chosen === resume) await vscode.commands.executeCommand(COMMANDS.resume, run.runId);
+}

@@ -1,0 +1,55 @@
+import { setTimeout } from 'node:timers/promises';
+import * as vscode from 'vscode';
+import { nodeDisk } from '../runlog/disk.ts';
+import type { App } from './app.ts';
+import type { KnownRun } from './known-runs.ts';
+import { settingsOf } from './workspace.ts';
+
+/** After a reload the host before this one may still be letting go. */
+const ATTEMPTS = 4;
+const RETRY_MS = 2000;
+
+/**
+ * Takes up the runs of this workspace that this machine had in progress when the window closed or its host died. A run
+ * that another window is at stays there; a paused one stays paused, one that waits for a review waits again.
+ */
+export async function pickUpRuns(app: App): Promise<void> {
+  for (const known of await app.known.all()) {
+    const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(known.directory));
+    if (!folder || app.runs.find(known.run_id)?.session) continue;
+    if (await isGone(known.directory)) await app.known.forget(known.run_id);
+    else if (known.in_progress) await takeUp(app, known, folder);
+  }
+}
+
+/** The workspace is there, and the run folder in it was deleted. */
+async function isGone(directory: string): Promise<boolean> {
+  return nodeDisk.list(directory).then(
+    () => false,
+    (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT',
+  );
+}
+
+async function takeUp(app: App, known: KnownRun, folder: vscode.WorkspaceFolder): Promise<void> {
+  const { run_id, directory } = known;
+  if (!(await app.known.vouchesFor(run_id, directory))) return;
+  const run = await app.runs.open(run_id);
+  if (!run || run.directory !== directory) return;
+  if (run.state.status === 'ended') return app.known.put(run_id, directory, false);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await app.control.resume(run, settingsOf(folder), folder.uri.fsPath, { raise: {}, byPerson: false });
+      app.output.info(`Run ${run_id} goes on in this window.`);
+      return;
+    } catch (error) {
+      const owned = error instanceof Error && 'reason' in error && error.reason === 'owned_elsewhere';
+      if (owned && attempt < ATTEMPTS) {
+        await setTimeout(RETRY_MS);
+        continue;
+      }
+      // It stays in the list, where a person can resume it and is told why it cannot go on.
+      app.output.error(`Run ${run_id} could not be taken up.`, error);
+      return;
+    }
+  }
+}

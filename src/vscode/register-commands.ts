@@ -1,0 +1,22 @@
+import * as vscode from 'vscode';
+import type { App } from './app.ts';
+import { type CommandName, COMMANDS } from './ids.ts';
+import { tellProblem } from './tell.ts';
+
+/** Registers all commands; what they do is read from disk when the first is executed. */
+export function registerCommands(app: App): vscode.Disposable {
+  const names = Object.keys(COMMANDS) as CommandName[];
+  const commands = names.map((name) =>
+    vscode.commands.registerCommand(COMMANDS[name], async (argument: unknown) => {
+      try {
+        const { HANDLERS } = await import('./command-handlers.ts');
+        return await HANDLERS[name](app, argument);
+      } catch (error) {
+        // Not awaited: a notification that nobody answers must not hold who executed the command.
+        void tellProblem(app, vscode.l10n.t('The command failed.'), error);
+        return undefined;
+      }
+    }),
+  );
+  return vscode.Disposable.from(...commands);
+}

@@ -1,0 +1,123 @@
+import * as vscode from 'vscode';
+import type { Outcome, ResumeOptions, Session } from '../engine.ts';
+import type { RunSettings } from '../run/settings.ts';
+import type { Egress } from '../safety/egress.ts';
+import type { KnownRuns } from './known-runs.ts';
+import type { RunView } from './run-view.ts';
+import type { World } from './run-world.ts';
+import type { Runs } from './runs.ts';
+import type { Configured } from './settings.ts';
+
+/** Slows a rehearsal down so that a person can watch it, milliseconds a request. */
+const REHEARSAL_PACE_MS = 250;
+
+export interface StartRequest {
+  readonly settings: RunSettings;
+  readonly provider: 'openai' | 'rehearsal';
+  readonly configured: Configured;
+  /** Absolute paths. */
+  readonly workspace: string;
+  readonly runsDirectory: string;
+  readonly promptsDirectory: string;
+}
+
+/** Starts, resumes and lets go of the runs of this window. */
+export class RunControl {
+  private readonly world: World;
+  private readonly runs: Runs;
+  private readonly known: KnownRuns;
+  private readonly ended = new vscode.EventEmitter<{ run: RunView; outcome: Outcome }>();
+  /** A run of this window ended, or another process goes on with it. */
+  readonly onDidEnd = this.ended.event;
+  private readonly followed = new Map<Session, { gate: Egress; done: Promise<void> }>();
+  private closing = false;
+
+  constructor(world: World, runs: Runs, known: KnownRuns) {
+    this.world = world;
+    this.runs = runs;
+    this.known = known;
+  }
+
+  /** Throws EngineError and ServerRefused; then nothing was started. */
+  async start(request: StartRequest): Promise<RunView> {
+    const { settings, provider, configured, workspace, runsDirectory, promptsDirectory } = request;
+    const [{ startRun }, { hostFor, promptFiles, snapshotOf }] = await this.modules();
+    const baseUrl = provider === 'rehearsal' ? null : settings.baseUrl;
+    const { host, gate } = await hostFor(this.world, configured, { baseUrl, workspace });
+    const options = {
+      runsDirectory,
+      provider,
+      prices: configured.prices,
+      promptOverrides: await promptFiles(promptsDirectory),
+      snapshot: snapshotOf(configured),
+      ...(provider === 'rehearsal' && { paceMs: REHEARSAL_PACE_MS }),
+    };
+    return this.follow(await orClose(gate, startRun(settings, options, host)), gate);
+  }
+
+  /** Throws EngineError and ServerRefused; then nothing was changed. */
+  async resume(run: RunView, configured: Configured, workspace: string, options: ResumeOptions): Promise<RunView> {
+    const [{ resumeRun }, { hostFor }] = await this.modules();
+    const { provider, base_url } = run.state.config.model;
+    const rehearsal = provider === 'rehearsal';
+    const { host, gate } = await hostFor(this.world, configured, { baseUrl: rehearsal ? null : base_url, workspace });
+    const paced = { ...options, ...(rehearsal && { paceMs: REHEARSAL_PACE_MS }) };
+    return this.follow(await orClose(gate, resumeRun(run.directory, paced, host)), gate);
+  }
+
+  /** Lets go of all runs, so that the next window goes on with them. Uses nothing of VS Code. */
+  async close(): Promise<void> {
+    this.closing = true;
+    const letGo = [...this.followed].map(async ([session, { gate, done }]) => {
+      await session.abandon();
+      gate.close();
+      await done;
+    });
+    await Promise.allSettled(letGo);
+  }
+
+  private modules() {
+    return Promise.all([import('../engine.ts'), import('./run-world.ts')]);
+  }
+
+  private async follow(session: Session, gate: Egress): Promise<RunView> {
+    const run = this.runs.attach(session);
+    const unsubscribe = session.subscribe((event) => this.runs.tell(run, event));
+    const done = this.untilEnd(run, session).finally(() => {
+      unsubscribe();
+      gate.close();
+      this.followed.delete(session);
+    });
+    this.followed.set(session, { gate, done });
+    await this.known.put(run.runId, run.directory, true).catch((error: unknown) => {
+      this.world.output.error('The run could not be noted: it will not go on by itself after a reload.', error);
+    });
+    return run;
+  }
+
+  private async untilEnd(run: RunView, session: Session): Promise<void> {
+    const { output } = this.world;
+    try {
+      const outcome = await session.done;
+      if (this.closing) return;
+      output.info(`Run ${run.runId} ended: ${outcome.stopReason}. ${outcome.detail}`);
+      const ended = session.state.status === 'ended';
+      // Otherwise another process goes on with it, or its end could not be written and it is still to be taken up.
+      if (ended) await this.known.put(run.runId, run.directory, false);
+      await this.runs.detach(run);
+      this.ended.fire({ run: this.runs.find(run.runId) ?? run, outcome });
+    } catch (error) {
+      output.error(`Run ${run.runId} ended unexpectedly.`, error);
+      if (!this.closing) await this.runs.detach(run);
+    }
+  }
+}
+
+async function orClose<T>(gate: Egress, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    gate.close();
+    throw error;
+  }
+}

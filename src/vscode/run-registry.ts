@@ -1,0 +1,12 @@
+import type * as vscode from 'vscode';
+import type { RunChange, RunView } from './run-view.ts';
+
+/** The runs that are open in this window: in progress here, or read from their folders because somebody looks at them. */
+export interface RunRegistry {
+  /** Newest first. */
+  readonly runs: readonly RunView[];
+  readonly onDidChange: vscode.Event<RunChange>;
+  find(runId: string): RunView | undefined;
+  /** Finds the run, and reads its folder where it is not open yet. Undefined where there is no such run to look at. */
+  open(runId: string): Promise<RunView | undefined>;
+}

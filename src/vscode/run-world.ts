@@ -1,0 +1,111 @@
+import { basename, join } from 'node:path';
+import type { Host } from '../engine.ts';
+import type { Channel } from '../notify/channel.ts';
+import { SlackWebhook } from '../notify/slack.ts';
+import { environmentSnapshot, variableSnapshot } from '../research/environment.ts';
+import { systemClock } from '../run/clock.ts';
+import { nodeDisk } from '../runlog/disk.ts';
+import type { OwnerIdentity } from '../runlog/owner.ts';
+import { processTable } from '../runlog/machine.ts';
+import { Egress } from '../safety/egress.ts';
+import { OriginError, parseOrigin } from '../safety/origin.ts';
+import type { Redactor } from '../safety/redaction.ts';
+import { FolderWorkspace } from '../tools/workspace.ts';
+import type { Keys } from './keys.ts';
+import type { Output } from './output.ts';
+import type { Configured } from './settings.ts';
+
+// What a run needs of the world, and the checks before it starts. Loaded on first use: see extension.ts.
+export { DEFAULT_LIMITS, LIMIT_WORDS, limitProblem } from '../run/limits.ts';
+export { checkSettings, DEFAULTS } from '../run/settings.ts';
+export { SteerError } from '../run/steer.ts';
+
+/** What the window lends to each of its runs. */
+export interface World {
+  readonly redactor: Redactor;
+  readonly keys: Keys;
+  readonly output: Output;
+  readonly identity: OwnerIdentity;
+  readonly distDirectory: string;
+  readonly extensionVersion: string;
+  readonly vscodeVersion: string;
+}
+
+/** Why the server of a run may not be contacted, as a sentence. */
+export class ServerRefused extends Error {
+  readonly reason: 'base_url' | 'webhook';
+  constructor(reason: ServerRefused['reason'], message: string) {
+    super(message);
+    this.name = 'ServerRefused';
+    this.reason = reason;
+  }
+}
+
+/** The origin that requests of this base URL go to. Throws ServerRefused. */
+export function originOf(baseUrl: string, configured: Pick<Configured, 'privateOrigins'>): string {
+  const allowPrivate = URL.canParse(baseUrl) && configured.privateOrigins.includes(new URL(baseUrl).origin);
+  try {
+    return parseOrigin(baseUrl, { allowPrivate }).text;
+  } catch (error) {
+    if (!(error instanceof OriginError)) throw error;
+    throw new ServerRefused('base_url', `The base URL cannot be used: ${error.message}`);
+  }
+}
+
+/** `baseUrl` null: a rehearsal. Throws ServerRefused. The caller closes the gate after the run. */
+export async function hostFor(
+  world: World,
+  configured: Configured,
+  { baseUrl, workspace }: { baseUrl: string | null; workspace: string },
+): Promise<{ host: Host; gate: Egress }> {
+  const { keys, output, redactor } = world;
+  const webhook = await keys.webhook();
+  const gate = new Egress({ allowedOrigins: [], localOnly: configured.localOnly });
+  if (baseUrl !== null) gate.allow(originOf(baseUrl, configured), { allowPrivate: isPrivate(baseUrl, configured) });
+  if (webhook !== null) allowWebhook(gate, webhook, configured);
+  const channels: Channel[] = webhook === null ? [] : [new SlackWebhook(webhook, gate)];
+  const { distDirectory, extensionVersion, vscodeVersion } = world;
+  const host: Host = {
+    clock: systemClock,
+    random: Math.random,
+    disk: nodeDisk,
+    identity: world.identity,
+    processes: processTable,
+    egress: gate,
+    redactor,
+    channels,
+    keyFor: (origin) => keys.keyFor(origin),
+    distDirectory,
+    environment: () => environmentSnapshot({ distDirectory, extensionVersion, vscodeVersion, workspace }),
+    workspace: new FolderWorkspace(workspace),
+    attended: true,
+    trace: (message) => output.info(message),
+  };
+  return { host, gate };
+}
+
+function isPrivate(url: string, { privateOrigins }: Configured): boolean {
+  return privateOrigins.includes(new URL(url).origin);
+}
+
+function allowWebhook(gate: Egress, webhook: string, configured: Configured): void {
+  try {
+    gate.allow(webhook, { allowPrivate: isPrivate(webhook, configured) });
+  } catch (error) {
+    if (!(error instanceof OriginError)) throw error;
+    throw new ServerRefused('webhook', `The webhook cannot be used: ${error.message}`);
+  }
+}
+
+/** `<agent>.md` files that replace built-in prompts. */
+export async function promptFiles(directory: string): Promise<Map<string, { text: string; file: string }>> {
+  const names = await nodeDisk.list(directory).catch(() => [] as string[]);
+  const files = names.filter((name) => name.endsWith('.md')).sort();
+  const texts = await Promise.all(files.map((name) => nodeDisk.read(join(directory, name))));
+  return new Map(files.map((name, index) => [basename(name, '.md'), { text: String(texts[index]), file: name }]));
+}
+
+/** The non-secret settings and variables that shaped a run, for its config snapshot. */
+export function snapshotOf(configured: Configured): Record<string, unknown> {
+  return { vscode: configured.snapshot, variables: variableSnapshot(process.env) };
+}

@@ -1,0 +1,202 @@
+import * as vscode from 'vscode';
+import type { Session } from '../engine.ts';
+import type { RunEvent } from '../run/events.ts';
+import type { RunState } from '../run/state.ts';
+import { nodeDisk } from '../runlog/disk.ts';
+import { briefOfState, type RunBrief } from './run-brief.ts';
+import type { FoundRun, RunFiles } from './run-files.ts';
+import type { RunRegistry } from './run-registry.ts';
+import type { RunChange, RunView } from './run-view.ts';
+
+/** Runs of one folder that are listed; older ones are in the folder. */
+const LISTED = 200;
+
+/** A run that is listed: by its figures alone, or with its state once somebody looked or while it is in progress. */
+export class RunEntry {
+  readonly runId: string;
+  readonly directory: string;
+  view: RunView | null = null;
+  /** Why its log cannot be shown. */
+  problem: string | null = null;
+  private found: RunBrief;
+
+  constructor(directory: string, brief: RunBrief) {
+    this.runId = brief.runId;
+    this.directory = directory;
+    this.found = brief;
+  }
+
+  get brief(): RunBrief {
+    const { view } = this;
+    if (view === null || (view.session === null && this.found.status === 'elsewhere')) return this.found;
+    return briefOfState(view.state, view.session !== null, view.session?.log.activeMs());
+  }
+
+  get session(): Session | null {
+    return this.view?.session ?? null;
+  }
+
+  /** The figures as the folder has them now; true where they changed. */
+  refind(brief: RunBrief): boolean {
+    const changed = JSON.stringify(brief) !== JSON.stringify(this.found);
+    this.found = brief;
+    return changed;
+  }
+}
+
+/** All runs that this window knows of: in progress here, and those in the runs folders of the workspace. */
+export class Runs implements RunRegistry, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<RunChange>();
+  private readonly listChanged = new vscode.EventEmitter<void>();
+  private readonly entryChanged = new vscode.EventEmitter<RunEntry>();
+  readonly onDidChange = this.changed.event;
+  /** Runs came or went. */
+  readonly onDidChangeList = this.listChanged.event;
+  /** Something of one run is to be shown anew. */
+  readonly onDidChangeEntry = this.entryChanged.event;
+  /** Runs in the folders that are not listed, because there are too many. */
+  older = 0;
+  private readonly files: RunFiles;
+  private readonly byId = new Map<string, RunEntry>();
+  private scanning: Promise<void> | null = null;
+
+  constructor(files: RunFiles) {
+    this.files = files;
+  }
+
+  /** Newest first. */
+  get entries(): readonly RunEntry[] {
+    return [...this.byId.values()].sort((a, b) => (a.brief.startedAt < b.brief.startedAt ? 1 : -1));
+  }
+
+  get runs(): readonly RunView[] {
+    return this.entries.flatMap(({ view }) => view ?? []);
+  }
+
+  entry(runId: string): RunEntry | undefined {
+    return this.byId.get(runId);
+  }
+
+  find(runId: string): RunView | undefined {
+    return this.byId.get(runId)?.view ?? undefined;
+  }
+
+  /** The runs that are in progress in this window, with their sessions. */
+  live(): readonly { entry: RunEntry; session: Session }[] {
+    return this.entries.flatMap((entry) => (entry.session === null ? [] : [{ entry, session: entry.session }]));
+  }
+
+  async open(runId: string): Promise<RunView | undefined> {
+    const entry = this.byId.get(runId);
+    if (entry === undefined || entry.view !== null) return entry?.view ?? undefined;
+    const { readRun, EngineError } = await import('../engine.ts');
+    try {
+      const state = await readRun(nodeDisk, entry.directory);
+      // It may have been started meanwhile.
+      entry.view ??= new OpenRun(entry.directory, state, null);
+      entry.problem = null;
+      this.changed.fire({ run: entry.view, event: null });
+    } catch (error) {
+      entry.problem = error instanceof EngineError ? error.problems.join(' ') : messageOf(error);
+    }
+    this.entryChanged.fire(entry);
+    return entry.view ?? undefined;
+  }
+
+  /** Reads the lists of the folders again; runs in progress here stay as they are. */
+  scan(runsDirectories: readonly string[]): Promise<void> {
+    this.scanning ??= this.scanOnce(runsDirectories).finally(() => {
+      this.scanning = null;
+    });
+    return this.scanning;
+  }
+
+  private async scanOnce(runsDirectories: readonly string[]): Promise<void> {
+    const lists = await Promise.all(runsDirectories.map((directory) => this.files.newest(directory, LISTED)));
+    const older = lists.reduce((sum, list) => sum + list.older, 0);
+    let changed = older !== this.older;
+    this.older = older;
+    const gone = new Set(this.byId.keys());
+    for (const found of lists.flatMap((list) => list.found)) {
+      gone.delete(found.brief.runId);
+      if (this.note(found)) changed = true;
+    }
+    for (const runId of gone) {
+      if (this.byId.get(runId)?.session !== null) continue;
+      this.byId.delete(runId);
+      changed = true;
+    }
+    if (changed) this.listChanged.fire();
+  }
+
+  /** True where the run is new. */
+  private note({ directory, brief }: FoundRun): boolean {
+    const known = this.byId.get(brief.runId);
+    if (known === undefined) {
+      this.byId.set(brief.runId, new RunEntry(directory, brief));
+      return true;
+    }
+    if (known.session === null && known.refind(brief)) {
+      // What was read has been continued elsewhere: it is read again when somebody looks.
+      known.view = null;
+      this.entryChanged.fire(known);
+    }
+    return false;
+  }
+
+  /** A session began in this window. */
+  attach(session: Session): RunView {
+    const directory = session.folder.path;
+    const { state } = session;
+    const view = new OpenRun(directory, state, session);
+    const known = this.byId.get(view.runId);
+    const entry = known ?? new RunEntry(directory, briefOfState(state, true));
+    entry.view = view;
+    entry.problem = null;
+    this.byId.set(view.runId, entry);
+    if (known === undefined) this.listChanged.fire();
+    this.tell(view, null);
+    return view;
+  }
+
+  /** The session of the run ended, or let go of it. */
+  async detach(view: RunView): Promise<void> {
+    const entry = this.byId.get(view.runId);
+    if (entry?.view !== view) return;
+    const brief = await this.files.brief(view.directory);
+    if (brief !== null) entry.refind(brief);
+    entry.view = new OpenRun(view.directory, view.state, null);
+    this.tell(entry.view, null);
+  }
+
+  /** Something happened in a run. */
+  tell(run: RunView, event: RunEvent | null): void {
+    this.changed.fire({ run, event });
+    const entry = this.byId.get(run.runId);
+    if (entry) this.entryChanged.fire(entry);
+  }
+
+  dispose(): void {
+    this.changed.dispose();
+    this.listChanged.dispose();
+    this.entryChanged.dispose();
+  }
+}
+
+class OpenRun implements RunView {
+  readonly runId: string;
+  readonly directory: string;
+  readonly state: RunState;
+  readonly session: Session | null;
+
+  constructor(directory: string, state: RunState, session: Session | null) {
+    this.runId = state.config.run_id;
+    this.directory = directory;
+    this.state = state;
+    this.session = session;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,180 @@
+import type { PriceOverride } from '../budget/prices.ts';
+import type { LimitName } from '../run/limits.ts';
+import type { RawSettings } from '../run/settings.ts';
+import { SETTINGS, type SettingName } from './ids.ts';
+
+/** A setting as `WorkspaceConfiguration.inspect` gives it. */
+export interface Inspected {
+  readonly defaultValue?: unknown;
+  readonly globalValue?: unknown;
+  readonly workspaceValue?: unknown;
+  readonly workspaceFolderValue?: unknown;
+}
+
+export type Inspect = (name: SettingName) => Inspected | undefined;
+
+/** A limit that is set somewhere, and whether the workspace is why it is not higher. */
+export interface ConfiguredLimit {
+  readonly value: unknown;
+  readonly loweredByWorkspace: boolean;
+}
+
+/** What the settings say, as far as it may count. Values are unchecked: `checkSettings` judges them with the rest. */
+export interface Configured {
+  readonly raw: RawSettings;
+  readonly limits: Readonly<Partial<Record<LimitName, ConfiguredLimit>>>;
+  readonly runsFolder: string;
+  readonly promptsFolder: string;
+  readonly prices: { readonly overrides: readonly PriceOverride[]; readonly freeOrigins: readonly string[] };
+  readonly privateOrigins: readonly string[];
+  readonly localOnly: boolean;
+  /** All settings with the values that count, for the config snapshot. */
+  readonly snapshot: Readonly<Record<string, unknown>>;
+  /** One sentence for each setting that this module reads itself and that is not valid. */
+  readonly problems: readonly string[];
+}
+
+const LIMIT_SETTINGS = {
+  maxIterations: 'max_iterations',
+  maxCostUsd: 'max_cost_usd',
+  maxWallTimeMinutes: 'max_wall_time_minutes',
+  taskTimeoutSeconds: 'task_timeout_seconds',
+} as const satisfies Partial<Record<SettingName, LimitName>>;
+
+/** The setting that holds the usual value of a limit. */
+export const SETTING_OF_LIMIT: Readonly<Record<LimitName, SettingName>> = {
+  max_iterations: 'maxIterations',
+  max_cost_usd: 'maxCostUsd',
+  max_wall_time_minutes: 'maxWallTimeMinutes',
+  task_timeout_seconds: 'taskTimeoutSeconds',
+};
+
+/** Where requests go, what they cost, and what happens without a person: a workspace has no say in these. */
+const USER_ONLY: ReadonlySet<SettingName> = new Set([
+  'baseUrl',
+  'unattendedReview',
+  'prices',
+  'freeServers',
+  'privateServers',
+  'localOnly',
+]);
+
+/** Reads all settings. Of limits and of the distance between reviews a workspace can only make less. */
+export function readSettings(inspect: Inspect): Configured {
+  const problems: string[] = [];
+  const values = Object.fromEntries(SETTINGS.map((name) => [name, valueOf(name, inspect(name) ?? {})]));
+  const limits: Partial<Record<LimitName, ConfiguredLimit>> = {};
+  for (const [name, limit] of Object.entries(LIMIT_SETTINGS) as [keyof typeof LIMIT_SETTINGS, LimitName][]) {
+    const inspected = inspect(name) ?? {};
+    const value = values[name] ?? undefined;
+    if (value !== undefined) limits[limit] = { value, loweredByWorkspace: value !== ownValue(inspected) };
+  }
+  const { embeddingModel, unattendedReview } = values;
+  return {
+    raw: {
+      initialTask: values['initialTask'],
+      strategy: values['strategy'],
+      model: values['model'],
+      embeddingModel: embeddingModel === '' ? null : embeddingModel,
+      baseUrl: values['baseUrl'],
+      temperature: values['temperature'],
+      seed: values['seed'],
+      checkpointEvery: values['checkpointEvery'],
+      reviewEvery: values['reviewEvery'],
+      unattendedReview: unattendedPolicy(unattendedReview),
+      maxNewTasks: values['maxNewTasksPerIteration'],
+      recallTokens: values['recallTokens'],
+      synthesis: values['synthesis'],
+    },
+    limits,
+    runsFolder: folderOf('runsFolder', inspect, problems) ?? '.babyagi/runs',
+    promptsFolder: folderOf('promptsFolder', inspect, problems) ?? '.babyagi/prompts',
+    prices: {
+      overrides: pricesOf(values['prices'], problems),
+      freeOrigins: originsOf('freeServers', values['freeServers'], problems),
+    },
+    privateOrigins: originsOf('privateServers', values['privateServers'], problems),
+    localOnly: values['localOnly'] === true,
+    snapshot: values,
+    problems,
+  };
+}
+
+function valueOf(name: SettingName, inspected: Inspected): unknown {
+  const own = ownValue(inspected);
+  if (USER_ONLY.has(name)) return own;
+  const workspace = inspected.workspaceFolderValue ?? inspected.workspaceValue;
+  if (name in LIMIT_SETTINGS) return lower(own, inspected.workspaceValue, inspected.workspaceFolderValue);
+  // 0 means never: the longest distance of all.
+  if (name === 'reviewEvery') {
+    return lower(own === 0 ? undefined : own, workspace === 0 ? undefined : workspace) ?? own ?? workspace;
+  }
+  return workspace ?? own;
+}
+
+/** What the user set, or the default. */
+function ownValue({ globalValue, defaultValue }: Inspected): unknown {
+  return globalValue ?? defaultValue ?? undefined;
+}
+
+/** The first value, or the lowest of the numbers below it among the others. A first value that is not set has no ceiling. */
+function lower(own: unknown, ...others: readonly unknown[]): unknown {
+  return others.reduce((lowest, other) => {
+    if (typeof other !== 'number') return lowest;
+    if (lowest === undefined || lowest === null) return other;
+    return typeof lowest === 'number' && other < lowest ? other : lowest;
+  }, own);
+}
+
+/** Relative to the workspace folder and inside it; a user may also name a folder anywhere, a workspace not. */
+function folderOf(name: 'runsFolder' | 'promptsFolder', inspect: Inspect, problems: string[]): string | undefined {
+  const inspected = inspect(name) ?? {};
+  const value = valueOf(name, inspected);
+  if (value === undefined || value === '') return undefined;
+  const inside = typeof value === 'string' && !isAbsolute(value) && !value.split(/[\\/]/).includes('..');
+  if (inside || (typeof value === 'string' && isAbsolute(value) && value === inspected.globalValue)) return value;
+  problems.push(
+    `The setting babyagi.${name} ${JSON.stringify(value)} is not valid: give a path inside the workspace folder; an absolute path counts in user settings only.`,
+  );
+  return undefined;
+}
+
+function isAbsolute(path: string): boolean {
+  return /^([\\/]|[A-Za-z]:)/.test(path);
+}
+
+function unattendedPolicy(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const { action, afterMinutes } = value as { action?: unknown; afterMinutes?: unknown };
+  return { action: action ?? 'wait', after_minutes: afterMinutes ?? 0 };
+}
+
+function pricesOf(value: unknown, problems: string[]): PriceOverride[] {
+  if (value === undefined || value === null) return [];
+  return Object.entries(value).flatMap(([model, price]: [string, unknown]): PriceOverride[] => {
+    const { input, output, cachedInput } = (price ?? {}) as Record<string, unknown>;
+    if (isPrice(input) && isPrice(output) && (cachedInput === undefined || isPrice(cachedInput))) {
+      return [{ model, input, output, ...(cachedInput !== undefined && { cachedInput }) }];
+    }
+    problems.push(
+      `The price of ${JSON.stringify(model)} in the setting babyagi.prices is not valid: give "input" and "output" in US dollars per million tokens.`,
+    );
+    return [];
+  });
+}
+
+function isPrice(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && Number.isFinite(value);
+}
+
+function originsOf(name: 'freeServers' | 'privateServers', value: unknown, problems: string[]): string[] {
+  if (value === undefined || value === null) return [];
+  return (Array.isArray(value) ? (value as unknown[]) : [value]).flatMap((entry) => {
+    if (typeof entry === 'string' && URL.canParse(entry) && new URL(entry).origin !== 'null')
+      return [new URL(entry).origin];
+    problems.push(
+      `${JSON.stringify(entry)} in the setting babyagi.${name} is not valid: give an address such as http://192.168.1.20:8000.`,
+    );
+    return [];
+  });
+}

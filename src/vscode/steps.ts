@@ -1,0 +1,115 @@
+import * as vscode from 'vscode';
+
+export const BACK = Symbol('back');
+type Answer<T> = T | typeof BACK | undefined;
+
+interface StepPlace {
+  readonly title: string;
+  readonly step?: number;
+  readonly totalSteps?: number;
+}
+
+export interface TextQuestion extends StepPlace {
+  readonly prompt: string;
+  readonly placeholder?: string;
+  readonly value?: string;
+  readonly password?: boolean;
+  /** A sentence where the text is refused. */
+  readonly problem: (text: string) => string | null;
+}
+
+/** Asks for a line of text. Undefined: cancelled. */
+export function askText(question: TextQuestion): Promise<Answer<string>> {
+  const box = vscode.window.createInputBox();
+  place(box, question);
+  box.prompt = question.prompt;
+  box.placeholder = question.placeholder;
+  box.value = question.value ?? '';
+  box.password = question.password ?? false;
+  return new Promise<Answer<string>>((resolve) => {
+    box.onDidTriggerButton(() => resolve(BACK));
+    box.onDidHide(() => resolve(undefined));
+    box.onDidChangeValue((text) => {
+      // What is still empty is not wrong yet.
+      box.validationMessage = text === '' ? undefined : (question.problem(text) ?? undefined);
+    });
+    box.onDidAccept(() => {
+      const problem = question.problem(box.value);
+      if (problem === null) resolve(box.value);
+      else box.validationMessage = problem;
+    });
+    box.show();
+  }).finally(() => box.dispose());
+}
+
+export interface PickQuestion<Item extends vscode.QuickPickItem> extends StepPlace {
+  readonly placeholder: string;
+  readonly items: readonly Item[];
+  /** Makes an item of what is typed, where a text of one's own is an answer too. */
+  readonly typed?: (text: string) => Item;
+  readonly active?: Item | undefined;
+  /** What a button in an item's row stands for. */
+  readonly onButton?: (item: Item, button: vscode.QuickInputButton) => Item;
+}
+
+/** Asks for one of several. Undefined: cancelled. */
+export function askPick<Item extends vscode.QuickPickItem>(question: PickQuestion<Item>): Promise<Answer<Item>> {
+  const pick = vscode.window.createQuickPick<Item>();
+  place(pick, question);
+  pick.placeholder = question.placeholder;
+  pick.matchOnDescription = true;
+  pick.items = question.items;
+  if (question.active) pick.activeItems = [question.active];
+  return new Promise<Answer<Item>>((resolve) => {
+    pick.onDidTriggerButton(() => resolve(BACK));
+    pick.onDidHide(() => resolve(undefined));
+    const { typed, onButton } = question;
+    if (typed) {
+      pick.onDidChangeValue((text) => {
+        const own = text.trim();
+        const known = question.items.find(({ label }) => label === own);
+        const first = own === '' ? undefined : (known ?? typed(own));
+        pick.items = first === undefined || known ? question.items : [first, ...question.items];
+        // What was typed is what is meant, also where another name contains it.
+        if (first) pick.activeItems = [first];
+      });
+    }
+    if (onButton) {
+      pick.onDidTriggerItemButton(({ item, button }) => resolve(onButton(item, button)));
+    }
+    pick.onDidAccept(() => {
+      const own = pick.value.trim();
+      const chosen = pick.activeItems[0] ?? (typed && own !== '' ? typed(own) : undefined);
+      if (chosen !== undefined) resolve(chosen);
+    });
+    pick.show();
+  }).finally(() => pick.dispose());
+}
+
+function place(
+  input: vscode.QuickInput & { buttons: readonly vscode.QuickInputButton[] },
+  { title, step, totalSteps }: StepPlace,
+): void {
+  input.title = title;
+  input.step = step;
+  input.totalSteps = totalSteps;
+  input.ignoreFocusOut = true;
+  if (step !== undefined && step > 1) input.buttons = [vscode.QuickInputButtons.Back];
+}
+
+/**
+ * Runs steps in order; each says where to go on: forward, back, or to a numbered step. False: cancelled.
+ * `first` and the numbers count from 0.
+ */
+export async function runSteps(
+  steps: readonly (() => Promise<'next' | 'back' | 'cancel' | number>)[],
+): Promise<boolean> {
+  for (let at = 0; at < steps.length; ) {
+    const where = (await steps[at]?.()) ?? 'cancel';
+    if (where === 'cancel') return false;
+    if (where === 'next') at += 1;
+    else if (where === 'back') at = Math.max(0, at - 1);
+    else at = where;
+  }
+  return true;
+}

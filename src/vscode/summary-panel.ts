@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto';
+import * as vscode from 'vscode';
+import { activeMs } from '../run/state.ts';
+import { SteerError } from '../run/steer.ts';
+import { printable } from '../safety/text.ts';
+import { panelSections } from './panel-data.ts';
+import { closingAnswer, taskDetail } from './panel-lists.ts';
+import {
+  FIRST_VIEW,
+  type PanelReply,
+  type PanelRequest,
+  type PanelSections,
+  type PanelView,
+  parsePanelRequest,
+} from './panel-messages.ts';
+import type { RunRegistry } from './run-registry.ts';
+import type { RunView } from './run-view.ts';
+
+const VIEW_TYPE = 'babyagi.summary';
+/** At most twenty updates a second, and at most a twentieth of the host's time. */
+const UPDATE_MS = 50;
+const HOST_SHARE = 20;
+
+export interface SummaryPanels {
+  /** Opens the panel of a run, or brings it to the front. */
+  show(run: RunView): void;
+  /** Whether a person can see the panel of this run now. */
+  isVisible(runId: string): boolean;
+}
+
+/** The summary panels, one a run; they come back when the window is reloaded. */
+export function registerSummaryPanel(context: vscode.ExtensionContext, runs: RunRegistry): SummaryPanels {
+  const panels = new Map<string, SummaryPanel>();
+  const roots = [vscode.Uri.joinPath(context.extensionUri, 'dist'), vscode.Uri.joinPath(context.extensionUri, 'media')];
+  const adopt = (panel: vscode.WebviewPanel, runId: string): void => {
+    panel.webview.options = { enableScripts: true, enableCommandUris: false, localResourceRoots: roots };
+    panels.set(runId, new SummaryPanel(panel, runId, runs, context.extensionUri));
+    panel.onDidDispose(() => panels.delete(runId));
+  };
+  context.subscriptions.push(
+    runs.onDidChange(({ run }) => panels.get(run.runId)?.changed()),
+    vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
+      deserializeWebviewPanel: async (panel, saved: unknown) => {
+        const request = parsePanelRequest({ ...(typeof saved === 'object' ? saved : null), type: 'answer' });
+        // Nothing was saved before the script first ran, and a run has one panel.
+        if (request === null || panels.has(request.runId)) panel.dispose();
+        else adopt(panel, request.runId);
+      },
+    }),
+    new vscode.Disposable(() => {
+      for (const panel of panels.values()) panel.dispose();
+    }),
+  );
+  return {
+    show: (run) => {
+      const shown = panels.get(run.runId);
+      if (shown) return shown.reveal();
+      const title = titleOf(run);
+      adopt(vscode.window.createWebviewPanel(VIEW_TYPE, title, vscode.ViewColumn.Active, {}), run.runId);
+    },
+    isVisible: (runId) => panels.get(runId)?.visible ?? false,
+  };
+}
+
+function titleOf(run: RunView): string {
+  return printable(run.state.config.objective, 40);
+}
+
+class SummaryPanel {
+  private readonly panel: vscode.WebviewPanel;
+  private readonly runId: string;
+  private readonly runs: RunRegistry;
+  /** Null while nobody is there to receive: a hidden panel has no page. */
+  private view: PanelView | null = null;
+  /** JSON of each section as it was sent last. */
+  private readonly sent = new Map<string, string>();
+  private timer: NodeJS.Timeout | null = null;
+  private lastUpdateTook = 0;
+
+  constructor(panel: vscode.WebviewPanel, runId: string, runs: RunRegistry, extension: vscode.Uri) {
+    this.panel = panel;
+    this.runId = runId;
+    this.runs = runs;
+    panel.webview.onDidReceiveMessage((message: unknown) => this.receive(message));
+    panel.onDidChangeViewState(() => {
+      if (!panel.visible) this.rest();
+    });
+    panel.onDidDispose(() => this.rest());
+    panel.webview.html = page(panel.webview, extension, runId);
+  }
+
+  get visible(): boolean {
+    return this.panel.visible;
+  }
+
+  reveal(): void {
+    this.panel.reveal();
+  }
+
+  dispose(): void {
+    this.panel.dispose();
+  }
+
+  /** The run has changed: the page is told soon. */
+  changed(): void {
+    if (this.view === null || this.timer !== null) return;
+    const wait = Math.max(UPDATE_MS, HOST_SHARE * this.lastUpdateTook);
+    this.timer = setTimeout(() => this.update(), wait);
+  }
+
+  private rest(): void {
+    this.view = null;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  private receive(message: unknown): void {
+    const request = parsePanelRequest(message);
+    if (request === null || request.runId !== this.runId) return;
+    this.answer(request).catch((error: unknown) => this.post({ type: 'problem', text: problemText(error) }));
+  }
+
+  private async answer(request: PanelRequest): Promise<void> {
+    if (request.type === 'ready') return this.begin(request.view);
+    const run = await this.run();
+    if (!run) return this.post({ type: 'gone' });
+    switch (request.type) {
+      case 'view':
+        this.view = request.view;
+        return this.update();
+      case 'action':
+        await vscode.commands.executeCommand(`babyagi.${request.action}`, this.runId);
+        return;
+      case 'approve':
+        if (!run.session)
+          throw new SteerError('run_ended', 'The run is not in progress in this window: resume it first.');
+        return run.session.steering.decideReview('approve', request.digest, 'panel');
+      case 'task': {
+        const detail = taskDetail(run.state, request.taskId);
+        return detail ? this.post({ type: 'task', detail }) : undefined;
+      }
+      case 'answer':
+        return this.post({ type: 'answer', answer: closingAnswer(run.state, [...run.state.calls.values()]) });
+    }
+  }
+
+  private async begin(view: PanelView): Promise<void> {
+    this.sent.clear();
+    this.view = view;
+    const run = await this.run();
+    if (!run) return this.post({ type: 'gone' });
+    this.panel.title = titleOf(run);
+    this.update();
+  }
+
+  /** After a reload it may not have been read yet. */
+  private async run(): Promise<RunView | undefined> {
+    return this.runs.find(this.runId) ?? (await this.runs.open(this.runId));
+  }
+
+  private update(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    const run = this.runs.find(this.runId);
+    if (!this.panel.visible) return;
+    if (!run) return this.post({ type: 'gone' });
+    const started = performance.now();
+    const sections = this.unsent(panelSections(run.state, this.view ?? FIRST_VIEW, momentOf(run)));
+    if (Object.keys(sections).length > 0) this.post({ type: 'sections', sections });
+    this.lastUpdateTook = performance.now() - started;
+  }
+
+  private unsent(sections: Partial<PanelSections>): Partial<PanelSections> {
+    const changed = Object.entries(sections).filter(([name, section]) => {
+      const json = JSON.stringify(section);
+      if (this.sent.get(name) === json) return false;
+      this.sent.set(name, json);
+      return true;
+    });
+    return Object.fromEntries(changed);
+  }
+
+  private post(reply: PanelReply): void {
+    // Resolves to false when the page has gone meanwhile; the next one asks for everything anew.
+    void this.panel.webview.postMessage(reply);
+  }
+}
+
+function momentOf(run: RunView): Parameters<typeof panelSections>[2] {
+  const { session, state } = run;
+  return { now: Date.now(), activeMs: session?.log.activeMs() ?? activeMs(state), here: session !== null };
+}
+
+function problemText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function page(webview: vscode.Webview, extension: vscode.Uri, runId: string): string {
+  const nonce = randomBytes(16).toString('base64url');
+  const script = webview.asWebviewUri(vscode.Uri.joinPath(extension, 'dist', 'webview.js')).toString();
+  const style = webview.asWebviewUri(vscode.Uri.joinPath(extension, 'media', 'panel.css')).toString();
+  const policy = [
+    "default-src 'none'",
+    `script-src 'nonce-${nonce}'`,
+    `style-src ${webview.cspSource}`,
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "require-trusted-types-for 'script'",
+    'trusted-types dompurify',
+  ].join('; ');
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="${style}">
+<title>BabyAGI summary</title>
+</head>
+<body data-run-id="${runId}">
+<script nonce="${nonce}" src="${script}"></script>
+</body>
+</html>`;
+}

@@ -1,0 +1,63 @@
+import * as vscode from 'vscode';
+import type { App } from './app.ts';
+import { COMMANDS } from './ids.ts';
+import { inMessage } from './labels.ts';
+
+/**
+ * Shows what kept something from being done: sentences for known errors, with a button where one helps; for others the
+ * message, and the log. Resolves when the person has answered.
+ */
+export async function tellProblem(app: Pick<App, 'output'>, what: string, error: unknown): Promise<void> {
+  const { sentences, actions } = explain(error);
+  if (sentences === null) app.output.error(what, error);
+  const message = [what, ...(sentences ?? [error instanceof Error ? error.message : String(error)])].join(' ');
+  const buttons = sentences === null ? [showLog()] : actions;
+  const chosen = await vscode.window.showErrorMessage(inMessage(message, 1000), ...buttons);
+  await chosen?.run();
+}
+
+export interface Action extends vscode.MessageItem {
+  readonly run: () => Thenable<unknown>;
+}
+
+function explain(error: unknown): { sentences: readonly string[] | null; actions: readonly Action[] } {
+  if (!(error instanceof Error) || !('reason' in error)) return { sentences: null, actions: [] };
+  switch (error.name) {
+    case 'EngineError': {
+      const problems =
+        'problems' in error && Array.isArray(error.problems) ? error.problems.map(String) : [error.message];
+      return { sentences: problems, actions: error.reason === 'configuration' ? [openSettings()] : [] };
+    }
+    case 'ServerRefused':
+      return {
+        sentences: [error.message],
+        actions: [error.reason === 'webhook' ? setWebhook() : openSettings('babyagi.baseUrl')],
+      };
+    case 'SteerError':
+      return { sentences: [error.message], actions: [] };
+    default:
+      return { sentences: null, actions: [] };
+  }
+}
+
+export function openSettings(query = '@ext:babyagi-vscode.babyagi-vscode'): Action {
+  return {
+    title: vscode.l10n.t('Open Settings'),
+    run: () => vscode.commands.executeCommand('workbench.action.openSettings', query),
+  };
+}
+
+export function setApiKey(origin?: string): Action {
+  return {
+    title: vscode.l10n.t('Set API Key…'),
+    run: () => vscode.commands.executeCommand(COMMANDS.setApiKey, origin),
+  };
+}
+
+function setWebhook(): Action {
+  return { title: vscode.l10n.t('Set Webhook…'), run: () => vscode.commands.executeCommand(COMMANDS.setWebhook) };
+}
+
+function showLog(): Action {
+  return { title: vscode.l10n.t('Show Log Output'), run: () => vscode.commands.executeCommand(COMMANDS.showOutput) };
+}

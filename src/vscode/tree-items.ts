@@ -1,0 +1,153 @@
+import * as vscode from 'vscode';
+import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import type { RunState, Task } from '../run/state.ts';
+import { explainStop } from '../run/stop-reason.ts';
+import { printable } from '../safety/text.ts';
+import { COMMANDS } from './ids.ts';
+import { runIcon, taskIcon } from './icons.ts';
+import type { MoreRow, NoteRow, RunRow, TaskRow } from './rows.ts';
+import { figuresOf, spokenRun, statusWords, taskStateWords } from './run-words.ts';
+import type { RunEntry } from './runs.ts';
+
+const LABEL = 120;
+/** Leaves room for the figures beside it; the tooltip has the whole. */
+const RUN_LABEL = 60;
+/** Of a task or a result, in a tooltip. */
+const EXCERPT = 600;
+
+export function runItem(row: RunRow, entry: RunEntry): vscode.TreeItem {
+  const { brief } = entry;
+  const objective = printable(brief.objective, LABEL);
+  const live = entry.session !== null;
+  // Only how it is first shown: what a person opens or closes stays so.
+  const { Expanded, Collapsed } = vscode.TreeItemCollapsibleState;
+  const item = new vscode.TreeItem(printable(objective, RUN_LABEL), live ? Expanded : Collapsed);
+  item.id = row.id;
+  const kind = brief.rehearsal ? ` · ${vscode.l10n.t('rehearsal')}` : '';
+  // What matters most comes first: the rest may not fit.
+  const parts = [statusWords(brief), figuresOf(brief, live)];
+  item.description = `${(brief.status === 'running' ? parts.reverse() : parts).join(' · ')}${kind}`;
+  item.iconPath = runIcon(brief);
+  item.contextValue = runFacets(entry);
+  item.accessibilityInformation = { label: spokenRun(brief, objective) };
+  return item;
+}
+
+/** Words for `when` clauses, tested as `viewItem =~ /\bword\b/`. */
+function runFacets({ brief, session }: RunEntry): string {
+  const { status, stopReason } = brief;
+  const facets = ['run', session === null ? 'idle' : 'live', status];
+  const resumable =
+    status === 'interrupted' || (status === 'ended' && stopReason !== 'objective_complete') || status === 'paused';
+  if (resumable) facets.push('resumable');
+  if (status === 'running') facets.push('pausable');
+  if (status === 'ended') facets.push('closed');
+  return facets.join(' ');
+}
+
+/** The id of a task; in `classic` the number that the model gave it. */
+function nameOf(state: RunState, task: Task): string {
+  return state.config.strategy === 'classic' ? task.label : task.id;
+}
+
+export function taskItem(row: TaskRow, state: RunState, task: Task, live: boolean): vscode.TreeItem {
+  const text = printable(task.text, LABEL);
+  const item = new vscode.TreeItem(text, vscode.TreeItemCollapsibleState.None);
+  item.id = row.id;
+  const iteration = task.iteration === null ? '' : ` · ${vscode.l10n.t('iteration {0}', task.iteration)}`;
+  item.description = `${nameOf(state, task)}${iteration}`;
+  item.iconPath = taskIcon(task.state);
+  item.contextValue = ['task', task.state, ...(live ? ['live'] : [])].join(' ');
+  item.accessibilityInformation = {
+    label: vscode.l10n.t('Task {0}, {1}{2}', text, taskStateWords(task.state), iteration),
+  };
+  item.command = { command: COMMANDS.openSummary, title: vscode.l10n.t('Open Summary'), arguments: [row] };
+  return item;
+}
+
+export function moreItem(row: MoreRow): vscode.TreeItem {
+  const label = vscode.l10n.t('… {0} more {1}', row.count, taskStateWords(row.state));
+  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
+  item.id = row.id;
+  return item;
+}
+
+export function noteItem(row: NoteRow, problem: string | null): vscode.TreeItem {
+  const item = new vscode.TreeItem(noteLabel(row, problem), vscode.TreeItemCollapsibleState.None);
+  item.id = row.id;
+  const icons = { suppressed: 'filter', problem: 'warning', older: 'history' } as const;
+  item.iconPath = new vscode.ThemeIcon(icons[row.note]);
+  if (row.note === 'suppressed')
+    item.tooltip = vscode.l10n.t('Proposed tasks that were duplicates or too many. The summary lists them.');
+  if (row.note === 'older')
+    item.tooltip = vscode.l10n.t('Older runs are in the runs folder; the newest are listed here.');
+  return item;
+}
+
+function noteLabel({ note, count }: NoteRow, problem: string | null): string {
+  switch (note) {
+    case 'suppressed':
+      return count === 1 ? vscode.l10n.t('1 proposal suppressed') : vscode.l10n.t('{0} proposals suppressed', count);
+    case 'older':
+      return count === 1 ? vscode.l10n.t('1 older run') : vscode.l10n.t('{0} older runs', count);
+    case 'problem':
+      return printable(problem ?? vscode.l10n.t('The run cannot be read.'), 300);
+    default:
+      return note satisfies never;
+  }
+}
+
+export function runTooltip(entry: RunEntry): vscode.MarkdownString {
+  const { brief, view } = entry;
+  const text = untrusted();
+  text.appendText(printable(brief.objective, EXCERPT)).appendMarkdown('\n\n');
+  const rows: [string, string][] = [[vscode.l10n.t('State'), statusWords(brief)]];
+  if (view !== null) rows.push(...moneyRows(view.state));
+  rows.push([vscode.l10n.t('Iterations'), `${brief.iterations}/${brief.maxIterations}`]);
+  if (view !== null) {
+    rows.push([vscode.l10n.t('Waiting tasks'), String(view.state.pending.length)]);
+    rows.push([vscode.l10n.t('Model'), view.state.config.model.requested]);
+  }
+  for (const [name, value] of rows) text.appendMarkdown('- ').appendText(`${name}: ${value}`).appendMarkdown('\n');
+  if (brief.stopReason !== null) {
+    const { meaning, next } = explainStop(brief.stopReason);
+    text.appendMarkdown('\n').appendText(`${meaning} ${next}`);
+  }
+  if (brief.rehearsal)
+    text
+      .appendMarkdown('\n\n')
+      .appendText(vscode.l10n.t('Rehearsal: costs are what the model would cost; nothing is spent.'));
+  return text;
+}
+
+function moneyRows({ money, limits }: RunState): [string, string][] {
+  const parts = [
+    vscode.l10n.t('{0} settled', formatUsd(money.settled)),
+    ...(money.held > 0n ? [vscode.l10n.t('{0} held', formatUsd(money.held))] : []),
+    ...(money.reserved > 0n ? [vscode.l10n.t('{0} reserved', formatUsd(money.reserved))] : []),
+  ];
+  return [
+    [
+      vscode.l10n.t('Cost'),
+      vscode.l10n.t('{0}; limit {1}', parts.join(', '), formatUsd(picoFromUsd(limits.max_cost_usd))),
+    ],
+  ];
+}
+
+export function taskTooltip(state: RunState, task: Task): vscode.MarkdownString {
+  const text = untrusted();
+  text.appendText(`${nameOf(state, task)} · ${taskStateWords(task.state)}`).appendMarkdown('\n\n');
+  text.appendText(printable(task.text, EXCERPT));
+  const result = state.calls.get(task.resultCallId ?? '')?.answer;
+  const more = task.error?.message ?? task.removedWhy ?? result ?? null;
+  if (more !== null) text.appendMarkdown('\n\n---\n\n').appendText(printable(more, EXCERPT));
+  return text;
+}
+
+/** What a model wrote is text in it, never Markdown, a link or HTML. */
+function untrusted(): vscode.MarkdownString {
+  const text = new vscode.MarkdownString();
+  text.isTrusted = false;
+  text.supportHtml = false;
+  return text;
+}

@@ -1,0 +1,48 @@
+import * as vscode from 'vscode';
+import { Coalescer } from './coalesce.ts';
+import { SECTION } from './ids.ts';
+import type { Runs } from './runs.ts';
+import { localFolders, runsDirectories, runsDirectoryOf, settingsOf } from './workspace.ts';
+
+const SETTLE_MS = 500;
+
+/** Lists the runs once, then whenever folders, settings or the files of runs change. `then` is called after each full listing. */
+export function followRunsFolders(runs: Runs, then: () => void): vscode.Disposable {
+  let watchers: vscode.Disposable[] = [];
+  const scans = new Coalescer<void>(SETTLE_MS, () => void runs.scan(runsDirectories()));
+  const watch = () => {
+    for (const watcher of watchers) watcher.dispose();
+    watchers = localFolders().map((folder) => {
+      const base = vscode.Uri.file(runsDirectoryOf(folder, settingsOf(folder)));
+      // Written at the start and at the end of a run: by this window, another one, or a terminal.
+      const watcher = vscode.workspace.createFileSystemWatcher(
+        new vscode.RelativePattern(base, '*/{config,summary}.json'),
+      );
+      const changed = () => scans.add(undefined);
+      return vscode.Disposable.from(
+        watcher,
+        watcher.onDidCreate(changed),
+        watcher.onDidChange(changed),
+        watcher.onDidDelete(changed),
+      );
+    });
+  };
+  const all = () => {
+    watch();
+    void runs.scan(runsDirectories()).then(then);
+  };
+  // Nothing of this is to hold the activation.
+  const first = setImmediate(all);
+  return vscode.Disposable.from(
+    new vscode.Disposable(() => {
+      clearImmediate(first);
+      for (const watcher of watchers) watcher.dispose();
+    }),
+    scans,
+    vscode.workspace.onDidChangeWorkspaceFolders(all),
+    vscode.workspace.onDidGrantWorkspaceTrust(all),
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration(`${SECTION}.runsFolder`)) all();
+    }),
+  );
+}

@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { EventDraft } from '../../../src/run/events.ts';
+import { reviewDigest } from '../../../src/run/review.ts';
+import { fold, type RunState } from '../../../src/run/state.ts';
+import { STOP_REASONS } from '../../../src/run/stop-reason.ts';
+import { MAX_POINTS } from '../../../src/vscode/panel-charts.ts';
+import { panelSections } from '../../../src/vscode/panel-data.ts';
+import { closingAnswer, taskDetail } from '../../../src/vscode/panel-lists.ts';
+import {
+  FIRST_VIEW,
+  type PanelSections,
+  type PanelView,
+  parsePanelRequest,
+} from '../../../src/vscode/panel-messages.ts';
+import { atEnd, atReview, longRun, stateOf } from '../../e2e/panel-runs.ts';
+import {
+  answered,
+  ended,
+  events,
+  failedIteration,
+  iteration,
+  makeConfig,
+  reserved,
+  startOfRun,
+  task,
+  unanswered,
+} from '../../support/run-events.ts';
+
+const NOW = Date.UTC(2025, 0, 2, 3, 10, 0);
+
+function stateAfter(...drafts: EventDraft[]): RunState {
+  return fold(makeConfig(), events(...startOfRun(), ...drafts));
+}
+
+function show(state: RunState, view: Partial<PanelView> = {}, here = true): PanelSections {
+  const all = ['overview', 'tasks', 'calls'] as const;
+  const sections = all.map((tab) =>
+    panelSections(state, { ...FIRST_VIEW, ...view, tab }, { now: NOW, activeMs: 60_000, here }),
+  );
+  return Object.assign({}, ...sections) as PanelSections;
+}
+
+describe('the panel sections of a run', () => {
+  it('split the spend into four parts that add up to the cap', () => {
+    const state = stateAfter(
+      ...answered('a', 'x', { costUsd: 0.25 }),
+      ...unanswered('b', 'held', 'reset', { reservedUsd: 0.125 }),
+      reserved('c', { reservedUsd: 0.5 }),
+    );
+    const { spend } = show(state).progress;
+    assert.deepEqual(spend.parts, [
+      { part: 'settled', amount: '$0.25', share: 0.25 },
+      { part: 'held', amount: '$0.12', share: 0.125 },
+      { part: 'reserved', amount: '$0.50', share: 0.5 },
+      { part: 'free', amount: '$0.12', share: 0.125 },
+    ]);
+    assert.deepEqual([spend.spent, spend.cap], ['$0.37', '$1.00']);
+  });
+
+  it('say what is being done and for how long', () => {
+    const { activity } = show(
+      stateAfter({ type: 'task.started', task_id: 't1', iteration: 1 }, reserved('a', { taskId: 't1' })),
+    ).progress;
+    assert.equal(activity?.text, 'Execution · t1: Develop a task list');
+    assert.equal(activity?.ms, NOW - Date.UTC(2025, 0, 2, 3, 4, 9));
+  });
+
+  it('say why nothing happens while a failed request is about to be tried again', () => {
+    const state = stateAfter(
+      { type: 'task.started', task_id: 't1', iteration: 1 },
+      ...unanswered('a', 'released', 'The server is busy (429).', { taskId: 't1' }),
+    );
+    assert.equal(
+      show(state).progress.activity?.text,
+      'Waits before it tries execution again · The server is busy (429).',
+    );
+  });
+
+  it('offer what can be done, and nothing else', () => {
+    const actions = (state: RunState, here = true) => show(state, {}, here).head.actions.join(' ');
+    const paused: EventDraft = { type: 'run.paused', by: 'user', why: 'A person paused the run.' };
+    assert.equal(actions(stateAfter()), 'pause stop openLog');
+    assert.equal(actions(stateAfter(paused)), 'resume stop openLog');
+    assert.equal(actions(stateAfter(), false), 'resume openLog');
+    assert.equal(actions(stateAfter(ended('max_cost')), false), 'continue openAnswer openSummaryDocument openLog');
+    assert.equal(actions(stateAfter(ended('queue_empty')), false), 'openAnswer openSummaryDocument openLog');
+    assert.equal(actions(stateAfter(ended('error')), false), 'resume openAnswer openSummaryDocument openLog');
+  });
+
+  it('name every stop reason in words of its own', () => {
+    const heads = STOP_REASONS.map((reason) => show(stateAfter(ended(reason)), {}, false).head);
+    assert.equal(new Set(heads.map((head) => head.state)).size, STOP_REASONS.length);
+    assert.deepEqual(
+      heads.map((head) => head.end?.reason),
+      [...STOP_REASONS],
+    );
+    assert.ok(heads.every((head) => head.end?.next !== ''));
+  });
+
+  it('do not call a run that nobody here drives a running one', () => {
+    assert.equal(show(stateAfter(), {}, false).head.state, 'Not in progress here');
+    assert.equal(show(stateAfter(), {}, false).progress.time.runs, false);
+  });
+
+  it('show a pause as such only once the request under way is over', () => {
+    const paused: EventDraft = { type: 'run.paused', by: 'user', why: 'Lunch.' };
+    assert.equal(show(stateAfter(reserved('a'), paused)).head.state, 'Pausing');
+    assert.equal(show(stateAfter(paused)).head.state, 'Paused');
+  });
+
+  it('carry the digest of exactly what a review shows', () => {
+    const state = stateOf(atReview(longRun(20, 3)));
+    const before = show(state).review;
+    assert.equal(before?.digest, reviewDigest(state));
+    assert.equal(before?.next.length, 5);
+    assert.equal(before?.nextMore, state.pending.length - 5);
+    assert.deepEqual(before?.happened[0], '19 tasks done, 1 failed');
+    const moved = [...state.pending].reverse();
+    state.pending = moved;
+    assert.notEqual(show(state).review?.digest, before?.digest);
+    assert.equal(show(stateAfter()).review, null);
+  });
+});
+
+describe('the health of the loop', () => {
+  const health = (...drafts: EventDraft[]) => show(stateAfter(...drafts)).health;
+
+  it('is not judged before three iterations', () => {
+    assert.equal(health(...iteration(1, 't1', 'x')).verdict, 'unknown');
+  });
+
+  it('is poor as soon as tasks fail in a row', () => {
+    const state = health(task('t2', 'x'), ...failedIteration(1, 't1', 'no'), ...failedIteration(2, 't2', 'no'));
+    assert.deepEqual([state.verdict, state.words], ['poor', '2 tasks failed in a row.']);
+  });
+
+  it('is to be watched when tasks grow faster than they are done, and good when not', () => {
+    const grow = (each: number) =>
+      [1, 2, 3].flatMap((number) =>
+        iteration(
+          number,
+          `t${number}`,
+          'x',
+          ...Array.from({ length: each }, (_, index) =>
+            task(index === 0 ? `t${number + 1}` : `m${number}-${index}`, 'x'),
+          ),
+        ),
+      );
+    assert.equal(health(...grow(3)).verdict, 'watch');
+    assert.equal(health(...grow(1)).verdict, 'good');
+  });
+});
+
+describe('the lists of the panel', () => {
+  const state = stateAfter(
+    ...iteration(1, 't1', '# Result', task('t2', 'Second', { iteration: 1 }), task('t3', 'Third', { iteration: 1 })),
+    ...failedIteration(2, 't2', 'It timed out.'),
+    { type: 'task.created', task_id: 'u1', text: 'Mine', by: 'user', parent_task_id: null, before: 't3', iteration: 2 },
+    {
+      type: 'task.suppressed',
+      text: 'Third again',
+      duplicate_of: 't3',
+      similarity: 0.97,
+      why: 'similar',
+      parent_task_id: 't1',
+      iteration: 2,
+    },
+  );
+
+  it('order tasks by what runs, waits and is over, and tell where each comes from', () => {
+    const rows = show(state).tasks.rows.map(({ key, group, lineage }) => [key, group, lineage]);
+    assert.deepEqual(rows, [
+      ['u1', 'pending', 'Added by a person after iteration 2, number 1 in the queue'],
+      ['t3', 'pending', 'Created by the loop in iteration 1 from t1, number 2 in the queue'],
+      ['t1', 'done', 'The initial task, done in iteration 1'],
+      ['t2', 'failed', 'Created by the loop in iteration 1 from t1, failed in iteration 2'],
+      ['suppressed-0', 'suppressed', 'Proposed by the loop in iteration 2 from t1, not taken up'],
+    ]);
+    assert.equal(show(state).tasks.rows.at(-1)?.why, 'It is a duplicate of t3 (97 % alike).');
+    assert.deepEqual(show(state).progress.counts, {
+      running: 0,
+      pending: 2,
+      done: 1,
+      failed: 1,
+      removed: 0,
+      suppressed: 1,
+    });
+  });
+
+  it('filter, and answer a page too far with the last one', () => {
+    const { tasks } = show(state, { taskFilter: 'failed', taskPage: 9 });
+    assert.deepEqual([tasks.page, tasks.pages, tasks.rows.map(({ key }) => key)], [0, 1, ['t2']]);
+  });
+
+  it('page the calls of a long run, newest first, each on exactly one page', () => {
+    const long = stateOf(longRun(40, 4));
+    const { pages, total } = show(long).calls;
+    const ids = Array.from({ length: pages }, (_, callPage) =>
+      show(long, { callPage }).calls.rows.map(({ id }) => id),
+    ).flat();
+    assert.equal(total, long.calls.size);
+    assert.deepEqual(ids, [...long.calls.keys()].reverse());
+  });
+
+  it('give a result on demand, without characters that turn the text around', () => {
+    assert.deepEqual(taskDetail(state, 't1'), {
+      taskId: 't1',
+      text: 'Develop a task list',
+      result: '# Result',
+      note: null,
+    });
+    assert.equal(taskDetail(state, 't3')?.result, null);
+    assert.equal(taskDetail(state, 'none'), null);
+    const turned = stateAfter(...iteration(1, 't1', 'a\u202eb\u2066c'));
+    assert.equal(taskDetail(turned, 't1')?.result, 'abc');
+  });
+
+  it('give the closing answer once there is one', () => {
+    const calls = (of: RunState) => [...of.calls.values()];
+    assert.equal(closingAnswer(state, calls(state)).markdown, null);
+    const over = stateOf(atEnd(longRun(3, 2), 'queue_empty', 'Done.'));
+    assert.match(closingAnswer(over, calls(over)).markdown ?? '', /^The best choice is \*\*SQLite\*\*/);
+  });
+});
+
+describe('the charts of the panel', () => {
+  it('have a point for each iteration of a short run', () => {
+    const { points, per } = show(stateOf(longRun(20, 3))).iterations;
+    assert.deepEqual([points.length, per], [20, 1]);
+    assert.deepEqual(
+      points.map(({ failed }) => failed).filter((failed) => failed > 0),
+      [1],
+    );
+  });
+
+  it('have few points for a long run, and lose neither money nor failures nor peaks', () => {
+    const state = stateOf(longRun(1000, 2));
+    const { points, per } = show(state).iterations;
+    assert.ok(points.length <= MAX_POINTS);
+    assert.deepEqual([points[0]?.from, points.at(-1)?.to], [1, 1000]);
+    const spent = points.reduce((sum, point) => sum + point.cost * (point.to - point.from + 1), 0);
+    const settled = Number(state.money.settled + state.money.held) / 1e12;
+    assert.ok(per > 1 && Math.abs(spent - settled) < 1e-9, `${spent} is not ${settled}`);
+    const failed = state.iterations.filter((record) => record.failed).length;
+    assert.equal(
+      points.reduce((sum, point) => sum + point.failed, 0),
+      failed,
+    );
+    const most = Math.max(...state.iterations.map((record) => record.latencyMs));
+    assert.equal(Math.max(...points.map((point) => point.latencyMax)), Math.round(most));
+  });
+
+  it('keep an update small, however long the run', () => {
+    const state = stateOf(longRun(1000, 10));
+    for (const tab of ['overview', 'tasks', 'calls'] as const) {
+      const sections = panelSections(state, { ...FIRST_VIEW, tab }, { now: NOW, activeMs: 0, here: true });
+      assert.ok(JSON.stringify(sections).length < 64_000);
+    }
+  });
+});
+
+describe('a message from the panel', () => {
+  const runId = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
+
+  it('is taken when it asks for one of the known things', () => {
+    for (const message of [
+      { type: 'ready', runId, view: FIRST_VIEW },
+      { type: 'view', runId, view: { tab: 'calls', taskFilter: 'done', taskPage: 1, callPage: 200 } },
+      { type: 'action', runId, action: 'openLog' },
+      { type: 'approve', runId, digest: 'a'.repeat(64) },
+      { type: 'task', runId, taskId: 't12' },
+      { type: 'answer', runId },
+    ]) {
+      assert.deepEqual(parsePanelRequest({ ...message, more: 'is dropped' }), message);
+    }
+  });
+
+  it('is dropped when it asks for anything else', () => {
+    for (const message of [
+      null,
+      'ready',
+      [],
+      { type: 'ready', runId },
+      { type: 'answer' },
+      { type: 'answer', runId: '../../etc/passwd' },
+      { type: 'action', runId, action: 'workbench.action.quit' },
+      { type: 'action', runId, action: 'toString' },
+      { type: 'approve', runId, digest: 'a' },
+      { type: 'task', runId, taskId: 'a/b' },
+      { type: 'task', runId, taskId: 3 },
+      { type: 'view', runId, view: { ...FIRST_VIEW, taskPage: -1 } },
+      { type: 'view', runId, view: { ...FIRST_VIEW, callPage: 0.5 } },
+      { type: 'view', runId, view: { ...FIRST_VIEW, tab: 'settings' } },
+      { type: 'open', runId, path: '/etc/passwd' },
+    ]) {
+      assert.equal(parsePanelRequest(message), null, JSON.stringify(message));
+    }
+  });
+});

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { briefOfFiles } from '../../../src/vscode/run-brief.ts';
+import { duration, inMessage, inQuickPick } from '../../../src/vscode/labels.ts';
+
+const CONFIG = {
+  run_id: 'one',
+  objective: 'Plan',
+  created_at: '2026-01-01T00:00:00Z',
+  model: { provider: 'rehearsal' },
+  limits: { max_iterations: 10, max_cost_usd: 1 },
+};
+const SUMMARY = {
+  run_id: 'one',
+  stop_reason: 'max_iterations',
+  iterations: { done: 10, limit: 20 },
+  cost: { settled_usd: 0.25, held_usd: 0.5, limit_usd: 2 },
+};
+
+describe('a run as a list shows it', () => {
+  it('is interrupted where there is no summary, and ended where there is one', () => {
+    assert.equal(briefOfFiles(CONFIG, null, false)?.status, 'interrupted');
+    const ended = briefOfFiles(CONFIG, SUMMARY, false);
+    assert.deepEqual(
+      [ended?.status, ended?.stopReason, ended?.iterations, ended?.maxIterations, ended?.spentUsd, ended?.capUsd],
+      ['ended', 'max_iterations', 10, 20, 0.75, 2],
+    );
+  });
+
+  it('is elsewhere while another process owns it, also when it had ended before', () => {
+    const brief = briefOfFiles(CONFIG, SUMMARY, true);
+    assert.deepEqual([brief?.status, brief?.stopReason], ['elsewhere', null]);
+  });
+
+  it('does not believe a summary of another run, or a stop reason that is none', () => {
+    assert.equal(briefOfFiles(CONFIG, { ...SUMMARY, run_id: 'two' }, false)?.status, 'interrupted');
+    assert.equal(briefOfFiles(CONFIG, { ...SUMMARY, stop_reason: 'constructor' }, false)?.status, 'interrupted');
+  });
+
+  it('is none without a configuration', () => {
+    for (const config of [null, 1, 'text', [], {}, { run_id: 1, objective: 'x' }])
+      assert.equal(briefOfFiles(config, SUMMARY, false), null);
+  });
+});
+
+describe('labels', () => {
+  it('keep links out of messages and icons out of quick picks', () => {
+    assert.equal(inMessage('[now](command:workbench.action.quit)'), '[now] (command:workbench.action.quit)');
+    assert.equal(inQuickPick('$(check) done'), '$ (check) done');
+  });
+
+  it('tell times in two units at the most', () => {
+    assert.deepEqual([900, 59_999, 60_000, 3_599_999, 11_100_000].map(duration), [
+      '0 s',
+      '59 s',
+      '1 min',
+      '59 min',
+      '3 h 05 min',
+    ]);
+  });
+});

@@ -1,0 +1,199 @@
+import {
+  PANEL_ACTIONS,
+  PANEL_TABS,
+  type PanelAnswer,
+  type PanelReply,
+  type PanelRequest,
+  type PanelSections,
+  type PanelView,
+  TASK_FILTERS,
+  type TaskDetail,
+} from '../vscode/panel-messages.ts';
+import type { Hover } from './charts.ts';
+import { merge } from './dom.ts';
+import { panel } from './panel.ts';
+import { tabAfterKey } from './tabs.ts';
+import { fold, restoreUiState, type UiState } from './ui-state.ts';
+
+declare function acquireVsCodeApi(): {
+  postMessage(message: PanelRequest): void;
+  getState(): unknown;
+  setState(state: UiState): void;
+};
+
+const api = acquireVsCodeApi();
+const runId = document.body.dataset['runId'] ?? '';
+const root = document.createElement('main');
+document.body.append(root);
+
+let ui = restoreUiState(api.getState(), runId);
+let sections: Partial<PanelSections> = {};
+let answer: PanelAnswer | null = null;
+let problem: string | null = null;
+let gone = false;
+let hover: Hover | null = null;
+let progressAt = performance.now();
+let restored = false;
+/** Of the tasks that are unfolded: the version of the row that the detail belongs to. */
+const asked = new Map<string, string>();
+const details = new Map<string, TaskDetail>();
+let frame = 0;
+
+function draw(): void {
+  frame ||= requestAnimationFrame(() => {
+    frame = 0;
+    merge(
+      root,
+      panel({ ui, sections, details, answer, problem, gone, hover, sinceMs: performance.now() - progressAt }),
+    );
+    if (!restored && sections.head) {
+      restored = true;
+      window.scrollTo(0, ui.scroll);
+    }
+  });
+}
+
+function save(changes: Partial<UiState>): void {
+  ui = { ...ui, ...changes };
+  api.setState(ui);
+}
+
+function receive(reply: PanelReply): void {
+  switch (reply.type) {
+    case 'sections':
+      if (reply.sections.progress) progressAt = performance.now();
+      if (reply.sections.head?.end && !sections.head?.end && ui.view.tab === 'answer') askAnswer();
+      gone = false;
+      sections = { ...sections, ...reply.sections };
+      askDetails();
+      break;
+    case 'task':
+      details.set(reply.detail.taskId, reply.detail);
+      break;
+    case 'answer':
+      answer = reply.answer;
+      break;
+    case 'problem':
+      problem = reply.text;
+      break;
+    case 'gone':
+      gone = true;
+      break;
+  }
+  draw();
+}
+
+/** Asks for what is unfolded and on this page, and not known as it is now. */
+function askDetails(): void {
+  for (const { taskId, version } of sections.tasks?.rows ?? []) {
+    if (taskId === null || !ui.unfolded.includes(`task/${taskId}`) || asked.get(taskId) === version) continue;
+    asked.set(taskId, version);
+    api.postMessage({ type: 'task', runId, taskId });
+  }
+}
+
+function askAnswer(): void {
+  api.postMessage({ type: 'answer', runId });
+}
+
+function changeView(changes: Partial<PanelView>): void {
+  save({ view: { ...ui.view, ...changes } });
+  api.postMessage({ type: 'view', runId, view: ui.view });
+  if (changes.tab === 'answer') askAnswer();
+  draw();
+}
+
+function act({ dataset }: HTMLElement): void {
+  switch (dataset['do'] ?? '') {
+    case 'action': {
+      const action = PANEL_ACTIONS.find((each) => each === dataset['action']);
+      problem = null;
+      if (action) api.postMessage({ type: 'action', runId, action });
+      break;
+    }
+    case 'approve':
+      problem = null;
+      api.postMessage({ type: 'approve', runId, digest: dataset['digest'] ?? '' });
+      break;
+    case 'tab': {
+      const tab = PANEL_TABS.find((each) => each === dataset['tab']);
+      if (tab) changeView({ tab });
+      break;
+    }
+    case 'filter': {
+      const taskFilter = TASK_FILTERS.find((each) => each === dataset['filter']);
+      if (taskFilter) changeView({ taskFilter, taskPage: 0 });
+      break;
+    }
+    case 'page': {
+      const page = Number(dataset['page']);
+      changeView(dataset['list'] === 'callPage' ? { callPage: page } : { taskPage: page });
+      break;
+    }
+    case 'unfold': {
+      const what = dataset['what'] ?? '';
+      save(fold(ui, what, !ui.unfolded.includes(what)));
+      askDetails();
+      break;
+    }
+    case 'dismiss':
+      problem = null;
+      break;
+  }
+  draw();
+}
+
+function pointAt(event: PointerEvent): void {
+  const chart = event.target instanceof Element ? event.target.closest('[data-chart]') : null;
+  const before = hover;
+  if (chart) {
+    const { left, width } = chart.getBoundingClientRect();
+    hover = { chart: chart.getAttribute('data-chart') ?? '', at: (event.clientX - left) / width };
+  } else {
+    hover = null;
+  }
+  if (hover !== before) draw();
+}
+
+document.addEventListener('click', (event) => {
+  const control = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-do]') : null;
+  if (control && control.getAttribute('aria-disabled') !== 'true') act(control);
+});
+document.addEventListener('keydown', (event) => {
+  const { dataset } = event.target instanceof HTMLElement ? event.target : document.body;
+  const tab = PANEL_TABS.find((each) => each === dataset['tab']);
+  const next = tab && tabAfterKey(tab, event.key);
+  if (!next) return;
+  event.preventDefault();
+  changeView({ tab: next });
+  document.getElementById(`tab-${next}`)?.focus();
+});
+document.addEventListener(
+  'toggle',
+  (event) => {
+    if (!(event.target instanceof HTMLDetailsElement)) return;
+    save(fold(ui, event.target.dataset['what'] ?? '', event.target.open));
+    draw();
+  },
+  true,
+);
+document.addEventListener('pointermove', pointAt);
+document.addEventListener('pointerleave', () => {
+  hover = null;
+  draw();
+});
+let saving = 0;
+document.addEventListener('scroll', () => {
+  window.clearTimeout(saving);
+  saving = window.setTimeout(() => save({ scroll: window.scrollY }), 200);
+});
+// The host is the only one who can post here: the page has no frames and loads nothing.
+window.addEventListener('message', (event: MessageEvent<PanelReply>) => receive(event.data));
+setInterval(() => {
+  if (sections.progress?.time.runs === true) draw();
+}, 1000);
+
+api.setState(ui);
+api.postMessage({ type: 'ready', runId, view: ui.view });
+if (ui.view.tab === 'answer') askAnswer();
+draw();

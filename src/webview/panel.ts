@@ -1,0 +1,110 @@
+import type { PanelAnswer, PanelSections, TaskDetail } from '../vscode/panel-messages.ts';
+import { calls } from './calls.ts';
+import { charts, type Hover } from './charts.ts';
+import { type Child, h } from './dom.ts';
+import { header } from './header.ts';
+import { health } from './health.ts';
+import { activity, progress } from './progress.ts';
+import { reviewCard } from './review-card.ts';
+import { tabs } from './tabs.ts';
+import { result, tasks } from './tasks.ts';
+import type { UiState } from './ui-state.ts';
+
+/** All that the page is drawn from. */
+export interface PanelModel {
+  readonly ui: UiState;
+  readonly sections: Partial<PanelSections>;
+  readonly details: ReadonlyMap<string, TaskDetail>;
+  readonly answer: PanelAnswer | null;
+  readonly problem: string | null;
+  readonly gone: boolean;
+  readonly hover: Hover | null;
+  /** How long ago the progress was sent, milliseconds. */
+  readonly sinceMs: number;
+}
+
+/** The whole page for a model. */
+export function panel(model: PanelModel): HTMLElement {
+  const { head, review, progress: figures } = model.sections;
+  if (model.gone) {
+    return h(
+      'main',
+      { class: 'panel' },
+      h(
+        'p',
+        { class: 'empty', role: 'status' },
+        'This run cannot be shown: its folder was moved or deleted, or its log cannot be read.',
+      ),
+    );
+  }
+  if (!head || !figures) return h('main', { class: 'panel' }, h('p', { class: 'empty' }, 'Loading…'));
+  const unfolded = (what: string) => model.ui.unfolded.includes(what);
+  const { tab } = model.ui.view;
+  return h(
+    'main',
+    { class: 'panel' },
+    h(
+      'p',
+      { class: 'sr-only', role: 'status', 'data-key': 'status' },
+      [head.state, head.detail, head.end?.meaning].filter(Boolean).join('. '),
+    ),
+    header(head, unfolded),
+    h(
+      'div',
+      { role: 'alert', 'data-key': 'problem', class: model.problem === null ? null : 'problem' },
+      model.problem !== null && problem(model.problem),
+    ),
+    review && reviewCard(review),
+    progress(figures, model.sinceMs),
+    activity(figures, model.sinceMs),
+    tabs(tab, figures),
+    h(
+      'div',
+      {
+        class: 'tab-panel',
+        id: 'tab-panel',
+        role: 'tabpanel',
+        'aria-labelledby': `tab-${tab}`,
+        'data-key': `panel-${tab}`,
+      },
+      tabContent(model, unfolded),
+    ),
+  );
+}
+
+function problem(text: string): HTMLElement {
+  return h('div', {}, h('span', {}, text), h('button', { class: 'link', 'data-do': 'dismiss' }, 'Dismiss'));
+}
+
+function tabContent(model: PanelModel, unfolded: (what: string) => boolean): Child {
+  const { sections, ui } = model;
+  switch (ui.view.tab) {
+    case 'overview': {
+      const { health: state, iterations, agents } = sections;
+      if (!state || !iterations || !agents) return loading();
+      return h('div', {}, health(state), charts(iterations, agents, model.hover, unfolded));
+    }
+    case 'tasks':
+      return sections.tasks && sections.progress
+        ? tasks(sections.tasks, sections.progress.counts, model.details, unfolded)
+        : loading();
+    case 'calls':
+      return sections.calls ? calls(sections.calls) : loading();
+    case 'answer':
+      return model.answer ? answer(model.answer) : loading();
+  }
+}
+
+function answer({ markdown, note }: PanelAnswer): HTMLElement {
+  if (markdown === null) return h('p', { class: 'empty' }, note);
+  return h(
+    'article',
+    { class: 'answer', 'aria-label': 'Answer' },
+    result(`answer ${markdown.length} ${note}`, markdown),
+    h('p', { class: 'dim' }, note),
+  );
+}
+
+function loading(): HTMLElement {
+  return h('p', { class: 'empty' }, 'Loading…');
+}

@@ -41,7 +41,8 @@ function* synthesized(call: Call, summary: Summary): Generator<string> {
   }
   const ids = citedIds(answer);
   const cited = summary.results.filter(({ task_id }) => ids.has(task_id));
-  const notes = [`Written by ${codeSpan(call.model, 100)} for ${formatUsd(call.cost)}.`];
+  const price = summary.cost.note === null ? ` for ${formatUsd(call.cost)}` : '';
+  const notes = [`Written by ${codeSpan(call.model, 100)}${price}.`];
   if (cited.length > 0) notes.push(`Cited: ${cited.map(({ task_id }) => plainText(task_id, 40)).join(', ')}.`);
   yield footer(summary, notes);
 }

@@ -9,7 +9,10 @@ export interface Blob {
 }
 
 /** Moves large values out of an event: each becomes `{"blob":"<sha256>","bytes":n}`, the blob holds the value's JSON. */
-export function extractBlobs(event: Readonly<Record<string, unknown>>): { slim: Record<string, unknown>; blobs: Blob[] } {
+export function extractBlobs(event: Readonly<Record<string, unknown>>): {
+  slim: Record<string, unknown>;
+  blobs: Blob[];
+} {
   const blobs: Blob[] = [];
   const slim: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(event)) {
@@ -34,7 +37,14 @@ function byteLength(value: unknown): number {
 export function namedBlobs(raw: Readonly<Record<string, unknown>>): Map<string, string> {
   const found = new Map<string, string>();
   for (const [key, value] of Object.entries(raw)) {
-    if (typeof value === 'object' && value !== null && 'blob' in value && typeof value.blob === 'string' && /^[0-9a-f]{64}$/.test(value.blob)) found.set(key, value.blob);
+    if (
+      typeof value === 'object' &&
+      value !== null &&
+      'blob' in value &&
+      typeof value.blob === 'string' &&
+      /^[0-9a-f]{64}$/.test(value.blob)
+    )
+      found.set(key, value.blob);
   }
   return found;
 }

@@ -37,7 +37,13 @@ const KEPT = 3;
  * Saves the state as a file for people and scripts. A cache: the log is the truth, so a failure is only traced, and the
  * loop does not wait for the disk.
  */
-export async function saveCheckpoint(disk: Disk, folder: RunFolder, log: RunLog, iteration: number, trace: (message: string) => void): Promise<void> {
+export async function saveCheckpoint(
+  disk: Disk,
+  folder: RunFolder,
+  log: RunLog,
+  iteration: number,
+  trace: (message: string) => void,
+): Promise<void> {
   const file = checkpointFile(folder, iteration);
   const content = `${JSON.stringify(checkpointOf(log.state))}\n`;
   try {
@@ -47,7 +53,9 @@ export async function saveCheckpoint(disk: Disk, folder: RunFolder, log: RunLog,
     for (const name of names.slice(0, -KEPT)) await disk.remove(`${folder.checkpoints}/${name}`);
     log.append({ type: 'checkpoint.saved', iteration, file: file.slice(folder.path.length + 1) });
   } catch (error) {
-    trace(`The checkpoint after iteration ${iteration} could not be saved: ${error instanceof Error ? error.message : String(error)}`);
+    trace(
+      `The checkpoint after iteration ${iteration} could not be saved: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
@@ -62,7 +70,11 @@ export function checkpointOf(state: RunState): Checkpoint {
     iteration: state.iteration,
     status: state.status,
     limits: state.limits,
-    money: { settled_usd: usdFromPico(money.settled), held_usd: usdFromPico(money.held), reserved_usd: usdFromPico(money.reserved) },
+    money: {
+      settled_usd: usdFromPico(money.settled),
+      held_usd: usdFromPico(money.held),
+      reserved_usd: usdFromPico(money.reserved),
+    },
     pending: state.pending.map((id) => ({ task_id: id, text: state.tasks.get(id)?.text ?? '' })),
     finished: [...state.tasks.values()].flatMap(({ id, state: how, resultCallId }) =>
       how === 'pending' ? [] : [{ task_id: id, state: how, result_call_id: resultCallId }],

@@ -55,7 +55,8 @@ export const nodeDisk: Disk = {
   async makeDirectory(path) {
     const first = await fs.mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY });
     if (first === undefined) return;
-    for (let made = path; made.length >= first.length; made = dirname(made)) await nodeDisk.syncDirectory(dirname(made));
+    for (let made = path; made.length >= first.length; made = dirname(made))
+      await nodeDisk.syncDirectory(dirname(made));
   },
   async create(path) {
     await refuseLink(dirname(path));
@@ -75,7 +76,11 @@ export const nodeDisk: Disk = {
     try {
       const stats = await handle.stat();
       if (!stats.isFile()) throw new ForeignFile('not_a_file', `${path} is no regular file: it is not opened.`);
-      if (stats.size > atMost) throw new ForeignFile('too_large', `${path} has ${stats.size} bytes, more than any run writes: it is not read.`);
+      if (stats.size > atMost)
+        throw new ForeignFile(
+          'too_large',
+          `${path} has ${stats.size} bytes, more than any run writes: it is not read.`,
+        );
       return await handle.readFile();
     } finally {
       await handle.close();
@@ -87,7 +92,8 @@ export const nodeDisk: Disk = {
       await fs.access(path);
       return true;
     } catch (error) {
-      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return false;
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+        return false;
       throw error;
     }
   },
@@ -137,5 +143,6 @@ export const nodeDisk: Disk = {
 /** A run folder may come from anywhere: a link in it could lead reading and writing out of it. */
 async function refuseLink(path: string): Promise<void> {
   const stats = await fs.lstat(path).catch(() => null);
-  if (stats?.isSymbolicLink()) throw new ForeignFile('link', `${path} is a link: links in a run folder are not followed.`);
+  if (stats?.isSymbolicLink())
+    throw new ForeignFile('link', `${path} is a link: links in a run folder are not followed.`);
 }

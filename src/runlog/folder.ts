@@ -19,6 +19,9 @@ export interface RunFolder {
   readonly reserve: string;
 }
 
+/** What is read of a config.json at the most: reading it blocks everything else, and what a run writes is far smaller. */
+export const MOST_CONFIG_BYTES = 8 * 1024 * 1024;
+
 export function runFolder(path: string): RunFolder {
   return {
     path,

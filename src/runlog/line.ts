@@ -19,7 +19,10 @@ export function chainHash(previousHash: string, body: string | Uint8Array): stri
 
 /** JSON with everything outside printable ASCII escaped: U+2028, NUL and lone surrogates cannot break a line. */
 export function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 export function formatLine(previousHash: string, body: string): { line: string; hash: string } {

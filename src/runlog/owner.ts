@@ -65,14 +65,21 @@ export class Ownership {
    * Takes the run over where its owner is gone: at once where it let go or died on this machine, after ten seconds
    * without a beat where it hangs, after sixty where it is on another machine. Throws OwnedElsewhere while it beats.
    */
-  static async acquire(disk: Disk, folder: RunFolder, self: OwnerIdentity, processes: ProcessTable, clock: Clock): Promise<Ownership> {
+  static async acquire(
+    disk: Disk,
+    folder: RunFolder,
+    self: OwnerIdentity,
+    processes: ProcessTable,
+    clock: Clock,
+  ): Promise<Ownership> {
     await disk.makeDirectory(folder.owners);
     for (;;) {
       const highest = await highestOwner(disk, folder);
       if (highest > 0) await untilGone(disk, folder, highest, self, processes, clock);
       // Behind every segment too: where owner files were deleted, the log must still go on at its end.
       const next = Math.max(highest, await highestSegment(disk, folder)) + 1;
-      if (next > MOST_OWNERS) throw new RunLost('log_failed', `The run has had ${MOST_OWNERS} owners, more than can be numbered.`);
+      if (next > MOST_OWNERS)
+        throw new RunLost('log_failed', `The run has had ${MOST_OWNERS} owners, more than can be numbered.`);
       try {
         return await Ownership.create(disk, folder, next, self);
       } catch (error) {
@@ -129,11 +136,19 @@ async function highestOwner(disk: Disk, folder: RunFolder): Promise<number> {
 
 async function highestSegment(disk: Disk, folder: RunFolder): Promise<number> {
   const names = await disk.list(folder.log).catch(() => [] as string[]);
-  return names.reduce((highest, name) => (/^\d{6}\.jsonl$/.test(name) ? Math.max(highest, Number.parseInt(name, 10)) : highest), 0);
+  return names.reduce(
+    (highest, name) => (/^\d{6}\.jsonl$/.test(name) ? Math.max(highest, Number.parseInt(name, 10)) : highest),
+    0,
+  );
 }
 
 /** Whether the run has an owner that lives, without waiting for one that hangs. */
-export async function isOwned(disk: Disk, folder: RunFolder, self: OwnerIdentity, processes: ProcessTable): Promise<boolean> {
+export async function isOwned(
+  disk: Disk,
+  folder: RunFolder,
+  self: OwnerIdentity,
+  processes: ProcessTable,
+): Promise<boolean> {
   const names = await disk.list(folder.owners).catch(() => [] as string[]);
   if (names.length === 0) return false;
   const { owner, released } = await readOwner(disk, folder, await highestOwner(disk, folder));
@@ -171,10 +186,18 @@ async function untilGone(
   }
 }
 
-async function readOwner(disk: Disk, folder: RunFolder, number: number): Promise<{ owner: OwnerIdentity | null; released: boolean; size: number }> {
+async function readOwner(
+  disk: Disk,
+  folder: RunFolder,
+  number: number,
+): Promise<{ owner: OwnerIdentity | null; released: boolean; size: number }> {
   const bytes = await disk.read(ownerFile(folder, number), MOST_BEATS);
   const end = bytes.indexOf(0x0a);
-  return { owner: end < 0 ? null : parseOwner(bytes.toString('utf8', 0, end)), released: bytes.at(-1) === RELEASED[0] && end >= 0, size: bytes.length };
+  return {
+    owner: end < 0 ? null : parseOwner(bytes.toString('utf8', 0, end)),
+    released: bytes.at(-1) === RELEASED[0] && end >= 0,
+    size: bytes.length,
+  };
 }
 
 function parseOwner(text: string): OwnerIdentity | null {
@@ -182,7 +205,12 @@ function parseOwner(text: string): OwnerIdentity | null {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return null;
     const { host, boot_id, pid, process_start, nonce } = value as Record<string, unknown>;
-    const fits = typeof host === 'string' && typeof boot_id === 'string' && typeof pid === 'number' && typeof process_start === 'string' && typeof nonce === 'string';
+    const fits =
+      typeof host === 'string' &&
+      typeof boot_id === 'string' &&
+      typeof pid === 'number' &&
+      typeof process_start === 'string' &&
+      typeof nonce === 'string';
     return fits ? { host, boot_id, pid, process_start, nonce } : null;
   } catch {
     return null;

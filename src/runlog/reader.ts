@@ -68,7 +68,12 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
   const highestSegment = segments.at(-1)?.number ?? 0;
   const events: (RunEvent | UnknownEvent)[] = [];
   let end: LogEnd = { segment: 0, cutAt: 0, hash: GENESIS_HASH, seq: 0, tailBytes: 0, tail: 'none' };
-  const stop = (segment: number, offset: number, what: string): ReadLog => ({ events, end, highestSegment, damage: { segment, offset, what } });
+  const stop = (segment: number, offset: number, what: string): ReadLog => ({
+    events,
+    end,
+    highestSegment,
+    damage: { segment, offset, what },
+  });
 
   const path = chosenSegments(segments);
   for (const [index, { segment, cutAt }] of path.entries()) {
@@ -77,7 +82,8 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
     let offset = 0;
     for (const line of segment.lines) {
       if (line.end > limit) break;
-      if (chainHash(end.hash, line.body) !== line.hash) return stop(segment.number, offset, 'the hash chain does not fit');
+      if (chainHash(end.hash, line.body) !== line.hash)
+        return stop(segment.number, offset, 'the hash chain does not fit');
       const event = await readEvent(disk, folder, line.body);
       if (typeof event === 'string') return stop(segment.number, offset, event);
       if (event.seq !== end.seq + 1) return stop(segment.number, offset, `event ${event.seq} follows event ${end.seq}`);
@@ -87,7 +93,8 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
       await pause();
     }
     if (offset !== limit) return stop(segment.number, offset, 'the part that a later segment builds on is damaged');
-    if (isLast && wasDurable(segment, events)) return stop(segment.number, offset, 'a line that was there whole is damaged');
+    if (isLast && wasDurable(segment, events))
+      return stop(segment.number, offset, 'a line that was there whole is damaged');
     end = { ...end, tailBytes: segment.size - limit, tail: segment.size > limit ? 'torn' : 'none' };
   }
   return { events, end: withoutOpenBatch(events, end, segments), highestSegment, damage: null };
@@ -214,7 +221,8 @@ async function readEvent(disk: Disk, folder: RunFolder, body: Buffer): Promise<R
   const event = RunEvent.safeParse(record);
   if (event.success) return event.data;
   const { type, seq } = record;
-  if (typeof type === 'string' && typeof seq === 'number' && !KNOWN_TYPES.has(type)) return { type: 'unknown', seq, raw: record };
+  if (typeof type === 'string' && typeof seq === 'number' && !KNOWN_TYPES.has(type))
+    return { type: 'unknown', seq, raw: record };
   const [issue] = event.error.issues;
   return `the event is malformed: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`;
 }

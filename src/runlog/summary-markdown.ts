@@ -75,6 +75,8 @@ export function providerNote({ models }: Summary): string | null {
       return 'A rehearsal: a built-in program answered, no language model. Costs are what the chosen model would cost; nothing was spent.';
     case 'replay':
       return 'A replay: the answers are recorded ones. Costs are what they cost when they were recorded; nothing was spent.';
+    case 'vscode-lm':
+      return 'A language model of VS Code answered: what it costs is included in what you have with its provider, and not known here.';
   }
 }
 
@@ -83,8 +85,15 @@ function facts(summary: Summary): string {
   const held = cost.held_usd > 0 ? ` and ${money(cost.held_usd)} held` : '';
   const reserved = cost.reserved_usd > 0 ? ` and ${money(cost.reserved_usd)} reserved` : '';
   const rows: [string, string | null][] = [
-    ['Spent', `${money(cost.settled_usd)}${held}${reserved} of ${money(cost.limit_usd)}; ${money(cost.free_usd)} free`],
-    ['Cost per result', summary.cost_per_result_usd === null ? null : money(summary.cost_per_result_usd)],
+    [
+      'Spent',
+      cost.note ??
+        `${money(cost.settled_usd)}${held}${reserved} of ${money(cost.limit_usd)}; ${money(cost.free_usd)} free`,
+    ],
+    [
+      'Cost per result',
+      cost.note === null && summary.cost_per_result_usd !== null ? money(summary.cost_per_result_usd) : null,
+    ],
     ['Iterations', `${iterations.done} of ${iterations.limit}`],
     [
       'Tasks',
@@ -151,7 +160,7 @@ function* tasks(summary: Summary): Generator<string> {
   yield `\n${andMore(summary.tasks.length)}`;
 }
 
-function requests({ agents }: Summary): string {
+function requests({ agents, cost }: Summary): string {
   if (agents.length === 0) return '';
   const ms = (value: number | undefined) => (value === undefined ? '' : duration(value));
   const rows = agents.map((one) => [
@@ -159,7 +168,7 @@ function requests({ agents }: Summary): string {
     requestCount(one),
     whole(one.input_tokens),
     whole(one.output_tokens),
-    money(one.cost_usd),
+    cost.note ?? money(one.cost_usd),
     ms(one.latency_ms?.p50),
     ms(one.latency_ms?.p95),
     ms(one.latency_ms?.max),

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { FORMAT_VERSION, RunConfig, Strategy } from '../run/config.ts';
+import { INCLUDED, isIncluded } from '../run/cost-words.ts';
 import { AGENTS, Agent, ErrorRecord } from '../run/events.ts';
 import { Limits } from '../run/limits.ts';
 import { DEFAULTS } from '../run/settings.ts';
@@ -44,6 +45,12 @@ export const Summary = z.object({
     reserved_usd: Usd.describe('Requests under way.'),
     limit_usd: Usd,
     free_usd: Usd,
+    note: z
+      .literal('included')
+      .nullable()
+      .describe(
+        '`included`: the provider accounts for the requests, at a price that is not known here; the amounts are no bill.',
+      ),
   }),
   cost_per_result_usd: z.number().nullable().describe('Settled and held, divided by the number of results.'),
   limits: Limits.describe('As last raised.'),
@@ -193,6 +200,7 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
       reserved_usd: usdFromPico(money.reserved),
       limit_usd: limits.max_cost_usd,
       free_usd: usdFromPico(cap - money.settled - money.held - money.reserved),
+      note: isIncluded(config) ? INCLUDED : null,
     },
     cost_per_result_usd:
       results.length === 0 ? null : usdFromPico((money.settled + money.held) / BigInt(results.length)),
@@ -325,14 +333,23 @@ function latencyOf(latencies: number[]): Summary['agents'][number]['latency_ms']
   };
 }
 
-/** A command line that goes on with the run, as far again where a limit ended it. Null where there is none. */
-function continueWith(state: RunState, reason: StopReason): string | null {
+/**
+ * A command line that goes on with the run in that folder, by default where it was started; as far again where a limit
+ * ended it. Null where there is none.
+ */
+export function continueWith(
+  state: RunState,
+  reason: StopReason,
+  folder = `${runsDirectory(state.config)}/${folderName(state.config)}`,
+): string | null {
   const { config, limits } = state;
   const { provider, base_url } = config.model;
+  // The terminal has no models of VS Code.
+  if (provider === 'vscode-lm') return null;
   // The terminal sends a key to no other server than the usual one, unless it is named.
   const server = provider === 'openai' && base_url !== DEFAULTS.baseUrl ? ` --base-url ${shellWord(base_url)}` : '';
-  const resume = `node dist/cli.js resume ${shellWord(`${runsDirectory(config)}/${folderName(config)}`)}${server}`;
-  const raised = (flag: string, limit: 'max_iterations' | 'max_cost_usd') => {
+  const resume = `node dist/cli.js resume ${shellWord(folder)}${server}`;
+  const raised = (flag: string, limit: 'max_iterations' | 'max_cost_usd' | 'max_wall_time_minutes') => {
     const room = (Limits.shape[limit].maxValue ?? Number.POSITIVE_INFINITY) - limits[limit];
     const more = Number(Math.min(config.limits[limit], room).toFixed(6));
     return more > 0 ? `${resume} ${flag} ${more}` : null;
@@ -342,6 +359,8 @@ function continueWith(state: RunState, reason: StopReason): string | null {
       return raised('--add-iterations', 'max_iterations');
     case 'max_cost':
       return raised('--add-cost-usd', 'max_cost_usd');
+    case 'max_wall_time':
+      return raised('--add-minutes', 'max_wall_time_minutes');
     case 'stopped_by_user':
     case 'stopped_at_review':
     case 'stalled':
@@ -350,7 +369,6 @@ function continueWith(state: RunState, reason: StopReason): string | null {
     case 'quarantined':
     case 'error':
       return resume;
-    case 'max_wall_time':
     case 'objective_complete':
     case 'queue_empty':
       return null;

@@ -8,9 +8,9 @@ import { apply, initialState, type RunState } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
 import { parseOutputPath } from '../safety/output-path.ts';
 import { checkpointOf } from './checkpoint.ts';
-import type { Disk } from './disk.ts';
+import { type Disk, ForeignFile } from './disk.ts';
 import { type ExitFile, exitFiles } from './exit-files.ts';
-import { type RunFolder, runFolder, sixDigits } from './folder.ts';
+import { MOST_CONFIG_BYTES, type RunFolder, runFolder, sixDigits } from './folder.ts';
 import { pausing } from './pause.ts';
 import { type ReadLog, readLog } from './reader.ts';
 import { Summary } from './summary.ts';
@@ -84,10 +84,11 @@ class RunVerifier {
 
   async verify(): Promise<void> {
     const { folder } = this;
-    const configBytes = await this.read(folder.config);
+    const configBytes = await this.read(folder.config, MOST_CONFIG_BYTES);
     const config = this.checkConfig(configBytes);
     const log = await this.checkLog();
     await this.checkNames(log);
+    await this.checkTails(log?.events ?? []);
     if ((await this.read(folder.imported)) !== null) this.notes.push('The run came from an archive.');
     if (configBytes === null || config === null || log === null) return;
     this.checkConfigHash(configBytes, log);
@@ -155,13 +156,26 @@ class RunVerifier {
       }
     }
     const counting = new Set(log?.events.flatMap((event) => (event.type === 'unknown' ? [] : [event.epoch])));
-    for (let number = 1; number <= (log?.highestSegment ?? 0); number++) {
-      if (!counting.has(number) && (await this.read(join(this.folder.log, `${sixDigits(number)}.jsonl`))) !== null) {
-        this.notes.push(`log/${sixDigits(number)}.jsonl holds nothing that counts.`);
-      }
+    for (const name of (await this.disk.list(this.folder.log).catch(() => [])).sort()) {
+      if (/^\d{6}\.jsonl$/.test(name) && !counting.has(Number.parseInt(name, 10)))
+        this.notes.push(`log/${name} holds nothing that counts.`);
     }
     if (foreign.length > 0) this.fail('files', `${foreign.join(', ')}: no run writes that.`);
     else this.pass('files', 'Nothing foreign is among the files of the run.');
+  }
+
+  /** What stands behind the place where the next owner went on does not count, and is as long as that owner found it. */
+  private async checkTails(events: ReadLog['events']): Promise<void> {
+    for (const event of events) {
+      if (event.type !== 'epoch.opened' || event.previous === null) continue;
+      const { segment, cut_at, tail_bytes } = event.previous;
+      const name = `${sixDigits(segment)}.jsonl`;
+      const size = (await this.read(join(this.folder.log, name)))?.length ?? 0;
+      if (size !== cut_at + tail_bytes)
+        this.notes.push(
+          `log/${name} has ${size - cut_at} bytes that do not count; its next owner found ${tail_bytes}: normal where an owner hung.`,
+        );
+    }
   }
 
   private checkConfigHash(bytes: Buffer, { events }: ReadLog): void {
@@ -351,8 +365,11 @@ class RunVerifier {
     return offset === bytes.length ? -1 : offset;
   }
 
-  private read(path: string): Promise<Buffer | null> {
-    return this.disk.read(path).catch(() => null);
+  private read(path: string, atMost?: number): Promise<Buffer | null> {
+    return this.disk.read(path, atMost).catch((error: unknown) => {
+      if (error instanceof ForeignFile) this.fail('files', error.message);
+      return null;
+    });
   }
 
   private pass(name: string, detail: string): void {

@@ -128,13 +128,13 @@ export class LogWriter implements RunLog {
     this.chain = this.chain.then(() => this.drain()).then(() => this.sync());
     await this.chain;
     if (this.failure) throw this.failure;
+    let isOwner: boolean;
     try {
-      if (await this.parts.ownership.isHighest()) return;
-      this.failure ??= new RunLost('not_owner', 'Another process took the run over.');
+      isOwner = await this.parts.ownership.isHighest();
     } catch (error) {
-      this.fail(error);
+      throw this.fail(error);
     }
-    throw this.failure;
+    if (!isOwner) throw (this.failure ??= new RunLost('not_owner', 'Another process took the run over.'));
   }
 
   /** The writer of the next segment, where this one's cannot be written any more; whoever listened goes on listening. */
@@ -221,8 +221,8 @@ export class LogWriter implements RunLog {
     }, SETTLE_MS);
   }
 
-  private fail(error: unknown): void {
+  private fail(error: unknown): RunLost {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    this.failure ??= new RunLost('log_failed', `The run log cannot be written (${code}).`, code);
+    return (this.failure ??= new RunLost('log_failed', `The run log cannot be written (${code}).`, code));
   }
 }

@@ -28,7 +28,14 @@ export function testHost(baseUrl: string, overrides: Partial<Host> = {}): Host {
     keyFor: () => Promise.resolve(TEST_KEY),
     distDirectory: 'dist',
     environment: () =>
-      Promise.resolve({ extension_version: '0.0.0', vscode_version: null, node_version: process.version, platform: 'test', packages: {}, git: null }),
+      Promise.resolve({
+        extension_version: '0.0.0',
+        vscode_version: null,
+        node_version: process.version,
+        platform: 'test',
+        packages: {},
+        git: null,
+      }),
     workspace: { list: () => Promise.resolve([]), read: () => Promise.resolve(null) },
     attended: false,
     trace: () => {},
@@ -42,7 +49,14 @@ export function temporaryFolder(): string {
 
 /** Settings for a run against a test server; limits are generous unless given. */
 export function testSettings(baseUrl: string, raw: RawSettings = {}): RunSettings {
-  const checked = checkSettings({ objective: 'Plan a small garden', max_iterations: 10, max_cost_usd: 1, model: 'gpt-4o', baseUrl, ...raw });
+  const checked = checkSettings({
+    objective: 'Plan a small garden',
+    max_iterations: 10,
+    max_cost_usd: 1,
+    model: 'gpt-4o',
+    baseUrl,
+    ...raw,
+  });
   if ('problems' in checked) throw new Error(checked.problems.join('\n'));
   return checked.settings;
 }

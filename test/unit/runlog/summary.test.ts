@@ -63,6 +63,7 @@ describe('the summary of a run', () => {
       reserved_usd: 0.004,
       limit_usd: 2,
       free_usd: 1.9905,
+      note: null,
     });
     assert.equal(summary.cost_per_result_usd, 0.0055);
     assert.deepEqual(summary.iterations, { done: 2, limit: 10 });
@@ -172,6 +173,7 @@ describe('the summary of a run', () => {
       summaryOf([...startOfRun(), ended(reason)], config).continue_with;
     assert.equal(commandAfter('max_iterations'), `node dist/cli.js resume ${folder} --add-iterations 10`);
     assert.equal(commandAfter('max_cost'), `node dist/cli.js resume ${folder} --add-cost-usd 1`);
+    assert.equal(commandAfter('max_wall_time'), `node dist/cli.js resume ${folder} --add-minutes 480`);
     assert.equal(commandAfter('stopped_by_user'), `node dist/cli.js resume ${folder}`);
     assert.equal(commandAfter('objective_complete'), null);
     const limits = { ...makeConfig().limits, max_iterations: 60_000 };

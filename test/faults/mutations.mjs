@@ -1,0 +1,279 @@
+// `npm run test:mutations`: takes one guard at a time out of a copy of the source, and expects a test of its own to fail.
+// `npm run test:mutations -- fence redirect` tries only these. The last line is `N passed, N failed`.
+
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const ROOT = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
+const COPY = path.join(ROOT, 'out', 'mutations', 'copy');
+const TIMEOUT_MS = 180_000;
+
+/**
+ * `changes`: what is replaced in the file, each found exactly once. `tests`: files below test/, of which one must fail;
+ * `only`: part of the names of the tests that are run.
+ */
+const MUTATIONS = [
+  {
+    name: 'fence',
+    guard: 'a process that was taken over sends nothing',
+    file: 'src/runlog/owner.ts',
+    changes: [['return !(await this.disk.exists(ownerFile(this.folder, this.number + 1)));', 'return true;']],
+    tests: ['unit/runlog/owner.test.ts'],
+  },
+  {
+    name: 'sync',
+    guard: 'nothing is acknowledged before it is synced',
+    file: 'src/runlog/writer.ts',
+    changes: [['await this.file.sync();', 'await Promise.resolve();']],
+    tests: ['faults/power.test.ts'],
+  },
+  {
+    name: 'hold',
+    guard: 'a request of unknown outcome stays booked',
+    file: 'src/run/call.ts',
+    changes: [["error.unbilled ? 'call.released' : 'call.held'", "'call.released'"]],
+    tests: ['unit/run/limits.test.ts'],
+    only: 'failures that may have been billed',
+  },
+  {
+    name: 'redirect',
+    guard: 'redirects are refused',
+    file: 'src/safety/egress.ts',
+    changes: [["if (status >= 300 && status < 400) return fail('redirect_refused', `status ${status}`);", '']],
+    tests: ['faults/egress.test.ts', 'faults/canary.test.ts'],
+    only: 'redirect',
+  },
+  {
+    name: 'nofollow-folders',
+    guard: 'folders on the way to a file are opened without following links',
+    file: 'src/safety/sandbox-directory.ts',
+    changes: [
+      [
+        'constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW',
+        'constants.O_RDONLY | constants.O_DIRECTORY',
+      ],
+    ],
+    tests: ['faults/sandbox.test.ts'],
+  },
+  {
+    name: 'nofollow-files',
+    guard: 'a new file is not opened through a link',
+    file: 'src/safety/sandbox-directory.ts',
+    changes: [['createFlags: constants.O_NOFOLLOW,', 'createFlags: 0,']],
+    tests: ['faults/sandbox.test.ts'],
+  },
+  {
+    name: 'line-separator',
+    guard: 'no character of a text can split a line of the log',
+    file: 'src/runlog/line.ts',
+    changes: [['/[^\\x20-\\x7e]/g', '/[^\\x20-\\x7e\\u2028]/g']],
+    tests: ['faults/torn.test.ts'],
+    only: 'come back as they were',
+  },
+  {
+    name: 'counted',
+    guard: 'usage is booked at no less than was counted',
+    file: 'src/budget/reservation.ts',
+    changes: [
+      ['Math.max(reported.inputTokens, counted?.inputTokens ?? 0)', 'reported.inputTokens'],
+      ['Math.max(reported.outputTokens, counted?.outputTokens ?? 0)', 'reported.outputTokens'],
+    ],
+    tests: ['unit/budget/reservation.test.ts'],
+  },
+  {
+    name: 'reserve-first',
+    guard: 'a request waits until its reservation is durable',
+    file: 'src/run/call.ts',
+    changes: [['await log.barrier();', 'log.barrier().catch(() => {});']],
+    tests: ['faults/power.test.ts', 'faults/ownership.test.ts'],
+  },
+  {
+    name: 'quarantine',
+    guard: 'a step that crashes the process is not tried for ever',
+    file: 'src/run/call.ts',
+    changes: [['const MAX_INTERRUPTIONS = 3;', 'const MAX_INTERRUPTIONS = Infinity;']],
+    tests: ['unit/run/resume.test.ts'],
+    only: 'quarantine',
+  },
+  {
+    name: 'key-origin',
+    guard: 'a key is given to its own origin only',
+    file: 'src/cli.ts',
+    changes: [['origin === keyOrigin ? key : null', 'origin === null ? null : key']],
+    tests: ['faults/archive.test.ts'],
+    only: 'without the key',
+  },
+  {
+    name: 'foreign-server',
+    guard: 'a folder that names another server is not resumed with the key',
+    file: 'src/cli.ts',
+    changes: [['if (runOrigin !== keyOrigin && !isLoopback', 'if (false && !isLoopback']],
+    tests: ['faults/archive.test.ts'],
+    only: 'nobody named',
+  },
+  {
+    name: 'redact-then-cut',
+    guard: 'what a server says is redacted before it is cut to length',
+    file: 'src/models/openai.ts',
+    changes: [
+      ['this.options.redact(text.slice(0, MAX_ERROR_BODY))', 'text'],
+      ['return this.options.redact(said.slice(0, MAX_ERROR_BODY)).slice(0, 200);', 'return said.slice(0, 200);'],
+    ],
+    tests: ['faults/canary.test.ts'],
+    only: 'cut in the middle|fingerprint',
+  },
+  {
+    name: 'redact-errors',
+    guard: 'what ends the program is redacted before it is said',
+    file: 'src/cli.ts',
+    changes: [['printable(redactor.redact(sentence), SENTENCE)', 'printable(sentence, SENTENCE)']],
+    tests: ['faults/canary.test.ts'],
+    only: 'said back|nobody',
+  },
+  {
+    name: 'redact-log',
+    guard: 'every event is redacted before it is written',
+    file: 'src/engine.ts',
+    changes: [
+      [
+        'const redact = (draft: EventDraft): EventDraft => redactDraft(redactor, draft);',
+        'const redact = (draft: EventDraft): EventDraft => (redactor ? draft : redactDraft(redactor, draft));',
+      ],
+    ],
+    tests: ['faults/canary.test.ts'],
+    only: 'a person and a model can say',
+  },
+  {
+    name: 'links-in-a-run',
+    guard: 'links in a run folder are not followed',
+    file: 'src/runlog/disk.ts',
+    changes: [
+      ['if (stats?.isSymbolicLink())', 'if (stats === undefined)'],
+      ['| (constants.O_NOFOLLOW ?? 0) ', ''],
+    ],
+    tests: ['faults/archive.test.ts'],
+    only: 'link',
+  },
+  {
+    name: 'pipes-in-a-run',
+    guard: 'a pipe in a run folder is not waited for',
+    file: 'src/runlog/disk.ts',
+    changes: [[' | (constants.O_NONBLOCK ?? 0)', '']],
+    tests: ['faults/archive.test.ts'],
+    only: 'summary that is a pipe',
+  },
+];
+
+/** The tree without what is big or made: its own dist/ and out/, the packages of the tree. */
+function copyTree() {
+  rmSync(COPY, { recursive: true, force: true });
+  mkdirSync(COPY, { recursive: true });
+  for (const name of [
+    'src',
+    'test',
+    'scripts',
+    'media',
+    'esbuild.mjs',
+    'package.json',
+    'package.nls.json',
+    'tsconfig.json',
+  ]) {
+    if (existsSync(path.join(ROOT, name))) cpSync(path.join(ROOT, name), path.join(COPY, name), { recursive: true });
+  }
+  symlinkSync(path.join(ROOT, 'node_modules'), path.join(COPY, 'node_modules'), 'junction');
+  // The token ranks take a second to make, and are the same in every copy.
+  mkdirSync(path.join(COPY, 'dist'));
+  const dist = path.join(ROOT, 'dist');
+  const ranks = existsSync(dist) ? readdirSync(dist).filter((name) => name.endsWith('.ranks')) : [];
+  for (const name of ranks) cpSync(path.join(dist, name), path.join(COPY, 'dist', name), { preserveTimestamps: true });
+}
+
+/** Builds the copy as it is and runs tests in it. */
+function run(tests, only) {
+  const kinds = [...new Set(tests.map((file) => file.split('/')[0]))];
+  const url = JSON.stringify(pathToFileURL(path.join(COPY, 'esbuild.mjs')).href);
+  const script = `const { build, buildTests } = await import(${url}); await build(); for (const kind of ${JSON.stringify(kinds)}) await buildTests(kind);`;
+  const built = inCopy(['--input-type=module', '--eval', script]);
+  if (built.status !== 0) throw new Error(`The copy cannot be built:\n${built.stderr}`);
+  const files = tests.map((file) => path.join('out', file.replace(/\.ts$/, '.mjs')));
+  const names = only === undefined ? [] : [`--test-name-pattern=${only}`];
+  return inCopy(['--test-reporter=tap', ...names, '--test', ...files]);
+}
+
+function inCopy(args) {
+  const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...env } = process.env;
+  return spawnSync(process.execPath, args, {
+    cwd: COPY,
+    env,
+    encoding: 'utf8',
+    timeout: TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+    maxBuffer: 2 ** 28,
+  });
+}
+
+/** How many tests passed and failed; a process that hangs has failed. */
+function figures({ stdout, status }) {
+  const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(stdout)?.[1] ?? 0);
+  const first = /^\s*not ok \d+ - (.*)$/m.exec(stdout)?.[1] ?? '';
+  return {
+    passed: count('pass'),
+    failed: status === null ? 1 : count('fail') + count('cancelled'),
+    first: status === null ? 'it hangs' : first,
+  };
+}
+
+function mutated({ file, changes }) {
+  const text = readFileSync(path.join(ROOT, file), 'utf8');
+  return changes.reduce((changed, [from, to]) => {
+    if (changed.split(from).length !== 2)
+      throw new Error(`${JSON.stringify(from)} is not found exactly once in ${file}: bring the mutation up to date.`);
+    return changed.replace(from, () => to);
+  }, text);
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !MUTATIONS.some((mutation) => mutation.name === name));
+if (unknown.length > 0)
+  throw new Error(
+    `There is no mutation ${unknown.join(', ')}. There are: ${MUTATIONS.map(({ name }) => name).join(', ')}.`,
+  );
+const chosen = MUTATIONS.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+copyTree();
+let [passed, failed] = [0, 0];
+for (const mutation of chosen) {
+  const { name, guard, file, tests, only } = mutation;
+  const started = performance.now();
+  const target = path.join(COPY, file);
+  const original = readFileSync(target, 'utf8');
+  let verdict;
+  try {
+    const sound = figures(run(tests, only));
+    writeFileSync(target, mutated(mutation));
+    const broken = figures(run(tests, only));
+    if (sound.passed === 0 || sound.failed > 0)
+      verdict = `its tests fail without it too (${sound.first || 'none was run'})`;
+    else if (broken.failed === 0) verdict = 'no test noticed';
+    else
+      console.log(
+        `killed    ${name}: ${guard} (${broken.failed} of ${sound.passed} tests failed, first: ${broken.first}; ${seconds(started)} s)`,
+      );
+  } catch (error) {
+    verdict = error.message;
+  } finally {
+    writeFileSync(target, original);
+  }
+  if (verdict === undefined) passed += 1;
+  else {
+    failed += 1;
+    console.log(`SURVIVED  ${name}: ${guard}. ${verdict} [${tests.join(', ')}] (${seconds(started)} s)`);
+  }
+}
+console.log(`\n${passed} passed, ${failed} failed`);
+if (failed > 0) process.exitCode = 1;
+
+function seconds(since) {
+  return ((performance.now() - since) / 1000).toFixed(0);
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { readRun, startRun } from '../../src/engine.ts';
+import { nodeDisk } from '../../src/runlog/disk.ts';
+import { verifyRun } from '../../src/runlog/verify.ts';
+import { brain } from '../support/brain.ts';
+import { eventually } from '../support/eventually.ts';
+import { startModelServer } from '../support/model-server.ts';
+import { temporaryFolder, testHost, testSettings, testStart } from '../support/run-host.ts';
+
+const MAIN = fileURLToPath(new URL('./watchdog-main.mjs', import.meta.url));
+
+interface Webhook {
+  readonly url: string;
+  readonly texts: string[];
+  close(): void;
+}
+
+async function startWebhook(status: () => number = () => 200): Promise<Webhook> {
+  const texts: string[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (chunk: string) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      const code = status();
+      if (code === 200) texts.push((JSON.parse(body) as { text: string }).text);
+      response.writeHead(code).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, texts, close };
+}
+
+interface Watched {
+  readonly child: ChildProcess;
+  readonly said: string[];
+  readonly ended: Promise<number | null>;
+}
+
+function watched(...args: (string | number)[]): Watched {
+  const child = spawn(process.execPath, [MAIN, ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const said: string[] = [];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => said.push(...text.trim().split('\n')));
+  return { child, said, ended: new Promise((resolve) => child.on('close', (code) => resolve(code))) };
+}
+
+function hangs(directory: string): Record<string, unknown>[] {
+  const names = readdirSync(directory)
+    .filter((name) => name.startsWith('hang-'))
+    .sort();
+  return names.map((name) => JSON.parse(readFileSync(join(directory, name), 'utf8')) as Record<string, unknown>);
+}
+
+async function scene(t: TestContext, status?: () => number): Promise<{ webhook: Webhook; directory: string }> {
+  const webhook = await startWebhook(status);
+  t.after(() => webhook.close());
+  return { webhook, directory: temporaryFolder() };
+}
+
+describe('the watchdog', { concurrency: 5 }, () => {
+  it('tells somebody while the loop is blocked, once, and again when it reacts', async (t) => {
+    const { webhook, directory } = await scene(t);
+    const { said, ended } = watched(directory, webhook.url, 1000, 'block', 4000);
+    await eventually('the blocking', () => said.includes('begins'));
+    const blocked = performance.now();
+    await eventually('the alert', () => webhook.texts.length > 0, 10_000);
+    t.diagnostic(`alert ${Math.round(performance.now() - blocked)} ms after the thread was blocked, limit 1000 ms`);
+    assert.equal(said.includes('reacts'), false, 'the alert came while the thread was blocked');
+    assert.match(webhook.texts[0] ?? '', /^BabyAGI run hangs: .* Objective: Plan a small garden \[01234567-hang-1\]$/);
+    const [open] = hangs(directory);
+    assert.deepEqual([open?.what, open?.limit_ms, open?.recovered_at], ['hang', 1000, null]);
+    assert.equal(await ended, 0);
+    assert.deepEqual(
+      webhook.texts.map((text) => /\[(.*)\]$/.exec(text)?.[1]),
+      ['01234567-hang-1', '01234567-recovered-1'],
+    );
+    const [closed, ...others] = hangs(directory);
+    assert.deepEqual(others, []);
+    assert.ok(typeof closed?.recovered_at === 'string' && Number(closed.lasted_ms) >= 3500, JSON.stringify(closed));
+  });
+
+  it('tries again where the webhook fails', async (t) => {
+    let times = 0;
+    const { webhook, directory } = await scene(t, () => (++times < 2 ? 503 : 200));
+    const { ended } = watched(directory, webhook.url, 500, 'block', 4000);
+    await eventually('the alert', () => webhook.texts.length > 0, 10_000);
+    await ended;
+    assert.ok(times >= 2);
+  });
+
+  it('says that a run goes on past its time limit', async (t) => {
+    const { webhook, directory } = await scene(t);
+    const { ended } = watched(directory, webhook.url, 60_000, 'overdue', 6500);
+    await ended;
+    assert.equal(webhook.texts.length, 1);
+    assert.match(webhook.texts[0] ?? '', /past its time limit/);
+    assert.deepEqual(
+      hangs(directory).map(({ what }) => what),
+      ['overdue'],
+    );
+  });
+
+  it('says nothing of a process that was suspended as a whole', async (t) => {
+    if (process.platform === 'win32') return t.skip('no SIGSTOP');
+    const { webhook, directory } = await scene(t);
+    const { child, said, ended } = watched(directory, webhook.url, 1000, 'idle', 3000);
+    await eventually('the beginning', () => said.includes('begins'));
+    child.kill('SIGSTOP');
+    await delay(4000);
+    child.kill('SIGCONT');
+    assert.equal(await ended, 0);
+    assert.deepEqual(webhook.texts, []);
+    assert.deepEqual(hangs(directory), []);
+  });
+
+  it('watches the runs of a host that asks for it, and ends with them', async (t) => {
+    const { webhook } = await scene(t);
+    const server = await startModelServer({ reply: brain() });
+    t.after(() => server.close());
+    const workers = () => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+    const before = workers();
+    const host = testHost(server.url, {
+      watchdog: { limitMs: 500, webhook: { url: webhook.url, allowPrivate: false } },
+    });
+    t.after(() => host.egress.close());
+    let blocked = false;
+    const session = await startRun(
+      testSettings(server.baseUrl, { max_iterations: 2, sleepSeconds: 1.5 }),
+      testStart(temporaryFolder()),
+      host,
+    );
+    session.subscribe((event) => {
+      if (event.type !== 'iteration.completed' || blocked) return;
+      blocked = true;
+      const end = performance.now() + 2000;
+      while (performance.now() < end) Math.sqrt(end);
+    });
+    await session.done;
+    await eventually('both texts', () => webhook.texts.length === 2, 10_000);
+    assert.deepEqual(
+      webhook.texts.map((text) => /-(hang|recovered)-1\]$/.exec(text)?.[1]),
+      ['hang', 'recovered'],
+    );
+    assert.equal(hangs(session.folder.path).length, 1);
+    assert.equal((await readRun(nodeDisk, session.folder.path)).status, 'ended');
+    const { ok, firstProblem } = await verifyRun(nodeDisk, session.folder.path);
+    assert.ok(ok, String(firstProblem));
+    await eventually('the end of the worker', () => workers() <= before, 10_000);
+  });
+});

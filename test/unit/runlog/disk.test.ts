@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { nodeDisk } from '../../../src/runlog/disk.ts';
+import { temporaryFolder } from '../../support/run-host.ts';
+
+const folder = temporaryFolder();
+after(() => rmSync(folder, { recursive: true }));
+
+describe('the disk of a run', () => {
+  it('says that a file is not there only where that is certain', async () => {
+    const path = join(folder, 'file');
+    assert.equal(await nodeDisk.exists(path), false);
+    writeFileSync(path, '');
+    assert.equal(await nodeDisk.exists(path), true);
+    assert.equal(await nodeDisk.exists(join(path, 'below')), false);
+    symlinkSync('loop', join(folder, 'loop'));
+    await assert.rejects(nodeDisk.exists(join(folder, 'loop', 'below')), { code: 'ELOOP' });
+  });
+
+  it('leaves no draft behind when a file cannot be replaced', async () => {
+    const below = join(folder, 'replaced');
+    mkdirSync(join(below, 'file'), { recursive: true });
+    await assert.rejects(nodeDisk.replace(join(below, 'file'), 'text'));
+    assert.deepEqual(readdirSync(below), ['file']);
+    await nodeDisk.replace(join(below, 'other'), 'text');
+    assert.equal(readFileSync(join(below, 'other'), 'utf8'), 'text');
+    assert.deepEqual(readdirSync(below).sort(), ['file', 'other']);
+  });
+
+  it('creates a file once', async () => {
+    const path = join(folder, 'once');
+    await (await nodeDisk.create(path)).close();
+    await assert.rejects(nodeDisk.create(path), { code: 'EEXIST' });
+  });
+});

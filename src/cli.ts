@@ -3,13 +3,25 @@ import { homedir } from 'node:os';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { KeyLedgerFile } from './budget/key-ledger.ts';
 import { MAX_USD, picoFromUsd } from './budget/money.ts';
-import { EngineError, type Host, type Outcome, readRun, resumeRun, type Session, startRun } from './engine.ts';
+import {
+  EngineError,
+  forecastRun,
+  type Host,
+  type Outcome,
+  readRun,
+  resumeRun,
+  type Session,
+  startRun,
+} from './engine.ts';
 import { SlackWebhook } from './notify/slack.ts';
 import type { LimitName } from './run/limits.ts';
 import { checkSettings, DEFAULTS, type RunSettings } from './run/settings.ts';
+import { ArchiveError } from './research/archive.ts';
 import { environmentSnapshot, variableSnapshot } from './research/environment.ts';
 import { nodeDisk } from './runlog/disk.ts';
+import { runFolder } from './runlog/folder.ts';
 import { processTable, thisProcess } from './runlog/machine.ts';
+import { isOwned } from './runlog/owner.ts';
 import { Egress } from './safety/egress.ts';
 import { isLoopback, KeyError, OriginError, parseApiKey, parseOrigin } from './safety/origin.ts';
 import { RedactionError, Redactor } from './safety/redaction.ts';
@@ -49,8 +61,16 @@ async function main(): Promise<number> {
       return start(options, 'rehearsal');
     case 'resume':
       return resume(options);
+    case 'forecast':
+      return forecast(options);
     case 'verify':
       return verify(options);
+    case 'explain':
+      return explain(options);
+    case 'export':
+      return exportRun(options);
+    case 'import':
+      return importRun(options);
     default:
       throw new UsageError([`There is no command ${JSON.stringify(options.command)}: see --help.`]);
   }
@@ -71,7 +91,7 @@ async function start(options: Options, provider: 'openai' | 'rehearsal'): Promis
       runsDirectory,
       provider,
       prices: pricesOf(options, settings),
-      promptOverrides: promptFiles(resolve(options.text('prompts-dir') ?? '.babyagi/prompts')),
+      promptOverrides: promptsOf(options),
       snapshot: snapshotOf(options),
     },
     host,
@@ -84,24 +104,35 @@ async function resume(options: Options): Promise<number> {
   const state = await readRun(nodeDisk, directory);
   const { provider, base_url } = state.config.model;
   const keyOrigin = originOf(options.text('base-url') ?? DEFAULTS.baseUrl);
-  if (provider === 'openai' && new URL(base_url).origin !== keyOrigin && !isLoopback(new URL(base_url).hostname)) {
-    throw new UsageError([`This run sends its requests, and so the API key, to ${base_url}. If that is right, say so with --base-url ${base_url}.`]);
+  const runOrigin = provider === 'openai' ? originOf(base_url) : keyOrigin;
+  if (runOrigin !== keyOrigin && !isLoopback(new URL(base_url).hostname)) {
+    throw new UsageError([
+      `This run sends its requests, and so the API key, to ${base_url}. If that is right, say so with --base-url ${base_url}.`,
+    ]);
   }
   const raise: Partial<Record<LimitName, number>> = {};
-  const more = (flag: 'add-iterations' | 'add-cost-usd', limit: LimitName) => {
+  const more = (flag: 'add-iterations' | 'add-cost-usd' | 'add-minutes', limit: LimitName) => {
     const value = options.number(flag);
     if (value === undefined) return;
-    if (typeof value !== 'number' || value <= 0) throw new UsageError([`--${flag} ${JSON.stringify(value)} is not valid: give a number above 0.`]);
+    if (typeof value !== 'number' || value <= 0)
+      throw new UsageError([`--${flag} ${JSON.stringify(value)} is not valid: give a number above 0.`]);
     raise[limit] = state.limits[limit] + value;
   };
   more('add-iterations', 'max_iterations');
   more('add-cost-usd', 'max_cost_usd');
+  more('add-minutes', 'max_wall_time_minutes');
   const key = keyOf(options);
-  if (key !== null && provider === 'openai' && new URL(base_url).origin !== keyOrigin) {
-    process.stderr.write(`The API key is for ${keyOrigin}, so ${new URL(base_url).origin} is asked without it. If it needs the key, say so with --base-url ${base_url}.\n`);
+  if (key !== null && runOrigin !== keyOrigin) {
+    process.stderr.write(
+      `The API key is for ${keyOrigin}, so ${runOrigin} is asked without it. If it needs the key, say so with --base-url ${base_url}.\n`,
+    );
   }
   const host = hostOf(options, { key, keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
-  const session = await resumeRun(directory, { raise, byPerson: true, approveReview: options.isSet('approve-review') || options.isSet('skip-reviews') }, host);
+  const session = await resumeRun(
+    directory,
+    { raise, byPerson: true, approveReview: options.isSet('approve-review') || options.isSet('skip-reviews') },
+    host,
+  );
   return follow(session, options);
 }
 
@@ -110,9 +141,131 @@ async function verify(options: Options): Promise<number> {
   const directory = folderOperand(options);
   const result = redactor.redactJson(await verifyRun(nodeDisk, directory));
   if (options.isSet('json')) return say(JSON.stringify(result), result.ok ? OK : FAILED);
-  for (const check of result.checks) say(`${check.ok ? 'ok  ' : 'BAD '} ${check.name}: ${printable(check.detail, SENTENCE)}`);
+  for (const check of result.checks)
+    say(`${check.ok ? 'ok  ' : 'BAD '} ${check.name}: ${printable(check.detail, SENTENCE)}`);
   for (const note of result.notes) say(`note ${printable(note, SENTENCE)}`);
-  return say(result.ok ? `${result.events} events, all in order.` : `Not in order: ${printable(result.firstProblem ?? '', SENTENCE)}`, result.ok ? OK : FAILED);
+  return say(
+    result.ok
+      ? `${result.events} events, all in order.`
+      : `Not in order: ${printable(result.firstProblem ?? '', SENTENCE)}`,
+    result.ok ? OK : FAILED,
+  );
+}
+
+/** A command of its own: the first request of a run does not wait for it. */
+async function forecast(options: Options): Promise<number> {
+  const { forecastSentence } = await import('./research/forecast.ts');
+  const settings = settingsOf(options, 'openai');
+  const host = {
+    clock: systemClock,
+    redactor,
+    distDirectory: __dirname,
+    workspace: new FolderWorkspace(process.cwd()),
+  };
+  const foreseen = await forecastRun(
+    settings,
+    { provider: 'openai', prices: pricesOf(options, settings), promptOverrides: promptsOf(options) },
+    host,
+    interruption(),
+  );
+  if (!options.isSet('json')) {
+    const { model, rehearsedIterations, answerTokens, priceSource, priceAsOf } = foreseen.basis;
+    say(forecastSentence(foreseen));
+    return say(
+      `From ${rehearsedIterations} rehearsed iterations, results of ${answerTokens} tokens, and the price of ${model} (${priceSource}, ${priceAsOf}).`,
+    );
+  }
+  const { expectedUsd, worstUsd, perIterationUsd, iterations, endsAfter, basis } = foreseen;
+  return say(
+    JSON.stringify({
+      expected_usd: expectedUsd,
+      worst_usd: worstUsd,
+      per_iteration_usd: perIterationUsd,
+      iterations,
+      ends_after: endsAfter,
+      basis: {
+        rehearsed_iterations: basis.rehearsedIterations,
+        answer_tokens: basis.answerTokens,
+        model: basis.model,
+        price_source: basis.priceSource,
+        price_as_of: basis.priceAsOf,
+      },
+    }),
+  );
+}
+
+async function explain(options: Options): Promise<number> {
+  const { explainRun, explanationLines } = await import('./research/explain.ts');
+  const directory = folderOperand(options);
+  const folder = runFolder(directory);
+  const state = await readRun(nodeDisk, directory);
+  const [owned, imported] = await Promise.all([
+    isOwned(nodeDisk, folder, thisProcess(), processTable),
+    nodeDisk.exists(folder.imported),
+  ]);
+  const explanation = redactor.redactJson(
+    explainRun(state, { directory: options.operands[0] ?? directory, owned, imported }),
+  );
+  if (options.isSet('json')) return say(JSON.stringify(explanation));
+  for (const line of explanationLines(explanation)) say(printable(line, SENTENCE));
+  return OK;
+}
+
+async function exportRun(options: Options): Promise<number> {
+  const { archiveName, exportArchive } = await import('./research/export-archive.ts');
+  const [folder, file] = options.operands;
+  if (folder === undefined || options.operands.length > 2)
+    throw new UsageError(['export takes a run folder and, if you like, the name of the zip.']);
+  const directory = resolve(folder);
+  const target = resolve(file ?? `${await archiveName(directory)}.zip`);
+  const made = await exportArchive(directory, target, {
+    signal: interruption(),
+    progress: progressOf(`Writing ${target}`),
+  });
+  const { bytes, sha256, files, leftOut } = made;
+  if (options.isSet('json'))
+    return say(JSON.stringify({ archive: made.file, bytes, sha256, files, left_out: leftOut }));
+  for (const one of leftOut) say(printable(`left out ${one}`, SENTENCE));
+  return say(`${made.file}\n${files} files, ${bytes} bytes, sha256 ${sha256}`);
+}
+
+async function importRun(options: Options): Promise<number> {
+  const { importArchive } = await import('./research/import-archive.ts');
+  const [file] = options.operands;
+  if (file === undefined || options.operands.length > 1) throw new UsageError(['import takes one zip.']);
+  const runsDirectory = resolve(options.text('runs-dir') ?? '.babyagi/runs');
+  const { runDirectory, files, sha256 } = await importArchive(resolve(file), runsDirectory, {
+    now: Date.now,
+    signal: interruption(),
+    progress: progressOf(`Reading ${resolve(file)}`),
+  });
+  if (options.isSet('json')) return say(JSON.stringify({ run_dir: runDirectory, files, sha256 }));
+  return say(
+    `${runDirectory}\n${files} files. The run can be looked at, not resumed. To check it: node dist/cli.js verify ${runDirectory}`,
+  );
+}
+
+/** Aborted when somebody presses Ctrl+C or ends the process. */
+function interruption(): AbortSignal {
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stopping.abort());
+  return stopping.signal;
+}
+
+/** Draws the share that is done, on a terminal only, and takes it away at the end. */
+function progressOf(what: string): (share: number) => void {
+  const { stderr } = process;
+  let drawn = -1;
+  return (share) => {
+    const percent = Math.floor(share * 100);
+    if (!stderr.isTTY || percent === drawn) return;
+    drawn = percent;
+    stderr.write(
+      percent === 100
+        ? '\r\u001b[2K'
+        : `\r\u001b[2K${printable(what, Math.max(10, (stderr.columns || 80) - 6))} ${percent} %`,
+    );
+  };
 }
 
 /** Shows a run until it ends, lets Ctrl+C end it, and asks for reviews where there is somebody to ask. */
@@ -126,7 +279,9 @@ async function follow(session: Session, options: Options): Promise<number> {
   );
   progress.print(`Run ${session.state.config.run_id} in ${session.folder.path}`);
   if (session.state.config.model.provider === 'rehearsal') {
-    progress.print('Rehearsal: a built-in program answers, no language model. Costs are what the chosen model would cost; nothing is spent.');
+    progress.print(
+      'Rehearsal: a built-in program answers, no language model. Costs are what the chosen model would cost; nothing is spent.',
+    );
   }
   const ended = new AbortController();
   session.subscribe((event) => {
@@ -191,10 +346,14 @@ function exitCodeOf(outcome: Outcome, session: Session): number {
 }
 
 function settingsOf(options: Options, provider: 'openai' | 'rehearsal'): RunSettings {
-  const rehearsed = provider === 'rehearsal' ? REHEARSAL_LIMITS : { max_iterations: undefined, max_cost_usd: undefined };
+  const rehearsed =
+    provider === 'rehearsal' ? REHEARSAL_LIMITS : { max_iterations: undefined, max_cost_usd: undefined };
   const embedding = options.text('embedding-model');
   const checked = checkSettings({
-    objective: options.operands.length > 0 ? options.operands.join(' ') : options.variables['BABYAGI_OBJECTIVE'] || options.variables['OBJECTIVE'],
+    objective:
+      options.operands.length > 0
+        ? options.operands.join(' ')
+        : options.variables['BABYAGI_OBJECTIVE'] || options.variables['OBJECTIVE'],
     acceptanceCriteria: options.texts('accept'),
     initialTask: options.text('first-task'),
     strategy: options.text('strategy'),
@@ -222,7 +381,9 @@ function pricesOf(options: Options, settings: RunSettings) {
   const free = options.isSet('free-server') ? [new URL(settings.baseUrl).origin] : [];
   if (input === undefined && output === undefined) return { overrides: [], freeOrigins: free };
   if (typeof input !== 'number' || typeof output !== 'number' || input < 0 || output < 0) {
-    throw new UsageError(['--price-input and --price-output belong together: give both in US dollars per million tokens.']);
+    throw new UsageError([
+      '--price-input and --price-output belong together: give both in US dollars per million tokens.',
+    ]);
   }
   // An embedding model that has no list price is booked at the same prompt price.
   return { overrides: [settings.model, '*'].map((model) => ({ model, input, output })), freeOrigins: free };
@@ -241,7 +402,7 @@ function hostOf(options: Options, { key, keyOrigin, allow }: KeyBinding): Host {
   const egress = new Egress({ allowedOrigins: webhook ? [webhook] : [], privateOrigins: [...allow] });
   const workspace = process.cwd();
   const keyFor = (origin: string) => Promise.resolve(origin === keyOrigin ? key : null);
-  const perDay = numberFrom(options, 'max-key-usd-per-day', 0.000001, MAX_USD, 0);
+  const perDay = numberFrom(options, 'max-key-usd-per-day', 0.000001, MAX_USD);
   return {
     clock: systemClock,
     random: Math.random,
@@ -251,11 +412,30 @@ function hostOf(options: Options, { key, keyOrigin, allow }: KeyBinding): Host {
     egress,
     redactor,
     channels: webhook ? [new SlackWebhook(webhook, egress)] : [],
-    watchdog: { limitMs: 1000 * numberFrom(options, 'watchdog-interval', 0.5, 86_400, 60), webhook: webhook ? { url: webhook, allowPrivate: false } : null },
+    watchdog: {
+      limitMs: 1000 * (numberFrom(options, 'watchdog-interval', 0.5, 86_400) ?? 60),
+      webhook: webhook ? { url: webhook, allowPrivate: false } : null,
+    },
     keyFor,
-    ...(perDay === 0 ? {} : { ledgerFor: (origin) => new KeyLedgerFile({ directory: stateDirectory(options), key: () => keyFor(origin), limitPerDay: picoFromUsd(perDay), now: Date.now }) }),
+    ...(perDay === undefined
+      ? {}
+      : {
+          ledgerFor: (origin) =>
+            new KeyLedgerFile({
+              directory: stateDirectory(options),
+              key: () => keyFor(origin),
+              limitPerDay: picoFromUsd(perDay),
+              now: Date.now,
+            }),
+        }),
     distDirectory: __dirname,
-    environment: () => environmentSnapshot({ distDirectory: __dirname, extensionVersion: BABYAGI_VERSION, vscodeVersion: null, workspace }),
+    environment: () =>
+      environmentSnapshot({
+        distDirectory: __dirname,
+        extensionVersion: BABYAGI_VERSION,
+        vscodeVersion: null,
+        workspace,
+      }),
     workspace: new FolderWorkspace(workspace),
     attended: process.stdin.isTTY,
     skipReviews: options.isSet('skip-reviews'),
@@ -263,9 +443,9 @@ function hostOf(options: Options, { key, keyOrigin, allow }: KeyBinding): Host {
   };
 }
 
-function numberFrom(options: Options, name: FlagName, least: number, most: number, fallback: number): number {
-  const value = options.number(name) ?? fallback;
-  if (value === fallback || (typeof value === 'number' && value >= least && value <= most)) return value;
+function numberFrom(options: Options, name: FlagName, least: number, most: number): number | undefined {
+  const value = options.number(name);
+  if (value === undefined || (typeof value === 'number' && value >= least && value <= most)) return value;
   throw new UsageError([`--${name} ${JSON.stringify(value)} is not valid: give a number from ${least} to ${most}.`]);
 }
 
@@ -273,7 +453,10 @@ function numberFrom(options: Options, name: FlagName, least: number, most: numbe
 function stateDirectory({ variables }: Options): string {
   const { XDG_STATE_HOME, LOCALAPPDATA } = variables;
   if (process.platform === 'win32' && LOCALAPPDATA) return join(LOCALAPPDATA, 'babyagi');
-  return join(XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state'), 'babyagi');
+  return join(
+    XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state'),
+    'babyagi',
+  );
 }
 
 /** The address is a secret, so a refusal says only what is wrong with it. */
@@ -291,7 +474,10 @@ function webhookOf(options: Options): string | null {
 
 /** As they were given: also one that cannot be used is a secret. */
 function registerSecrets(variables: Options['variables']): void {
-  for (const [variable, name] of [['OPENAI_API_KEY', 'api_key'], ['BABYAGI_WEBHOOK_URL', 'webhook']] as const) {
+  for (const [variable, name] of [
+    ['OPENAI_API_KEY', 'api_key'],
+    ['BABYAGI_WEBHOOK_URL', 'webhook'],
+  ] as const) {
     try {
       redactor.register(variables[variable] ?? '', name);
     } catch (error) {
@@ -321,7 +507,8 @@ function originOf(baseUrl: string): string {
 }
 
 /** `<agent>.md` files that replace built-in prompts. */
-function promptFiles(directory: string): Map<string, { text: string; file: string }> {
+function promptsOf(options: Options): Map<string, { text: string; file: string }> {
+  const directory = resolve(options.text('prompts-dir') ?? '.babyagi/prompts');
   const found = new Map<string, { text: string; file: string }>();
   let names: string[];
   try {
@@ -330,20 +517,24 @@ function promptFiles(directory: string): Map<string, { text: string; file: strin
     return found;
   }
   for (const name of names) {
-    if (name.endsWith('.md')) found.set(basename(name, '.md'), { text: readFileSync(join(directory, name), 'utf8'), file: name });
+    if (name.endsWith('.md'))
+      found.set(basename(name, '.md'), { text: readFileSync(join(directory, name), 'utf8'), file: name });
   }
   return found;
 }
 
 function snapshotOf(options: Options): Record<string, unknown> {
   const flags = Object.keys(FLAGS) as (keyof typeof FLAGS)[];
-  const given = flags.flatMap((name) => (options.text(name) === undefined ? [] : [[name, options.text(name)] as const]));
+  const given = flags.flatMap((name) =>
+    options.text(name) === undefined ? [] : [[name, options.text(name)] as const],
+  );
   return { flags: Object.fromEntries(given), variables: variableSnapshot(options.variables) };
 }
 
 function folderOperand(options: Options): string {
   const [folder] = options.operands;
-  if (folder === undefined || options.operands.length > 1) throw new UsageError([`${options.command} takes one run folder.`]);
+  if (folder === undefined || options.operands.length > 1)
+    throw new UsageError([`${options.command} takes one run folder.`]);
   return resolve(folder);
 }
 
@@ -354,9 +545,15 @@ function say(text: string, code: number = OK): number {
 
 /** What goes wrong anywhere, also where nobody waits for it: in sentences, without secrets, without a stack. */
 function fail(error: unknown): void {
-  const known = error instanceof UsageError || error instanceof EngineError;
+  if (error instanceof Error && error.name === 'AbortError') {
+    process.stderr.write('Stopped; nothing was left behind.\n');
+    process.exit(FAILED);
+  }
+  const known = error instanceof UsageError || error instanceof EngineError || error instanceof ArchiveError;
   const misused = error instanceof UsageError || (error instanceof EngineError && error.reason === 'configuration');
-  const sentences = known ? error.problems : [`An unexpected error: ${error instanceof Error ? error.message : String(error)}`];
+  const sentences = known
+    ? error.problems
+    : [`An unexpected error: ${error instanceof Error ? error.message : String(error)}`];
   process.stderr.write(sentences.map((sentence) => `${printable(redactor.redact(sentence), SENTENCE)}\n`).join(''));
   process.exit(misused ? MISCONFIGURED : FAILED);
 }

@@ -8,19 +8,28 @@ import { synthesisEarmark, synthesize } from './agents/synthesis.ts';
 import { TemplateError } from './agents/template.ts';
 import { encodingFor } from './budget/encoding.ts';
 import { picoFromUsd, usdFromPico } from './budget/money.ts';
-import { type PriceOverride, priceOf } from './budget/prices.ts';
+import { includedRates, type PriceOverride, priceOf } from './budget/prices.ts';
 import { Tokenizer } from './budget/tokens.ts';
 import { RunMemory } from './memory/run-memory.ts';
 import { OpenAiModel } from './models/openai.ts';
 import type { Channel } from './notify/channel.ts';
 import { Outbox } from './notify/outbox.ts';
 import { Watchdog, type WatchdogSettings } from './notify/watchdog.ts';
+import type { Forecast } from './research/forecast.ts';
 import { Caller } from './run/call.ts';
 import { FORMAT_VERSION, RunConfig } from './run/config.ts';
 import type { EventDraft, RunEvent } from './run/events.ts';
 import { type LimitName, limitProblem } from './run/limits.ts';
 import { runLoop } from './run/loop.ts';
-import { type Clock, type KeyLedger, type LanguageModel, type Random, RunLost, StopRun, type Tokens } from './run/ports.ts';
+import {
+  type Clock,
+  type KeyLedger,
+  type LanguageModel,
+  type Random,
+  RunLost,
+  StopRun,
+  type Tokens,
+} from './run/ports.ts';
 import { classicRetry } from './run/retry.ts';
 import type { RunSettings } from './run/settings.ts';
 import { type Call, fold, initialState, type RunState, type Task } from './run/state.ts';
@@ -30,12 +39,13 @@ import type { StopReason } from './run/stop-reason.ts';
 import { saveCheckpoint } from './runlog/checkpoint.ts';
 import { type Disk, ForeignFile } from './runlog/disk.ts';
 import { writeExitFiles } from './runlog/exit-files.ts';
-import { type RunFolder, runFolder, runFolderName } from './runlog/folder.ts';
+import { MOST_CONFIG_BYTES, type RunFolder, runFolder, runFolderName } from './runlog/folder.ts';
 import { OwnedElsewhere, type OwnerIdentity, Ownership, type ProcessTable } from './runlog/owner.ts';
 import { type LogEnd, readLog } from './runlog/reader.ts';
 import { keepReserve } from './runlog/reserve.ts';
 import { LogWriter } from './runlog/writer.ts';
 import type { Egress } from './safety/egress.ts';
+import { OriginError, parseOrigin } from './safety/origin.ts';
 import type { Redactor } from './safety/redaction.ts';
 import type { OutputWriter } from './tools/output.ts';
 import type { WorkspaceReader } from './tools/workspace.ts';
@@ -59,6 +69,8 @@ export interface Host {
   /** Where the token ranks of the build are. */
   readonly distDirectory: string;
   readonly environment: () => Promise<RunConfig['environment']>;
+  /** The model of a run whose provider is `vscode-lm`; none: such a run cannot be worked on here. */
+  readonly languageModel?: (config: RunConfig) => Promise<LanguageModel>;
   /** What a rehearsal reads. */
   readonly workspace: WorkspaceReader;
   /** Whether a person may answer reviews and pauses here. */
@@ -71,7 +83,8 @@ export interface Host {
 
 export interface StartOptions {
   readonly runsDirectory: string;
-  readonly provider: 'openai' | 'rehearsal';
+  /** With `vscode-lm` the settings' base URL is `vscode:lm/<vendor>/<family>`, and there are no embeddings. */
+  readonly provider: 'openai' | 'rehearsal' | 'vscode-lm';
   readonly prices: { readonly overrides: readonly PriceOverride[]; readonly freeOrigins: readonly string[] };
   readonly promptOverrides: ReadonlyMap<string, { text: string; file: string }>;
   /** Non-secret settings as they were, for the config snapshot. */
@@ -91,7 +104,14 @@ export interface ResumeOptions {
 
 /** Why a run cannot start or go on. Each problem is one sentence that says what to do. */
 export class EngineError extends Error {
-  readonly reason: 'configuration' | 'not_a_run' | 'damaged' | 'newer_version' | 'imported' | 'owned_elsewhere' | 'disk';
+  readonly reason:
+    | 'configuration'
+    | 'not_a_run'
+    | 'damaged'
+    | 'newer_version'
+    | 'imported'
+    | 'owned_elsewhere'
+    | 'disk';
   readonly problems: readonly string[];
   constructor(reason: EngineError['reason'], problems: readonly string[]) {
     super(problems.join('\n'));
@@ -123,7 +143,18 @@ export async function startRun(settings: RunSettings, options: StartOptions, hos
     await keepReserve(disk, folder);
     return owning(folder, host, async (ownership) => {
       const session = await Session.open(host, folder, bytes, initialState(config), null, ownership, options.paceMs);
-      session.begin([{ type: 'task.created', task_id: 't1', label: '1', text: config.initial_task, by: 'initial', parent_task_id: null, before: null, iteration: 0 }]);
+      session.begin([
+        {
+          type: 'task.created',
+          task_id: 't1',
+          label: '1',
+          text: config.initial_task,
+          by: 'initial',
+          parent_task_id: null,
+          before: null,
+          iteration: 0,
+        },
+      ]);
       return session;
     });
   });
@@ -134,11 +165,15 @@ export async function resumeRun(directory: string, options: ResumeOptions, host:
   const { disk } = host;
   const folder = runFolder(directory);
   const { config, bytes } = await readConfig(disk, folder);
+  checkServer(config, host);
   return onDisk(directory, async () => {
-    if (await disk.exists(folder.imported)) throw new EngineError('imported', [`${directory} came from an archive: the run can be looked at, not resumed.`]);
+    if (await disk.exists(folder.imported))
+      throw new EngineError('imported', [`${directory} came from an archive: the run can be looked at, not resumed.`]);
     return owning(folder, host, async (ownership) => {
       const { state, end } = await readState(disk, folder, config);
-      const problems = Object.entries(options.raise).flatMap(([limit, to]) => limitProblem(limit as LimitName, to) ?? []);
+      const problems = Object.entries(options.raise).flatMap(
+        ([limit, to]) => limitProblem(limit as LimitName, to) ?? [],
+      );
       if (problems.length > 0) throw new EngineError('configuration', problems);
       await keepReserve(disk, folder);
       const session = await Session.open(host, folder, bytes, state, end, ownership, options.paceMs);
@@ -151,12 +186,38 @@ export async function resumeRun(directory: string, options: ResumeOptions, host:
 /** Takes the run over, and lets go of it where the work with it fails. */
 async function owning<T>(folder: RunFolder, host: Host, work: (ownership: Ownership) => Promise<T>): Promise<T> {
   const ownership = await Ownership.acquire(host.disk, folder, host.identity, host.processes, host.clock);
+  // From here on: reading a long log may take a while.
+  ownership.startBeating();
   try {
     return await work(ownership);
   } catch (error) {
     await ownership.release();
     throw error;
   }
+}
+
+/**
+ * What a run with these settings would cost: rehearsed in memory, nothing is sent and nothing written. Throws EngineError
+ * where startRun would, and the reason of the signal where that is aborted.
+ */
+export async function forecastRun(
+  settings: RunSettings,
+  options: Pick<StartOptions, 'provider' | 'prices' | 'promptOverrides'>,
+  host: Pick<Host, 'clock' | 'redactor' | 'distDirectory' | 'workspace'>,
+  signal: AbortSignal,
+): Promise<Forecast> {
+  const nowhere = {
+    extension_version: '',
+    vscode_version: null,
+    node_version: '',
+    platform: '',
+    packages: {},
+    git: null,
+  };
+  const environment = () => Promise.resolve(nowhere);
+  const config = await snapshotConfig(settings, { ...options, snapshot: {} }, { ...host, environment });
+  const { forecast } = await import('./research/forecast.ts');
+  return forecast(config, { tokens: tokensFor(config, host.distDirectory), workspace: host.workspace, signal });
 }
 
 /** The configuration and state of a run folder, for looking. Throws EngineError. */
@@ -194,7 +255,7 @@ export class Session {
     const caller = new Caller({ log, model, tokens, clock, random, signal: this.stopping.signal, ledger });
     if (state.config.strategy === 'classic') caller.retry = classicRetry;
     this.parts = { state, caller, memory, tokens, record: (draft) => log.append(draft) };
-    caller.earmark = synthesisEarmark(this.parts, picoFromUsd(state.limits.max_cost_usd));
+    caller.earmark = synthesisEarmark(state.config, picoFromUsd(state.limits.max_cost_usd));
   }
 
   static async open(
@@ -210,9 +271,9 @@ export class Session {
     const configSha256 = createHash('sha256').update(configBytes).digest('hex');
     const redact = (draft: EventDraft): EventDraft => redactDraft(redactor, draft);
     const tokens = tokensFor(state.config, host.distDirectory);
+    const model = await modelFor(state.config, host, tokens, paceMs);
     const log = await LogWriter.open({ disk, folder, clock, ownership, identity, redact, state, end, configSha256 });
-    ownership.startBeating();
-    return new Session(host, folder, log, await modelFor(state.config, host, tokens, paceMs), tokens);
+    return new Session(host, folder, log, model, tokens);
   }
 
   get state(): RunState {
@@ -268,17 +329,23 @@ export class Session {
     };
   }
 
+  /** A run without a watchdog is better than none. */
   private watch(): Watchdog | null {
     const { host, log, folder } = this;
     if (host.watchdog === undefined) return null;
-    return new Watchdog(host.watchdog, {
-      distDirectory: host.distDirectory,
-      runDirectory: folder.path,
-      runId: log.config.run_id,
-      objective: log.config.objective,
-      remainingMs: () => log.state.limits.max_wall_time_minutes * 60_000 - log.activeMs(),
-      trace: host.trace,
-    });
+    try {
+      return new Watchdog(host.watchdog, {
+        distDirectory: host.distDirectory,
+        runDirectory: folder.path,
+        runId: log.config.run_id,
+        objective: log.config.objective,
+        remainingMs: () => this.state.limits.max_wall_time_minutes * 60_000 - this.log.activeMs(),
+        trace: host.trace,
+      });
+    } catch (error) {
+      host.trace(`The watchdog could not be started: ${messageOf(error)}`);
+      return null;
+    }
   }
 
   /** Null where somebody else goes on with the run. */
@@ -355,7 +422,10 @@ export class Session {
 
   private async logEnd(ending: Ending): Promise<void> {
     const { log, outbox } = this;
-    log.append(...endingEvents(log.state, ending, log.activeMs()), ...outbox.notice('ended', endingNotice(log.state, ending)));
+    log.append(
+      ...endingEvents(log.state, ending, log.activeMs()),
+      ...outbox.notice('ended', endingNotice(log.state, ending)),
+    );
     await log.barrier();
   }
 
@@ -379,9 +449,20 @@ export class Session {
 }
 
 /** Ends after which one more request is right: the run was not stopped, and nothing is broken. */
-const ANSWERABLE: ReadonlySet<StopReason> = new Set(['objective_complete', 'queue_empty', 'max_iterations', 'max_cost', 'stalled', 'stopped_at_review']);
+const ANSWERABLE: ReadonlySet<StopReason> = new Set([
+  'objective_complete',
+  'queue_empty',
+  'max_iterations',
+  'max_cost',
+  'stalled',
+  'stopped_at_review',
+]);
 
-async function snapshotConfig(settings: RunSettings, options: StartOptions, host: Host): Promise<RunConfig> {
+async function snapshotConfig(
+  settings: RunSettings,
+  options: Omit<StartOptions, 'runsDirectory'>,
+  host: Pick<Host, 'clock' | 'redactor' | 'environment'>,
+): Promise<RunConfig> {
   const rehearsal = options.provider === 'rehearsal';
   const [prices, environment] = await Promise.all([pricesFor(settings, options, host.clock), host.environment()]);
   const { objective, strategy, limits } = settings;
@@ -399,8 +480,17 @@ async function snapshotConfig(settings: RunSettings, options: StartOptions, host
       requested: settings.model,
       pin: /\d{4}-?\d{2}-?\d{2}$/.test(settings.model) ? settings.model : null,
     },
-    embedding: settings.embeddingModel === null ? null : { model: settings.embeddingModel, dimensions: settings.embeddingDimensions },
-    parameters: { temperature: settings.temperature, top_p: 1, seed: settings.seed, max_completion_tokens: 2000, min_completion_tokens: 64 },
+    embedding:
+      settings.embeddingModel === null || options.provider === 'vscode-lm'
+        ? null
+        : { model: settings.embeddingModel, dimensions: settings.embeddingDimensions },
+    parameters: {
+      temperature: settings.temperature,
+      top_p: 1,
+      seed: settings.seed,
+      max_completion_tokens: 2000,
+      min_completion_tokens: 64,
+    },
     limits,
     loop: {
       checkpoint_every: settings.checkpointEvery,
@@ -421,65 +511,113 @@ async function snapshotConfig(settings: RunSettings, options: StartOptions, host
   };
 }
 
-function promptsFor(settings: RunSettings, options: StartOptions, redactor: Redactor): RunConfig['prompts'] {
+function promptsFor(
+  settings: RunSettings,
+  options: Pick<StartOptions, 'promptOverrides'>,
+  redactor: Redactor,
+): RunConfig['prompts'] {
   // Redacted first: the sha256 is that of the text on record.
-  const overrides = new Map([...options.promptOverrides].map(([name, { text, file }]) => [name, { text: redactor.redact(text), file }]));
+  const overrides = new Map(
+    [...options.promptOverrides].map(([name, { text, file }]) => [name, { text: redactor.redact(text), file }]),
+  );
   try {
     return promptRecords(settings.strategy, overrides);
   } catch (error) {
-    if (error instanceof TemplateError) throw new EngineError('configuration', [`A prompt file cannot be used: ${error.message}`]);
+    if (error instanceof TemplateError)
+      throw new EngineError('configuration', [`A prompt file cannot be used: ${error.message}`]);
     throw error;
   }
 }
 
-async function pricesFor(settings: RunSettings, options: StartOptions, clock: Clock): Promise<RunConfig['prices']> {
+async function pricesFor(
+  settings: RunSettings,
+  options: Pick<StartOptions, 'provider' | 'prices'>,
+  clock: Clock,
+): Promise<RunConfig['prices']> {
   const { model, embeddingModel, baseUrl } = settings;
+  if (options.provider === 'vscode-lm') return { chat: includedRates(new Date(clock.now())), embedding: null };
   const question = { baseUrl, ...options.prices, at: new Date(clock.now()) };
   const chat = await priceOf({ ...question, model, kind: 'chat' });
-  const embedding = embeddingModel === null ? null : await priceOf({ ...question, model: embeddingModel, kind: 'embedding' });
+  const embedding =
+    embeddingModel === null ? null : await priceOf({ ...question, model: embeddingModel, kind: 'embedding' });
   const unknown = [...(chat ? [] : [model]), ...(embeddingModel !== null && !embedding ? [embeddingModel] : [])];
   if (chat === null || unknown.length > 0) {
     throw new EngineError(
       'configuration',
-      unknown.map((name) => `The price of the model ${name} at ${new URL(baseUrl).origin} is not known: give its price, or declare the server free of charge.`),
+      unknown.map(
+        (name) =>
+          `The price of the model ${name} at ${new URL(baseUrl).origin} is not known: give its price, or declare the server free of charge.`,
+      ),
     );
   }
   return { chat, embedding };
 }
 
-/** Reading it blocks everything else: what a run writes is far smaller. */
-const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
-
 async function readConfig(disk: Disk, folder: RunFolder): Promise<{ config: RunConfig; bytes: string }> {
-  const bytes = await disk.read(folder.config, MAX_CONFIG_BYTES).then(String, (error: unknown) => {
+  const bytes = await disk.read(folder.config, MOST_CONFIG_BYTES).then(String, (error: unknown) => {
     const why = error instanceof ForeignFile ? ` ${error.message}` : '';
-    throw new EngineError('not_a_run', [`${folder.path} is not a run folder: it has no config.json that can be read.${why}`]);
+    throw new EngineError('not_a_run', [
+      `${folder.path} is not a run folder: it has no config.json that can be read.${why}`,
+    ]);
   });
   const parsed = RunConfig.safeParse(jsonOrNull(bytes));
   if (parsed.success) return { config: parsed.data, bytes };
   const [issue] = parsed.error.issues;
-  throw new EngineError('damaged', [`${folder.config} is not a valid run configuration: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`]);
+  throw new EngineError('damaged', [
+    `${folder.config} is not a valid run configuration: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
+  ]);
 }
 
-async function readState(disk: Disk, folder: RunFolder, config: RunConfig): Promise<{ state: RunState; end: LogEnd | null }> {
+/** A folder may come from anywhere, and so may the address in it. */
+function checkServer(
+  { model: { provider, base_url } }: RunConfig,
+  { languageModel }: Pick<Host, 'languageModel'>,
+): void {
+  if (provider === 'rehearsal') return;
+  if (provider === 'vscode-lm') {
+    if (languageModel === undefined) throw modelElsewhere();
+    return;
+  }
+  try {
+    parseOrigin(base_url, { allowPrivate: true });
+  } catch (error) {
+    if (error instanceof OriginError)
+      throw new EngineError('damaged', [`The server of this run cannot be used: ${error.message}`]);
+    throw error;
+  }
+}
+
+async function readState(
+  disk: Disk,
+  folder: RunFolder,
+  config: RunConfig,
+): Promise<{ state: RunState; end: LogEnd | null }> {
   const log = await readLog(disk, folder).catch((error: unknown) => {
-    throw new EngineError(error instanceof ForeignFile ? 'damaged' : 'disk', [`The log below ${folder.log} cannot be read: ${messageOf(error)}`]);
+    throw new EngineError(error instanceof ForeignFile ? 'damaged' : 'disk', [
+      `The log below ${folder.log} cannot be read: ${messageOf(error)}`,
+    ]);
   });
   if (log.damage) {
     const { segment, offset, what } = log.damage;
-    throw new EngineError('damaged', [`The log is damaged in segment ${segment} at byte ${offset}: ${what}. The run can be looked at, not resumed.`]);
+    throw new EngineError('damaged', [
+      `The log is damaged in segment ${segment} at byte ${offset}: ${what}. The run can be looked at, not resumed.`,
+    ]);
   }
   const events: RunEvent[] = [];
   for (const event of log.events) {
     if (event.type === 'unknown') {
-      throw new EngineError('newer_version', [`Event ${event.seq} was written by a newer version: install that one to resume the run.`]);
+      throw new EngineError('newer_version', [
+        `Event ${event.seq} was written by a newer version: install that one to resume the run.`,
+      ]);
     }
     events.push(event);
   }
   try {
     return { state: fold(config, events), end: log.end.seq === 0 ? null : log.end };
   } catch (error) {
-    throw new EngineError('damaged', [`The log contradicts itself. ${messageOf(error)} The run can be looked at, not resumed.`]);
+    throw new EngineError('damaged', [
+      `The log contradicts itself. ${messageOf(error)} The run can be looked at, not resumed.`,
+    ]);
   }
 }
 
@@ -516,7 +654,16 @@ export function resumeEvents(state: RunState, options: ResumeOptions): EventDraf
   }
   if (state.tasks.size === 0) {
     // The first owner died between opening the log and putting in the first task.
-    events.push({ type: 'task.created', task_id: 't1', label: '1', text: state.config.initial_task, by: 'initial', parent_task_id: null, before: null, iteration: 0 });
+    events.push({
+      type: 'task.created',
+      task_id: 't1',
+      label: '1',
+      text: state.config.initial_task,
+      by: 'initial',
+      parent_task_id: null,
+      before: null,
+      iteration: 0,
+    });
   }
   return events;
 }
@@ -551,10 +698,26 @@ function tokensFor(config: RunConfig, distDirectory: string): Tokens {
   };
 }
 
+function modelElsewhere(): EngineError {
+  return new EngineError('configuration', [
+    'This run asks a language model of VS Code: resume it there, with BabyAGI: Resume.',
+  ]);
+}
+
 async function modelFor(config: RunConfig, host: Host, tokens: Tokens, paceMs: number): Promise<LanguageModel> {
   if (config.model.provider === 'rehearsal') {
     const { RehearsalModel } = await import('./models/rehearsal.ts');
-    return new RehearsalModel({ workspace: host.workspace, tokens, clock: host.clock, paceMs, modelName: config.model.requested });
+    return new RehearsalModel({
+      workspace: host.workspace,
+      tokens,
+      clock: host.clock,
+      paceMs,
+      modelName: config.model.requested,
+    });
+  }
+  if (config.model.provider === 'vscode-lm') {
+    if (host.languageModel === undefined) throw modelElsewhere();
+    return host.languageModel(config);
   }
   return new OpenAiModel({
     baseUrl: config.model.base_url,
@@ -572,9 +735,12 @@ async function onDisk<T>(where: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof OwnedElsewhere) throw new EngineError('owned_elsewhere', [error.message]);
-    if (error instanceof RunLost || error instanceof ForeignFile) throw new EngineError('disk', [`${where}: ${error.message}`]);
+    if (error instanceof RunLost || error instanceof ForeignFile)
+      throw new EngineError('disk', [`${where}: ${error.message}`]);
     if (error instanceof Error && 'code' in error && typeof error.code === 'string' && 'syscall' in error) {
-      throw new EngineError('disk', [`The run folder cannot be written below ${where} (${error.code}): choose another folder, or mend its permissions.`]);
+      throw new EngineError('disk', [
+        `The run folder cannot be written below ${where} (${error.code}): choose another folder, or mend its permissions.`,
+      ]);
     }
     throw error;
   }

@@ -28,32 +28,59 @@ export class ClassicStrategy implements Strategy {
   async execute(task: Task, iteration: number): Promise<Call> {
     const { state } = this.parts;
     const recalled = state.memory.size === 0 ? [] : await this.recall(task, iteration);
-    const context = recalled.flatMap((id) => state.memory.get(id) ?? []).flatMap((entry) => state.tasks.get(entry.taskId)?.text ?? []);
-    return this.chat('execute', 'execution', task, iteration, { memory_ids: [...recalled] }, {
-      objective: state.config.objective,
-      context: context.join('\n'),
-      task: task.text,
-    });
+    const context = recalled
+      .flatMap((id) => state.memory.get(id) ?? [])
+      .flatMap((entry) => state.tasks.get(entry.taskId)?.text ?? []);
+    return this.chat(
+      'execute',
+      'execution',
+      task,
+      iteration,
+      { memory_ids: [...recalled] },
+      {
+        objective: state.config.objective,
+        context: context.join('\n'),
+        task: task.text,
+      },
+    );
   }
 
   async plan(task: Task, result: Call, iteration: number): Promise<EventDraft[]> {
     const { state } = this.parts;
     await this.embed(`result/${task.id}`, result.answer ?? '', 'embed-result', task, iteration);
     const waiting = state.pending.flatMap((id) => state.tasks.get(id) ?? []);
-    const creation = await this.chat('create', 'creation', task, iteration, { task_ids: waiting.map(({ id }) => id) }, {
-      objective: state.config.objective,
-      result: result.answer ?? '',
-      task: task.text,
-      incomplete: waiting.map(({ text }) => text).join(', '),
-    });
+    const creation = await this.chat(
+      'create',
+      'creation',
+      task,
+      iteration,
+      { task_ids: waiting.map(({ id }) => id) },
+      {
+        objective: state.config.objective,
+        result: result.answer ?? '',
+        task: task.text,
+        incomplete: waiting.map(({ text }) => text).join(', '),
+      },
+    );
     const created = numberedLines(creation.answer ?? '')
       .filter(({ label }) => label !== '')
-      .map(({ text }, index) => ({ id: `t${state.taskCounter + index + 1}`, label: String(state.taskCounter + index + 1), text }));
+      .map(({ text }, index) => ({
+        id: `t${state.taskCounter + index + 1}`,
+        label: String(state.taskCounter + index + 1),
+        text,
+      }));
     const list = [...waiting, ...created];
-    const prioritization = await this.chat('prioritize', 'prioritization', task, iteration, { task_ids: list.map(({ id }) => id) }, {
-      tasks: list.map(({ text }) => text).join('\n'),
-      objective: state.config.objective,
-    });
+    const prioritization = await this.chat(
+      'prioritize',
+      'prioritization',
+      task,
+      iteration,
+      { task_ids: list.map(({ id }) => id) },
+      {
+        tasks: list.map(({ text }) => text).join('\n'),
+        objective: state.config.objective,
+      },
+    );
     const changes: EventDraft[] = created.map(({ id, label, text }) => ({
       type: 'task.created',
       task_id: id,
@@ -87,10 +114,15 @@ export class ClassicStrategy implements Strategy {
     if (state.config.embedding === null) return;
     const inputs = { embeds: [what] };
     try {
-      await caller.embed({ step, agent: 'embedding', taskId: task.id, iteration, inputs }, [text.replaceAll('\n', ' ')]);
+      await caller.embed({ step, agent: 'embedding', taskId: task.id, iteration, inputs }, [
+        text.replaceAll('\n', ' '),
+      ]);
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
-      throw new StopRun('error', `The original ends where an embedding fails. ${error.message}`, { class: error.reason, message: error.message });
+      throw new StopRun('error', `The original ends where an embedding fails. ${error.message}`, {
+        class: error.reason,
+        message: error.message,
+      });
     }
   }
 
@@ -104,9 +136,16 @@ export class ClassicStrategy implements Strategy {
   ): Promise<Call> {
     const { state, caller, tokens } = this.parts;
     await tokens.ready();
-    const messages = messagesOf(state.config, agent, values).map(({ role, content }) => ({ role, content: tokens.head(content, PROMPT_TOKENS) }));
+    const messages = messagesOf(state.config, agent, values).map(({ role, content }) => ({
+      role,
+      content: tokens.head(content, PROMPT_TOKENS),
+    }));
     const { temperature } = state.config.parameters;
-    return caller.chat({ step, agent, taskId: task.id, iteration, inputs }, { messages, schema: null, temperature, topP: null, seed: null }, MAX_TOKENS);
+    return caller.chat(
+      { step, agent, taskId: task.id, iteration, inputs },
+      { messages, schema: null, temperature, topP: null, seed: null },
+      MAX_TOKENS,
+    );
   }
 }
 
@@ -120,13 +159,20 @@ export function numberedLines(reply: string): { label: string; text: string }[] 
       const period = line.indexOf('.');
       if (period < 0) return [];
       const label = [...line.slice(0, period)].filter((char) => /\p{N}/u.test(char)).join('');
-      const text = line.slice(period + 1).replace(/[^\p{L}\p{N}_\s]+/gu, '').trim();
+      const text = line
+        .slice(period + 1)
+        .replace(/[^\p{L}\p{N}_\s]+/gu, '')
+        .trim();
       return text === '' ? [] : [{ label, text }];
     });
 }
 
 /** Gives each line the task of the same text, or a new id where the reply renamed or invented one. */
-function matched(lines: readonly { label: string; text: string }[], list: readonly { id: string; text: string }[], iteration: number) {
+function matched(
+  lines: readonly { label: string; text: string }[],
+  list: readonly { id: string; text: string }[],
+  iteration: number,
+) {
   const free = [...list];
   return lines.map((line, index) => {
     const at = free.findIndex(({ text }) => text === line.text);

@@ -36,7 +36,11 @@ export class GuardedStrategy implements Strategy {
     const { state, caller, memory } = this.parts;
     const { config } = state;
     if (state.memory.size > 0) await this.parts.tokens.ready();
-    const recalled = excerpts(this.parts, memory.recall(task.id, config.loop.recall_results), config.loop.recall_tokens);
+    const recalled = excerpts(
+      this.parts,
+      memory.recall(task.id, config.loop.recall_results),
+      config.loop.recall_tokens,
+    );
     const messages = messagesOf(config, 'execution', {
       ...frameOf(state),
       results: recalled.map((entry) => entry.line).join('\n'),
@@ -74,21 +78,52 @@ export class GuardedStrategy implements Strategy {
     for (const index of placed.sequence) {
       const candidate = candidates[index];
       if (candidate === undefined) continue;
-      const suppressed = this.duplicate(candidate, accepted, vectors, index) ??
-        (state.pending.length + accepted.length >= room ? { duplicate_of: null, similarity: null, why: 'queue_full' as const } : null);
+      const suppressed =
+        this.duplicate(candidate, accepted, vectors, index) ??
+        (state.pending.length + accepted.length >= room
+          ? { duplicate_of: null, similarity: null, why: 'queue_full' as const }
+          : null);
       if (suppressed) {
-        changes.push({ type: 'task.suppressed', text: candidate.text, ...suppressed, parent_task_id: task.id, iteration });
+        changes.push({
+          type: 'task.suppressed',
+          text: candidate.text,
+          ...suppressed,
+          parent_task_id: task.id,
+          iteration,
+        });
         continue;
       }
       accepted.push(candidate);
       const before = placed.before[index] ?? null;
-      changes.push({ type: 'task.created', task_id: candidate.id, text: candidate.text, by: 'loop', parent_task_id: task.id, before, iteration });
+      changes.push({
+        type: 'task.created',
+        task_id: candidate.id,
+        text: candidate.text,
+        by: 'loop',
+        parent_task_id: task.id,
+        before,
+        iteration,
+      });
     }
     for (const text of wanted.slice(most)) {
-      changes.push({ type: 'task.suppressed', text, duplicate_of: null, similarity: null, why: 'too_many', parent_task_id: task.id, iteration });
+      changes.push({
+        type: 'task.suppressed',
+        text,
+        duplicate_of: null,
+        similarity: null,
+        why: 'too_many',
+        parent_task_id: task.id,
+        iteration,
+      });
     }
     if (typeof answer.plan === 'string') {
-      changes.push({ type: 'reply.rejected', call_id: answer.callId, agent: 'planning', why: answer.plan, strike: state.strikes + 1 });
+      changes.push({
+        type: 'reply.rejected',
+        call_id: answer.callId,
+        agent: 'planning',
+        why: answer.plan,
+        strike: state.strikes + 1,
+      });
     } else if (plan?.complete === true && iteration >= this.judgedAt() + JUDGE_EVERY) {
       await this.judge(iteration);
     }
@@ -102,7 +137,11 @@ export class GuardedStrategy implements Strategy {
     await this.parts.tokens.ready();
     const criteria = config.acceptance_criteria.length > 0 ? config.acceptance_criteria : [config.objective];
     const newest = [...state.memory.keys()].reverse();
-    const recalled = excerpts(this.parts, [...new Set([...memory.nearest('objective', 20), ...newest])].slice(0, 30), JUDGE_RESULTS_TOKENS);
+    const recalled = excerpts(
+      this.parts,
+      [...new Set([...memory.nearest('objective', 20), ...newest])].slice(0, 30),
+      JUDGE_RESULTS_TOKENS,
+    );
     if (recalled.length === 0) return false;
     const messages = messagesOf(config, 'judge', {
       objective: config.objective,
@@ -111,7 +150,11 @@ export class GuardedStrategy implements Strategy {
     });
     const inputs = { memory_ids: recalled.map((entry) => entry.memoryId) };
     return caller
-      .chat({ step: 'judge', agent: 'judge', taskId: null, iteration, inputs }, chatOf(config, messages, JUDGE_SCHEMA), PLAN_TOKENS)
+      .chat(
+        { step: 'judge', agent: 'judge', taskId: null, iteration, inputs },
+        chatOf(config, messages, JUDGE_SCHEMA),
+        PLAN_TOKENS,
+      )
       .then((call) => this.verdict(call, criteria.length))
       .catch((error: unknown) => {
         if (error instanceof StepFailed) return false;
@@ -129,14 +172,23 @@ export class GuardedStrategy implements Strategy {
   private verdict(call: Call, criteria: number): boolean {
     const { state } = this.parts;
     const reply = parseJudge(call.answer ?? '');
-    const met = typeof reply === 'string' ? [] : reply.verdicts.map((one) => one.met && state.tasks.get(one.task.replace(/[[\]\s]/g, ''))?.state === 'done');
+    const met =
+      typeof reply === 'string'
+        ? []
+        : reply.verdicts.map((one) => one.met && state.tasks.get(one.task.replace(/[[\]\s]/g, ''))?.state === 'done');
     const complete = met.length >= criteria && met.slice(0, criteria).every(Boolean);
-    if (state.judged?.call_id !== call.id) this.parts.record({ type: 'objective.judged', call_id: call.id, met, complete });
+    if (state.judged?.call_id !== call.id)
+      this.parts.record({ type: 'objective.judged', call_id: call.id, met, complete });
     return complete;
   }
 
   /** The plan of this iteration, after one repair at the most, or what is wrong with the reply. */
-  private async planReply(task: Task, result: Call, iteration: number, shown: readonly string[]): Promise<{ plan: PlanReply | string; callId: string }> {
+  private async planReply(
+    task: Task,
+    result: Call,
+    iteration: number,
+    shown: readonly string[],
+  ): Promise<{ plan: PlanReply | string; callId: string }> {
     const { state, caller, tokens } = this.parts;
     const { config } = state;
     const messages = messagesOf(config, 'planning', {
@@ -145,7 +197,10 @@ export class GuardedStrategy implements Strategy {
       task_id: task.id,
       task: brief(task),
       result: tokens.excerpt(result.answer ?? '', RESULT_TOKENS),
-      waiting: shown.flatMap((id) => state.tasks.get(id) ?? []).map((waiting) => `${waiting.id} ${brief(waiting)}`).join('\n'),
+      waiting: shown
+        .flatMap((id) => state.tasks.get(id) ?? [])
+        .map((waiting) => `${waiting.id} ${brief(waiting)}`)
+        .join('\n'),
       waiting_note: shown.length < state.pending.length ? ` (${shown.length} of ${state.pending.length})` : '',
     });
     const step = { agent: 'planning' as const, taskId: task.id, iteration };
@@ -162,7 +217,12 @@ export class GuardedStrategy implements Strategy {
   }
 
   /** One request for everything that needs a vector now. Without one, likeness falls back to words. */
-  private async embed(task: Task, result: Call, iteration: number, candidates: readonly { id: string; text: string }[]): Promise<Call | null> {
+  private async embed(
+    task: Task,
+    result: Call,
+    iteration: number,
+    candidates: readonly { id: string; text: string }[],
+  ): Promise<Call | null> {
     const { state, caller } = this.parts;
     if (state.config.embedding === null || state.adaptations.has('embeddings')) return null;
     const wanted = new Map<string, string>();
@@ -174,9 +234,16 @@ export class GuardedStrategy implements Strategy {
     want(`task/${task.id}`, task.text);
     want('objective', state.config.objective);
     for (const id of state.pending.slice(0, CATCH_UP)) want(`task/${id}`, state.tasks.get(id)?.text);
-    for (const entry of [...state.memory.values()].slice(-CATCH_UP)) want(`result/${entry.taskId}`, state.calls.get(entry.callId)?.answer);
+    for (const entry of [...state.memory.values()].slice(-CATCH_UP))
+      want(`result/${entry.taskId}`, state.calls.get(entry.callId)?.answer);
     try {
-      const step = { step: 'embed', agent: 'embedding' as const, taskId: task.id, iteration, inputs: { embeds: [...wanted.keys()] } };
+      const step = {
+        step: 'embed',
+        agent: 'embedding' as const,
+        taskId: task.id,
+        iteration,
+        inputs: { embeds: [...wanted.keys()] },
+      };
       return await caller.embed(step, [...wanted.values()]);
     } catch (error) {
       if (error instanceof StepFailed) return null;

@@ -120,7 +120,11 @@ export function promptRecords(
     const override = overrides.get(name);
     const text = override?.text ?? prompt.text;
     checkTemplate(text, prompt.values);
-    records[name] = { sha256: createHash('sha256').update(text).digest('hex'), text, source: override?.file ?? 'built-in' };
+    records[name] = {
+      sha256: createHash('sha256').update(text).digest('hex'),
+      text,
+      source: override?.file ?? 'built-in',
+    };
   }
   return records;
 }

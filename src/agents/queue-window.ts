@@ -32,7 +32,12 @@ export interface Placement {
  * Reads an order of shown ids and `n1`, `n2`, …. Unknown and repeated ids are ignored; shown ids that the reply forgot
  * keep their place among the shown; new tasks that it forgot go to the end.
  */
-export function placement(pending: readonly string[], shown: readonly string[], newTasks: number, reply: readonly string[]): Placement {
+export function placement(
+  pending: readonly string[],
+  shown: readonly string[],
+  newTasks: number,
+  reply: readonly string[],
+): Placement {
   const known = new Set(shown);
   const mentioned = [...new Set(reply.map((id) => id.trim()))];
   const ranked = mentioned.filter((id) => known.has(id));

@@ -23,7 +23,12 @@ export function strictSchema(schema: z.ZodType): Record<string, unknown> {
   return rest;
 }
 
-const LooseTask = z.union([z.string(), z.object({ task: z.string() }).transform((entry) => entry.task), z.object({ text: z.string() }).transform((entry) => entry.text), z.object({ task_name: z.string() }).transform((entry) => entry.task_name)]);
+const LooseTask = z.union([
+  z.string(),
+  z.object({ task: z.string() }).transform((entry) => entry.task),
+  z.object({ text: z.string() }).transform((entry) => entry.text),
+  z.object({ task_name: z.string() }).transform((entry) => entry.task_name),
+]);
 const LoosePlan = z.object({
   new_tasks: z.array(LooseTask).optional(),
   tasks: z.array(LooseTask).optional(),
@@ -41,7 +46,10 @@ export function parsePlan(text: string): PlanReply | string {
       if (tasks.success) return { new_tasks: tasks.data, order: [], complete: false };
     }
     const plan = LoosePlan.safeParse(json);
-    if (plan.success && (plan.data.new_tasks ?? plan.data.tasks ?? plan.data.order ?? plan.data.complete) !== undefined) {
+    if (
+      plan.success &&
+      (plan.data.new_tasks ?? plan.data.tasks ?? plan.data.order ?? plan.data.complete) !== undefined
+    ) {
       return {
         new_tasks: plan.data.new_tasks ?? plan.data.tasks ?? [],
         order: (plan.data.order ?? []).map(String),

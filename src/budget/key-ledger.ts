@@ -69,7 +69,11 @@ export class KeyLedgerFile implements KeyLedger {
     this.admitted.delete(callId);
     try {
       const file = await open(path, 'a');
-      await appended(file, { type: outcome, id: `${this.prefix}/${callId}`, usd: usdFromPico(cost) }).finally(() => file.close());
+      try {
+        await appended(file, { type: outcome, id: `${this.prefix}/${callId}`, usd: usdFromPico(cost) });
+      } finally {
+        await file.close();
+      }
     } catch {
       // Without an outcome the reservation counts in full.
     }
@@ -78,7 +82,12 @@ export class KeyLedgerFile implements KeyLedger {
   private async reserveIn(path: string, amount: Pico, callId: string): Promise<{ admitted: boolean; free: Pico }> {
     const { directory } = this.parts;
     const id = `${this.prefix}/${callId}`;
-    const line: Reservation = { type: 'reserved', id, usd: usdFromPico(amount), limit_usd: usdFromPico(this.parts.limitPerDay) };
+    const line: Reservation = {
+      type: 'reserved',
+      id,
+      usd: usdFromPico(amount),
+      limit_usd: usdFromPico(this.parts.limitPerDay),
+    };
     try {
       await nodeDisk.makeDirectory(directory);
       const file = await open(path, 'a+', 0o600);
@@ -91,7 +100,11 @@ export class KeyLedgerFile implements KeyLedger {
           this.book = new Book(path);
         }
         const free = await this.book.readUntil(file, id);
-        if (free === null) throw new KeyLedgerError('damaged', `A line that was just added to ${path} is not there: another program changes the file.`);
+        if (free === null)
+          throw new KeyLedgerError(
+            'damaged',
+            `A line that was just added to ${path} is not there: another program changes the file.`,
+          );
         if (amount <= free) this.admitted.set(callId, path);
         return { admitted: amount <= free, free: free < 0n ? 0n : free };
       } finally {
@@ -100,7 +113,10 @@ export class KeyLedgerFile implements KeyLedger {
     } catch (error) {
       if (error instanceof KeyLedgerError) throw error;
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-      throw new KeyLedgerError('unwritable', `The spending ledger of this API key cannot be written at ${path} (${code}): mend it, or run without a limit for the key.`);
+      throw new KeyLedgerError(
+        'unwritable',
+        `The spending ledger of this API key cannot be written at ${path} (${code}): mend it, or run without a limit for the key.`,
+      );
     }
   }
 }
@@ -119,7 +135,8 @@ class Book {
   /** Adds up what is new. What was free, by its own limit, before the reservation of that id; null where it is not there. */
   async readUntil(file: FileHandle, id: string): Promise<Pico | null> {
     const { size } = await file.stat();
-    if (size < this.position) throw new KeyLedgerError('damaged', `${this.path} became shorter: another program changes the file.`);
+    if (size < this.position)
+      throw new KeyLedgerError('damaged', `${this.path} became shorter: another program changes the file.`);
     const bytes = Buffer.alloc(size - this.position);
     const { bytesRead } = await file.read(bytes, 0, bytes.length, this.position);
     const complete = bytes.subarray(0, bytes.subarray(0, bytesRead).lastIndexOf(0x0a) + 1);

@@ -9,15 +9,23 @@ type Price = ModelPrice[string];
  */
 export function listPrice(model: string, baseUrl: string, at: Date): Rates | null {
   const asked = [{ providerApiUrl: baseUrl }, {}, { providerId: 'openai' }];
-  const found = firstOf(asked, (where) => dearestOfDay(at, (timestamp) => calcPrice({ input_tokens: 0 }, model, { ...where, timestamp })));
+  const found = firstOf(asked, (where) =>
+    dearestOfDay(at, (timestamp) => calcPrice({ input_tokens: 0 }, model, { ...where, timestamp })),
+  );
   const input = found?.model_price['input_mtok'];
   if (!found || input === undefined) return null;
   const cached = found.model_price['cache_read_mtok'] ?? input;
   const output = found.model_price['output_mtok'] ?? 0;
-  const starts = [...new Set([input, cached, output].flatMap((price) => (isTiered(price) ? price.tiers.map(({ start }) => start) : [])))];
+  const starts = [
+    ...new Set(
+      [input, cached, output].flatMap((price) => (isTiered(price) ? price.tiers.map(({ start }) => start) : [])),
+    ),
+  ];
   return {
     ...perMillion(input, cached, output, 0),
-    tiers: starts.sort((a, b) => a - b).map((start) => ({ from_input_tokens: Math.max(1, start), ...perMillion(input, cached, output, start) })),
+    tiers: starts
+      .sort((a, b) => a - b)
+      .map((start) => ({ from_input_tokens: Math.max(1, start), ...perMillion(input, cached, output, start) })),
     source: `genai-prices ${found.provider.id}/${found.model.id}`,
     as_of: at.toISOString().slice(0, 10),
   };
@@ -26,7 +34,10 @@ export function listPrice(model: string, baseUrl: string, at: Date): Rates | nul
 const HALF_HOURS = 48;
 
 /** Some providers charge by the hour of the day: a run goes through all of them, so the dearest one counts. */
-function dearestOfDay<Found extends { model_price: ModelPrice }>(at: Date, find: (timestamp: Date) => Found | null): Found | null {
+function dearestOfDay<Found extends { model_price: ModelPrice }>(
+  at: Date,
+  find: (timestamp: Date) => Found | null,
+): Found | null {
   const midnight = Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate());
   const now = find(at);
   if (now === null) return null;

@@ -26,13 +26,20 @@ export async function priceOf(question: PriceQuestion): Promise<Rates | null> {
   const as_of = at.toISOString().slice(0, 10);
   const userPrice = (name: string) => {
     const found = question.overrides.find((entry) => entry.model === name);
-    return found ? rates(found.input, found.cachedInput ?? found.input, kind === 'chat' ? found.output : 0, 'user', as_of) : null;
+    return found
+      ? rates(found.input, found.cachedInput ?? found.input, kind === 'chat' ? found.output : 0, 'user', as_of)
+      : null;
   };
   const own = userPrice(model);
   if (own) return own;
   if (question.freeOrigins.includes(new URL(baseUrl).origin)) return rates(0, 0, 0, 'declared_free', as_of);
   const { listPrice } = await import('./price-list.ts');
   return listPrice(model, baseUrl, at) ?? userPrice('*');
+}
+
+/** Of a model that somebody else accounts for, by a subscription or a key of its own: no price is known here. */
+export function includedRates(at: Date): Rates {
+  return rates(0, 0, 0, 'included', at.toISOString().slice(0, 10));
 }
 
 function rates(input: number, cached: number, output: number, source: string, as_of: string): Rates {

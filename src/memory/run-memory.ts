@@ -141,10 +141,16 @@ export class RunMemory implements Memory {
 
   private byWords(query: string, count: number): string[] {
     if (this.words === null) {
-      this.words = new MiniSearch<{ id: string; text: string }>({ fields: ['text'], searchOptions: { combineWith: 'OR' } });
+      this.words = new MiniSearch<{ id: string; text: string }>({
+        fields: ['text'],
+        searchOptions: { combineWith: 'OR' },
+      });
       for (const id of this.state.memory.keys()) this.addWords(id);
     }
-    return this.words.search(query).slice(0, count).map(({ id }) => String(id));
+    return this.words
+      .search(query)
+      .slice(0, count)
+      .map(({ id }) => String(id));
   }
 
   private addWords(memoryId: string): void {
@@ -159,7 +165,9 @@ export class RunMemory implements Memory {
 /** Base64 of little-endian float32, as the log keeps it, to numbers. */
 export function decodeVector(encoded: string): Float32Array {
   const bytes = Buffer.from(encoded, 'base64');
-  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength - (bytes.byteLength % 4)));
+  return new Float32Array(
+    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength - (bytes.byteLength % 4)),
+  );
 }
 
 function splitOnce(what: string): [string, string?] {

@@ -25,20 +25,35 @@ export function errorOfStatus(
   const unbilled = wellFormed && [400, 401, 403, 404, 413, 422, 429].includes(status);
   const retryAfterMs = retryAfter(headers);
   if (status === 401 || status === 403) {
-    return new ModelError('bad_key', `${origin} refused the API key (${status})${said}. Set another key, then resume.`, { unbilled });
+    return new ModelError(
+      'bad_key',
+      `${origin} refused the API key (${status})${said}. Set another key, then resume.`,
+      { unbilled },
+    );
   }
   if (status === 404 || code === 'model_not_found') {
     const what = prepared.request.kind === 'chat' ? 'chat' : 'embedding';
     const options = prepared.request.kind === 'embedding' ? { unbilled, feature: 'embeddings' as const } : { unbilled };
-    return new ModelError('model_not_found', `${origin} does not know the ${what} model ${prepared.model} or its path (${status})${said}.`, options);
+    return new ModelError(
+      'model_not_found',
+      `${origin} does not know the ${what} model ${prepared.model} or its path (${status})${said}.`,
+      options,
+    );
   }
   if (status === 429) {
     if (code === 'insufficient_quota') {
       return new ModelError('quota', `The account behind the key at ${origin} has no quota left${said}.`, { unbilled });
     }
-    return new ModelError('rate_limited', `${origin} limits the request rate (429)${said}.`, { unbilled, retryAfterMs });
+    return new ModelError('rate_limited', `${origin} limits the request rate (429)${said}.`, {
+      unbilled,
+      retryAfterMs,
+    });
   }
-  if (status === 413 || code === 'context_length_exceeded' || /context (length|window)|maximum context|too many tokens/i.test(message)) {
+  if (
+    status === 413 ||
+    code === 'context_length_exceeded' ||
+    /context (length|window)|maximum context|too many tokens/i.test(message)
+  ) {
     return new ModelError('context_too_long', `The request is too long for ${prepared.model}${said}.`, { unbilled });
   }
   if (status === 400 || status === 422) return badRequest(status, message, code, param, unbilled, origin, prepared);
@@ -61,7 +76,9 @@ function badRequest(
   const sent = Buffer.from(prepared.body).toString('utf8');
   const schema = /response_format|json_schema|json_object|structured output/i.test(about);
   const feature = schema
-    ? sent.includes('"json_schema"') ? 'json_schema' : 'json_object'
+    ? sent.includes('"json_schema"')
+      ? 'json_schema'
+      : 'json_object'
     : FEATURES.find(([pattern, name]) => pattern.test(param || message) && sent.includes(`"${name}"`))?.[1];
   if (feature !== undefined && (!schema || sent.includes('"response_format"'))) {
     return new ModelError('unsupported', `${origin} does not support ${feature}: ${message}`, { unbilled, feature });
@@ -77,7 +94,8 @@ function errorBody(body: string): { message: string; code: string; param: string
     const whole: object = typeof value === 'object' && value !== null ? value : {};
     // vLLM says `{"object":"error","message":…}`, all others `{"error":{"message":…}}`.
     const error: unknown = 'error' in whole ? whole.error : Reflect.get(whole, 'object') === 'error' ? whole : null;
-    if (typeof error === 'string') return { message: error.slice(0, SAID_LENGTH), code: '', param: '', wellFormed: true };
+    if (typeof error === 'string')
+      return { message: error.slice(0, SAID_LENGTH), code: '', param: '', wellFormed: true };
     if (typeof error !== 'object' || error === null) throw new SyntaxError('not an error body');
     const field = (name: string) => {
       const found: unknown = Reflect.get(error, name);

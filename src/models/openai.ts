@@ -48,7 +48,8 @@ export class OpenAiModel implements LanguageModel {
 
   prepare(request: ModelRequest, adaptations: Adaptations): PreparedRequest {
     const { model, embedding } = this.options;
-    const params = request.kind === 'chat' ? this.chatParams(request, adaptations) : this.embeddingParams(request.texts);
+    const params =
+      request.kind === 'chat' ? this.chatParams(request, adaptations) : this.embeddingParams(request.texts);
     return {
       request,
       model: request.kind === 'chat' ? model : (embedding?.model ?? model),
@@ -60,15 +61,34 @@ export class OpenAiModel implements LanguageModel {
   async send(prepared: PreparedRequest, options: { timeoutMs: number; signal: AbortSignal }): Promise<ModelReply> {
     const response = await this.exchange(prepared, options);
     const text = Buffer.from(response.body).toString('utf8');
-    if (response.status !== 200) throw errorOfStatus(response.status, response.headers, this.options.redact(text.slice(0, MAX_ERROR_BODY)), this.origin, prepared);
+    if (response.status !== 200)
+      throw errorOfStatus(
+        response.status,
+        response.headers,
+        this.options.redact(text.slice(0, MAX_ERROR_BODY)),
+        this.origin,
+        prepared,
+      );
     const data = jsonObject(text);
     if (data === null) {
-      throw new ModelError('not_an_api', `${this.origin} answered with something other than JSON. Is the base URL right? It usually ends in /v1.`, {
-        unbilled: false,
-      });
+      throw new ModelError(
+        'not_an_api',
+        `${this.origin} answered with something other than JSON. Is the base URL right? It usually ends in /v1.`,
+        {
+          unbilled: false,
+        },
+      );
     }
-    const reply = prepared.request.kind === 'chat' ? chatReply(data, prepared) : embeddingReply(data, prepared, prepared.request.texts.length);
-    return { ...reply, model: this.name(reply.model), fingerprint: reply.fingerprint && this.name(reply.fingerprint), finishReason: reply.finishReason && this.name(reply.finishReason) };
+    const reply =
+      prepared.request.kind === 'chat'
+        ? chatReply(data, prepared)
+        : embeddingReply(data, prepared, prepared.request.texts.length);
+    return {
+      ...reply,
+      model: this.name(reply.model),
+      fingerprint: reply.fingerprint && this.name(reply.fingerprint),
+      finishReason: reply.finishReason && this.name(reply.finishReason),
+    };
   }
 
   private name(said: string): string {
@@ -78,7 +98,9 @@ export class OpenAiModel implements LanguageModel {
   private async exchange(prepared: PreparedRequest, options: { timeoutMs: number; signal: AbortSignal }) {
     const key = await this.options.key(this.origin);
     if (key === null && !this.isLocal) {
-      throw new ModelError('no_key', `There is no API key for ${this.origin}: set it, then resume.`, { unbilled: true });
+      throw new ModelError('no_key', `There is no API key for ${this.origin}: set it, then resume.`, {
+        unbilled: true,
+      });
     }
     const path = prepared.request.kind === 'chat' ? 'chat/completions' : 'embeddings';
     const url = new URL(this.base);
@@ -107,7 +129,10 @@ export class OpenAiModel implements LanguageModel {
   }
 
   private chatParams(request: ChatRequest, adaptations: Adaptations): ChatCompletionCreateParamsNonStreaming {
-    const newName = this.isAzure() || this.base.hostname.endsWith('openai.com') ? !adaptations.has('max_completion_tokens') : adaptations.has('max_tokens');
+    const newName =
+      this.isAzure() || this.base.hostname.endsWith('openai.com')
+        ? !adaptations.has('max_completion_tokens')
+        : adaptations.has('max_tokens');
     return {
       model: this.options.model,
       messages: request.messages.map(({ role, content }) => ({ role, content })),
@@ -130,19 +155,31 @@ export class OpenAiModel implements LanguageModel {
   }
 }
 
-function responseFormat(request: ChatRequest, adaptations: Adaptations): Pick<ChatCompletionCreateParamsNonStreaming, 'response_format'> {
+function responseFormat(
+  request: ChatRequest,
+  adaptations: Adaptations,
+): Pick<ChatCompletionCreateParamsNonStreaming, 'response_format'> {
   if (request.schema === null) return {};
   const { name, schema } = request.schema;
-  if (!adaptations.has('json_schema')) return { response_format: { type: 'json_schema', json_schema: { name, strict: true, schema: { ...schema } } } };
+  if (!adaptations.has('json_schema'))
+    return { response_format: { type: 'json_schema', json_schema: { name, strict: true, schema: { ...schema } } } };
   return adaptations.has('json_object') ? {} : { response_format: { type: 'json_object' } };
 }
 
 /** The parts of an answer that are read, none of which a server can be trusted to send. */
-type Loose<T> = T extends (infer Item)[] ? Loose<Item>[] : T extends object ? { [Key in keyof T]?: Loose<T[Key]> | null } : T;
+type Loose<T> = T extends (infer Item)[]
+  ? Loose<Item>[]
+  : T extends object
+    ? { [Key in keyof T]?: Loose<T[Key]> | null }
+    : T;
 
 function chatReply(data: Loose<ChatCompletion>, prepared: PreparedRequest): ModelReply {
   const choice = Array.isArray(data.choices) ? data.choices[0] : undefined;
-  const usage = usageOf(data.usage?.prompt_tokens, data.usage?.completion_tokens, data.usage?.prompt_tokens_details?.cached_tokens);
+  const usage = usageOf(
+    data.usage?.prompt_tokens,
+    data.usage?.completion_tokens,
+    data.usage?.prompt_tokens_details?.cached_tokens,
+  );
   const content = choice?.message?.content;
   if (typeof content !== 'string' && usage === null) {
     throw new ModelError('bad_reply', 'The server answered without a message and without usage.', { unbilled: false });
@@ -162,8 +199,14 @@ function embeddingReply(data: Loose<CreateEmbeddingResponse>, prepared: Prepared
   const rows = Array.isArray(data.data) ? data.data : [];
   const vectors = rows.flatMap((row) => vectorOf(row.embedding) ?? []);
   const dimensions = vectors[0]?.length ?? 0;
-  if (vectors.length !== expected || dimensions === 0 || vectors.some((vector) => vector.length !== dimensions || !vector.every(Number.isFinite))) {
-    throw new ModelError('bad_reply', `The server answered ${vectors.length} usable vectors to ${expected} texts.`, { unbilled: false });
+  if (
+    vectors.length !== expected ||
+    dimensions === 0 ||
+    vectors.some((vector) => vector.length !== dimensions || !vector.every(Number.isFinite))
+  ) {
+    throw new ModelError('bad_reply', `The server answered ${vectors.length} usable vectors to ${expected} texts.`, {
+      unbilled: false,
+    });
   }
   return {
     model: text(data.model) ?? prepared.model,
@@ -180,7 +223,9 @@ function vectorOf(embedding: unknown): Float32Array | null {
   if (Array.isArray(embedding)) return Float32Array.from(embedding, Number);
   if (typeof embedding !== 'string') return null;
   const bytes = Buffer.from(embedding, 'base64');
-  return bytes.length % 4 === 0 ? new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)) : null;
+  return bytes.length % 4 === 0
+    ? new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
+    : null;
 }
 
 /** Usage that can be: whole, not negative, not absurd, no more cached than sent. Null otherwise. */
@@ -201,7 +246,9 @@ function text(value: unknown): string | null {
 function jsonObject(body: string): Record<string, never> | null {
   try {
     const value: unknown = JSON.parse(body);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, never>) : null;
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, never>)
+      : null;
   } catch {
     return null;
   }

@@ -48,7 +48,8 @@ export class HangDetector {
     if (moved) this.movedAt = at;
     if (this.episode !== null) return this.over(now, moved);
     if (at - this.movedAt >= this.limitMs) return this.begin('hang', this.movedAt, at);
-    if (now.overdueMs > OVERDUE_MS && at - this.resetAt > OVERDUE_MS) return this.begin('overdue', at - now.overdueMs, at);
+    if (now.overdueMs > OVERDUE_MS && at - this.resetAt > OVERDUE_MS)
+      return this.begin('overdue', at - now.overdueMs, at);
     return null;
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock, Random } from '../run/ports.ts';
 import type { LogWriter } from '../runlog/writer.ts';
-import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import { spentOfLimit } from '../run/cost-words.ts';
 import type { Channel } from './channel.ts';
 
 const HEARTBEAT_MS = 30 * 60_000;
@@ -39,7 +39,9 @@ export class Outbox {
 
   /** The event that queues a notice, for the batch of what it tells; none where nobody listens. */
   notice(kind: string, text: string): { type: 'notice.queued'; notice_id: string; kind: string; text: string }[] {
-    return this.channels.length === 0 ? [] : [{ type: 'notice.queued', notice_id: randomUUID().slice(0, 8), kind, text }];
+    return this.channels.length === 0
+      ? []
+      : [{ type: 'notice.queued', notice_id: randomUUID().slice(0, 8), kind, text }];
   }
 
   /** Waits for what is being delivered, but not for long; the next owner of the run delivers the rest. */
@@ -58,8 +60,13 @@ export class Outbox {
     const pending = [...state.notices.values()].some(({ kind, status }) => kind === 'heartbeat' && status === 'queued');
     // One that has not gone out yet says the same.
     if (pending) return;
-    const spent = `${formatUsd(state.money.settled)} of ${formatUsd(picoFromUsd(state.limits.max_cost_usd))}`;
-    this.log.append(...this.notice('heartbeat', `BabyAGI run is ${state.status}: iteration ${state.iteration}, ${state.pending.length} tasks waiting, ${spent}. Objective: ${state.config.objective}`));
+    const spent = spentOfLimit(state, state.money.settled);
+    this.log.append(
+      ...this.notice(
+        'heartbeat',
+        `BabyAGI run is ${state.status}: iteration ${state.iteration}, ${state.pending.length} tasks waiting, ${spent}. Objective: ${state.config.objective}`,
+      ),
+    );
   }
 
   private deliverSoon(id: string): void {
@@ -82,7 +89,13 @@ export class Outbox {
         return;
       }
       const final = failure.permanent || this.clock.monotonic() - started > GIVE_UP_MS;
-      this.log.append({ type: 'notice.failed', notice_id: notice.id, channel: channel.name, error: failure.error, final });
+      this.log.append({
+        type: 'notice.failed',
+        notice_id: notice.id,
+        channel: channel.name,
+        error: failure.error,
+        final,
+      });
       if (final) return;
       // A server that asks for no pause, or for years, gets ours.
       const wait = Math.min(GIVE_UP_MS, Math.max(failure.retryAfterMs ?? 0, delay * (0.5 + this.random() / 2)));

@@ -21,7 +21,14 @@ export class SlackWebhook implements Channel {
       // The id lets a reader see that a notice came twice.
       const body = Buffer.from(JSON.stringify({ text: `${notice.text} [${notice.id}]` }));
       const headers = { 'content-type': 'application/json' };
-      const { status, headers: answered } = await this.egress.request({ url: this.url, method: 'POST', headers, body, timeoutMs: TIMEOUT_MS, signal });
+      const { status, headers: answered } = await this.egress.request({
+        url: this.url,
+        method: 'POST',
+        headers,
+        body,
+        timeoutMs: TIMEOUT_MS,
+        signal,
+      });
       if (status >= 200 && status < 300) return null;
       const seconds = Number(answered['retry-after'] ?? Number.NaN);
       return {

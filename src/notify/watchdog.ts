@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
 export interface WatchdogSettings {
@@ -50,7 +50,7 @@ export class Watchdog {
     this.beating.unref();
     const { runDirectory, runId, objective } = run;
     const order: WatchdogOrder = { limitMs, webhook, shared, runDirectory, runId, objective };
-    this.worker = new Worker(join(run.distDirectory, 'watchdog.worker.js'), { workerData: order, execArgv: [] });
+    this.worker = new Worker(resolve(run.distDirectory, 'watchdog.worker.js'), { workerData: order, execArgv: [] });
     // Without it a run is as good as before; only nobody would be told of a hang.
     this.worker.on('error', (error) => run.trace(`The watchdog failed: ${error.message}`));
     this.worker.unref();

@@ -58,7 +58,15 @@ async function note({ what, ms }: Finding): Promise<void> {
   if (what !== 'recovered') {
     const names = await nodeDisk.list(runDirectory);
     const number = Math.max(0, ...names.map((name) => Number(/^hang-(\d+)\.json$/.exec(name)?.[1] ?? 0))) + 1;
-    const content = { what, run_id: runId, detected_at: now, after_ms: Math.round(ms), limit_ms: limitMs, recovered_at: null, lasted_ms: null };
+    const content = {
+      what,
+      run_id: runId,
+      detected_at: now,
+      after_ms: Math.round(ms),
+      limit_ms: limitMs,
+      recovered_at: null,
+      lasted_ms: null,
+    };
     file = { path: join(runDirectory, `hang-${number}.json`), content };
   } else if (file !== null) {
     file = { ...file, content: { ...file.content, recovered_at: now, lasted_ms: Math.round(ms) } };
@@ -68,7 +76,10 @@ async function note({ what, ms }: Finding): Promise<void> {
 
 async function alert(finding: Finding): Promise<void> {
   if (channel === null) return;
-  const notice = { id: `${runId.slice(0, 8)}-${finding.what}-${episodes}`, text: `${sentence(finding)} Objective: ${objective}` };
+  const notice = {
+    id: `${runId.slice(0, 8)}-${finding.what}-${episodes}`,
+    text: `${sentence(finding)} Objective: ${objective}`,
+  };
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const failure = await channel.send(notice, AbortSignal.timeout(60_000));
     if (failure === null || failure.permanent || stopping) return;

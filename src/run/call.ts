@@ -68,21 +68,27 @@ export class Caller {
   }
 
   /** Throws StepFailed where this step cannot be had, StopRun where nothing further can. */
-  async chat(step: StepRequest, request: Omit<ChatRequest, 'kind' | 'maxOutputTokens'>, wanted?: number): Promise<Call> {
+  async chat(
+    step: StepRequest,
+    request: Omit<ChatRequest, 'kind' | 'maxOutputTokens'>,
+    wanted?: number,
+  ): Promise<Call> {
     const { config } = this.parts.log.state;
-    const output = { wanted: wanted ?? config.parameters.max_completion_tokens, min: config.parameters.min_completion_tokens };
-    return this.settled(step, config.prices.chat, output, (maxOutputTokens) => ({ kind: 'chat', ...request, maxOutputTokens }));
+    const output = {
+      wanted: wanted ?? config.parameters.max_completion_tokens,
+      min: config.parameters.min_completion_tokens,
+    };
+    return this.settled(step, config.prices.chat, output, (maxOutputTokens) => ({
+      kind: 'chat',
+      ...request,
+      maxOutputTokens,
+    }));
   }
 
   async embed(step: StepRequest, texts: readonly string[]): Promise<Call> {
     const rates = this.parts.log.state.config.prices.embedding;
     if (rates === null) throw new StepFailed('unsupported', 'This run has no embedding model.');
     return this.settled(step, rates, { wanted: 0, min: 0 }, () => ({ kind: 'embedding', texts }));
-  }
-
-  /** What a request with so many prompt tokens would reserve at the most. */
-  worstCase(inputTokens: number, outputTokens: number): Pico {
-    return worstCase(this.parts.log.state.config.prices.chat, inputTokens + PER_REQUEST + 2 * PER_MESSAGE, outputTokens);
   }
 
   private async settled(
@@ -109,7 +115,8 @@ export class Caller {
       if (outcome.feature !== null && log.state.adaptations.size > adaptations) continue;
       const firstRequest = log.state.money.settled === 0n && log.state.attempts.size === 1;
       const policy = this.retry ?? (firstRequest ? firstRequestRetry : guardedRetry);
-      const delay = outcome.reason === 'timeout' && this.retry === null ? null : policy(outcome, attempt, random, step.agent);
+      const delay =
+        outcome.reason === 'timeout' && this.retry === null ? null : policy(outcome, attempt, random, step.agent);
       if (delay === null) throw this.given(outcome, step);
       await this.backOff(delay);
       attempt += 1;
@@ -128,26 +135,28 @@ export class Caller {
     }
   }
 
-  /** One reservation and at most one request. */
+  /** One reservation and at most one request. `keyFree` is what the key's own limit left at the last look, if it was too little. */
   private async attempt(
     step: StepRequest,
     rates: Rates,
     output: { wanted: number; min: number },
     request: (maxOutputTokens: number) => ChatRequest | EmbeddingRequest,
     timeoutMs: number,
+    keyFree: Pico | null = null,
   ): Promise<Call | ModelError> {
     const { log, model, clock, tokens } = this.parts;
     const { state } = log;
     const probe = request(output.wanted);
     let bound = this.inputBound(probe);
-    let admission = admit(rates, this.free(step), bound, output);
+    const affordable = () => (keyFree !== null && keyFree < this.free(step) ? keyFree : this.free(step));
+    let admission = admit(rates, affordable(), bound, output);
     if (!tokens.loaded && (admission === null || admission.maxOutputTokens < output.wanted)) {
       // Bytes are a coarse bound: where the money is tight, it is worth counting.
       await tokens.ready();
       bound = this.inputBound(probe);
-      admission = admit(rates, this.free(step), bound, output);
+      admission = admit(rates, affordable(), bound, output);
     }
-    if (admission === null) throw this.outOfMoney(rates, bound, output.min, step);
+    if (admission === null) throw this.outOfMoney(worstCase(rates, bound, output.min), step, keyFree);
     const prepared = model.prepare(request(admission.maxOutputTokens), state.adaptations);
     const callId = `c${state.calls.size + 1}`;
     const fields = {
@@ -170,7 +179,12 @@ export class Caller {
       reserved_usd: usdFromPico(admission.reserved),
     });
     await log.barrier();
-    await this.drawOnKey(fields, admission.reserved);
+    const left = await this.drawOnKey(fields, admission.reserved);
+    if (left !== null) {
+      // A shorter answer may fit into what the others left.
+      if (left >= admission.reserved) throw this.outOfMoney(admission.reserved, step, left);
+      return this.attempt(step, rates, output, request, timeoutMs, left);
+    }
     const sentAt = clock.monotonic();
     const latency = () => Math.round((clock.monotonic() - sentAt) * 10) / 10;
     try {
@@ -184,7 +198,10 @@ export class Caller {
       if (!(error instanceof ModelError)) {
         // A fault of ours: what the request costs is unknown, and no reservation stays open.
         if (this.callOf(callId).status === 'reserved') {
-          this.bookUnsettled('call.held', fields, admission.reserved, latency(), { class: 'internal', message: 'An unexpected error hid the outcome.' });
+          this.bookUnsettled('call.held', fields, admission.reserved, latency(), {
+            class: 'internal',
+            message: 'An unexpected error hid the outcome.',
+          });
         }
         throw error;
       }
@@ -200,21 +217,25 @@ export class Caller {
     }
   }
 
-  /** The limit of the key itself comes last: what is counted there may really be sent. A refusal ends the run. */
-  private async drawOnKey(fields: CallFields, reserved: Pico): Promise<void> {
+  /**
+   * The limit of the key itself comes last: what is counted there may really be sent. Null where the request may leave,
+   * else what is free. Throws StopRun where the ledger cannot say.
+   */
+  private async drawOnKey(fields: CallFields, reserved: Pico): Promise<Pico | null> {
     const { ledger } = this.parts;
-    if (!ledger) return;
-    const stop = await ledger.reserve(reserved, fields.call_id).then(
-      ({ admitted, free }) =>
-        admitted ? null : new StopRun('max_cost', `The ${fields.agent} request needs up to ${formatUsd(reserved)}, and ${formatUsd(free)} of ${ledger.limit} is free.`),
-      (error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error);
-        return new StopRun('error', message, { class: 'key_ledger', message });
-      },
-    );
-    if (stop === null) return;
-    this.bookUnsettled('call.released', fields, 0n, null, { class: stop.error?.class ?? 'key_limit', message: stop.message });
-    throw stop;
+    if (!ledger) return null;
+    try {
+      const { admitted, free } = await ledger.reserve(reserved, fields.call_id);
+      if (admitted) return null;
+      const message = `${formatUsd(reserved)} does not fit: ${formatUsd(free)} of ${ledger.limit} is free.`;
+      this.bookUnsettled('call.released', fields, 0n, null, { class: 'key_limit', message });
+      return free;
+    } catch (error) {
+      const record = { class: 'key_ledger', message: error instanceof Error ? error.message : String(error) };
+      if (this.callOf(fields.call_id).status === 'reserved')
+        this.bookUnsettled('call.released', fields, 0n, null, record);
+      throw new StopRun('error', record.message, record);
+    }
   }
 
   private async sendOnce(prepared: PreparedRequest, timeoutMs: number): Promise<ModelReply> {
@@ -223,8 +244,14 @@ export class Caller {
     const answered = new AbortController();
     // A keyring that never answers must not hold up a stop.
     const stuck = new Promise<never>((_resolve, reject) => {
-      const giveUp = () => reject(new ModelError('aborted', 'The request did not end by itself when the run was stopped.', { unbilled: false }));
-      signal.addEventListener('abort', () => void clock.sleep(LET_GO_MS, answered.signal).then(giveUp), { once: true, signal: answered.signal });
+      const giveUp = () =>
+        reject(
+          new ModelError('aborted', 'The request did not end by itself when the run was stopped.', { unbilled: false }),
+        );
+      signal.addEventListener('abort', () => void clock.sleep(LET_GO_MS, answered.signal).then(giveUp), {
+        once: true,
+        signal: answered.signal,
+      });
     });
     try {
       return await Promise.race([model.send(prepared, { timeoutMs, signal }), stuck]);
@@ -233,7 +260,13 @@ export class Caller {
     }
   }
 
-  private bookUnsettled(type: 'call.held' | 'call.released', fields: CallFields, cost: Pico, latencyMs: number | null, error: ErrorRecord): void {
+  private bookUnsettled(
+    type: 'call.held' | 'call.released',
+    fields: CallFields,
+    cost: Pico,
+    latencyMs: number | null,
+    error: ErrorRecord,
+  ): void {
     this.parts.log.append({
       type,
       ...fields,
@@ -280,10 +313,15 @@ export class Caller {
       ...(above ? { usage_note: 'above the reservation' } : note === null ? {} : { usage_note: note }),
     });
     if (above) {
-      throw new StopRun('error', `The server reported usage above the reservation of ${formatUsd(admission.reserved)}: ${formatUsd(cost)}.`, {
-        class: 'usage_above_reservation',
-        message: 'The server used more tokens than the request allowed, so its bill cannot be bounded: do not use it with a cost limit.',
-      });
+      throw new StopRun(
+        'error',
+        `The server reported usage above the reservation of ${formatUsd(admission.reserved)}: ${formatUsd(cost)}.`,
+        {
+          class: 'usage_above_reservation',
+          message:
+            'The server used more tokens than the request allowed, so its bill cannot be bounded: do not use it with a cost limit.',
+        },
+      );
     }
   }
 
@@ -293,7 +331,10 @@ export class Caller {
       // Counts are the chat model's; the embedding model may need more tokens for the same text.
       return request.texts.reduce((sum, text) => sum + tokenUpperBound(text) + PER_MESSAGE, PER_REQUEST);
     }
-    return request.messages.reduce((sum, { content }) => sum + this.count(content) + PER_MESSAGE, PER_REQUEST + this.schemaTokens(request));
+    return request.messages.reduce(
+      (sum, { content }) => sum + this.count(content) + PER_MESSAGE,
+      PER_REQUEST + this.schemaTokens(request),
+    );
   }
 
   /** Exact where the encoding is known and its tables are read; else bytes, which tokens never outnumber. */
@@ -325,12 +366,16 @@ export class Caller {
     return step.agent === 'synthesis' ? free : free - this.earmark;
   }
 
-  private outOfMoney(rates: Rates, bound: number, min: number, step: StepRequest): StopRun {
-    const { limits } = this.parts.log.state;
-    const free = this.free(step);
-    const need = worstCase(rates, bound, min);
-    const detail = `The ${step.agent} request needs up to ${formatUsd(need)}, and ${formatUsd(free < 0n ? 0n : free)} of the ${formatUsd(picoFromUsd(limits.max_cost_usd))} limit is free.`;
-    return new StopRun('max_cost', detail);
+  private outOfMoney(need: Pico, step: StepRequest, keyFree: Pico | null): StopRun {
+    const { log, ledger } = this.parts;
+    const own = this.free(step);
+    const isKey = keyFree !== null && keyFree < own;
+    const free = isKey ? keyFree : own;
+    const limit = isKey ? ledger?.limit : `the ${formatUsd(picoFromUsd(log.state.limits.max_cost_usd))} limit`;
+    return new StopRun(
+      'max_cost',
+      `The ${step.agent} request needs up to ${formatUsd(need)}, and ${formatUsd(free < 0n ? 0n : free)} of ${limit} is free.`,
+    );
   }
 
   private stopIfAborted(detail: string): void {
@@ -338,7 +383,10 @@ export class Caller {
   }
 
   private outOfTime(): StopRun {
-    return new StopRun('max_wall_time', `The limit of ${this.parts.log.state.limits.max_wall_time_minutes} minutes was reached.`);
+    return new StopRun(
+      'max_wall_time',
+      `The limit of ${this.parts.log.state.limits.max_wall_time_minutes} minutes was reached.`,
+    );
   }
 
   private wallRemainingMs(): number {
@@ -364,7 +412,10 @@ export class Caller {
       return call?.error?.class === 'interrupted_by_crash' && call.reservedSeq > state.interruptionsForgivenAt;
     }).length;
     if (interrupted >= MAX_INTERRUPTIONS) {
-      throw new StopRun('quarantined', `The ${step.agent} request of iteration ${step.iteration} was interrupted ${interrupted} times.`);
+      throw new StopRun(
+        'quarantined',
+        `The ${step.agent} request of iteration ${step.iteration} was interrupted ${interrupted} times.`,
+      );
     }
   }
 
@@ -394,7 +445,10 @@ export class Caller {
       case 'interrupted':
       case 'server_error': {
         // An embedding is a convenience: without one the result is still stored, and recall turns lexical.
-        if (step.agent === 'embedding' && (isTransient(error) || error.reason === 'model_not_found' || error.reason === 'bad_request')) {
+        if (
+          step.agent === 'embedding' &&
+          (isTransient(error) || error.reason === 'model_not_found' || error.reason === 'bad_request')
+        ) {
           return new StepFailed(error.reason, error.message);
         }
         return new StopRun('error', error.message, recordOf(error));
@@ -407,6 +461,11 @@ export class Caller {
     if (!call) throw new Error(`call ${id} vanished`);
     return call;
   }
+}
+
+/** What a chat request of two messages with so many prompt tokens would reserve at the most. */
+export function worstChat(rates: Rates, inputTokens: number, outputTokens: number): Pico {
+  return worstCase(rates, inputTokens + PER_REQUEST + 2 * PER_MESSAGE, outputTokens);
 }
 
 /** No encoding needs a quarter of another's tokens: figures below that are of some other request, or of none. */

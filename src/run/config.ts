@@ -6,20 +6,23 @@ export const FORMAT_VERSION = 1;
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** Dearer than any token, and what exact money can still reckon with. */
+const perMillion = z.number().min(0).max(1e6);
+
 /** Price of one model. */
 export const Rates = z.object({
-  input_usd_per_million: z.number().min(0),
-  cached_input_usd_per_million: z.number().min(0),
-  output_usd_per_million: z.number().min(0),
+  input_usd_per_million: perMillion,
+  cached_input_usd_per_million: perMillion,
+  output_usd_per_million: perMillion,
   tiers: z.array(
     z.object({
       from_input_tokens: z.int().min(1).describe('The tier applies from that many prompt tokens on.'),
-      input_usd_per_million: z.number().min(0),
-      cached_input_usd_per_million: z.number().min(0),
-      output_usd_per_million: z.number().min(0),
+      input_usd_per_million: perMillion,
+      cached_input_usd_per_million: perMillion,
+      output_usd_per_million: perMillion,
     }),
   ),
-  source: z.string().describe('Where the price comes from: `genai-prices`, `user` or `declared_free`.'),
+  source: z.string().describe('Where the price comes from: `genai-prices`, `user`, `declared_free` or `included`.'),
   as_of: z.string().describe('Date of the price data, ISO 8601.'),
 });
 export type Rates = z.infer<typeof Rates>;
@@ -50,13 +53,15 @@ export const RunConfig = z.object({
   initial_task: z.string().min(1),
   strategy: Strategy,
   model: z.object({
-    provider: z.enum(['openai', 'rehearsal', 'replay']),
+    provider: z.enum(['openai', 'rehearsal', 'replay', 'vscode-lm']),
     base_url: z.string(),
     requested: z.string().min(1),
     pin: z
       .string()
       .nullable()
-      .describe('The dated snapshot that the requested name pins. Null: the name is an alias that the provider may move.'),
+      .describe(
+        'The dated snapshot that the requested name pins. Null: the name is an alias that the provider may move.',
+      ),
   }),
   embedding: z
     .object({ model: z.string().min(1), dimensions: z.int().min(1).nullable() })

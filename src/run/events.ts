@@ -86,7 +86,13 @@ const event = <Type extends string, Shape extends z.ZodRawShape>(type: Type, sha
 const EVENTS = [
   event('run.created', { config_sha256: z.string(), format_version: z.literal(1) }),
   event('epoch.opened', {
-    owner: z.object({ host: z.string(), boot_id: z.string(), pid: z.int(), process_start: z.string(), nonce: z.string() }),
+    owner: z.object({
+      host: z.string(),
+      boot_id: z.string(),
+      pid: z.int(),
+      process_start: z.string(),
+      nonce: z.string(),
+    }),
     /** How the segment before ended: where it was cut, what the bytes behind the cut were. Null in the first epoch. */
     previous: z
       .object({
@@ -128,7 +134,19 @@ const EVENTS = [
   }),
   event('call.held', CallOutcome),
   event('call.released', CallOutcome),
-  event('model.adapted', { feature: z.enum(['json_schema', 'json_object', 'temperature', 'top_p', 'seed', 'max_completion_tokens', 'max_tokens', 'embeddings']), why: z.string() }),
+  event('model.adapted', {
+    feature: z.enum([
+      'json_schema',
+      'json_object',
+      'temperature',
+      'top_p',
+      'seed',
+      'max_completion_tokens',
+      'max_tokens',
+      'embeddings',
+    ]),
+    why: z.string(),
+  }),
 
   event('task.created', {
     task_id: z.string(),
@@ -183,7 +201,12 @@ const EVENTS = [
     via: z.string(),
   }),
   event('limit.reached', { limit: z.string(), value: z.number(), spent: z.number() }),
-  event('limit.raised', { limit: z.enum(Object.keys(Limits.shape) as [keyof Limits]), from: z.number(), to: z.number(), by: Origin }),
+  event('limit.raised', {
+    limit: z.enum(Object.keys(Limits.shape) as [keyof Limits]),
+    from: z.number(),
+    to: z.number(),
+    by: Origin,
+  }),
 
   event('notice.queued', { notice_id: z.string(), kind: z.string(), text: z.string() }),
   event('notice.sent', { notice_id: z.string(), channel: z.string(), origin: z.string() }),

@@ -33,8 +33,9 @@ export function limitProblem(limit: LimitName, value: unknown): string | null {
 
 const QUOTED_LENGTH = 100;
 
-/** A refused value as a message shows it: as JSON where JSON has it, and not longer than a person reads. */
+/** A refused value as a message shows it: as JSON where JSON has it. A long one is not cut: the piece of a secret is not known for one. */
 export function quoted(value: unknown): string {
-  const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value));
-  return text.length <= QUOTED_LENGTH ? text : `${text.slice(0, QUOTED_LENGTH - 1)}…`;
+  const text =
+    typeof value === 'number' || typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value));
+  return text.length <= QUOTED_LENGTH ? text : `of ${text.length} characters`;
 }

@@ -45,17 +45,27 @@ export async function runLoop(parts: LoopParts): Promise<never> {
       log.append(...changes, { type: 'iteration.completed', iteration, task_id: task.id });
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
-      log.append(failureOf(parts, task, iteration, error), { type: 'iteration.completed', iteration, task_id: task.id });
+      log.append(failureOf(parts, task, iteration, error), {
+        type: 'iteration.completed',
+        iteration,
+        task_id: task.id,
+      });
     }
     if (iteration % log.state.config.loop.checkpoint_every === 0) await parts.saveCheckpoint(iteration);
-    await clock.sleep(log.state.config.loop.sleep_seconds * 1000, signal);
+    await clock.sleep(Math.min(log.state.config.loop.sleep_seconds * 1000, timeLeftMs(log)), signal);
   }
 }
 
 /** A task that could not be done has failed; one that was done keeps its result, and the list stays as it was. */
 function failureOf({ log }: LoopParts, task: Task, iteration: number, error: StepFailed): EventDraft {
   if (task.state === 'done') {
-    return { type: 'reply.rejected', call_id: null, agent: 'planning', why: error.message, strike: log.state.strikes + 1 };
+    return {
+      type: 'reply.rejected',
+      call_id: null,
+      agent: 'planning',
+      why: error.message,
+      strike: log.state.strikes + 1,
+    };
   }
   return { type: 'task.failed', task_id: task.id, iteration, error: { class: error.reason, message: error.message } };
 }
@@ -71,15 +81,27 @@ async function gate(parts: LoopParts): Promise<void> {
   if (state.current === null && state.iteration >= state.limits.max_iterations) {
     throw new StopRun('max_iterations', `${state.iteration} of ${state.limits.max_iterations} iterations are done.`);
   }
-  if (log.activeMs() >= state.limits.max_wall_time_minutes * 60_000) {
+  if (timeLeftMs(log) <= 0) {
     throw new StopRun('max_wall_time', `The limit of ${state.limits.max_wall_time_minutes} minutes was reached.`);
   }
   if (state.strikes >= MAX_STRIKES || state.failuresInARow >= MAX_STRIKES) await pauseStalled(parts);
   const every = state.config.loop.review_every;
-  if (state.current === null && every > 0 && state.iteration > state.reviewedAt && state.iteration % every === 0 && !state.review) {
+  if (
+    state.current === null &&
+    every > 0 &&
+    state.iteration > state.reviewedAt &&
+    state.iteration % every === 0 &&
+    !state.review
+  ) {
     const digest = reviewDigest(state);
     log.append(
-      { type: 'review.requested', review_id: `r${state.iteration}`, iteration: state.iteration, digest, why: `every ${every} iterations` },
+      {
+        type: 'review.requested',
+        review_id: `r${state.iteration}`,
+        iteration: state.iteration,
+        digest,
+        why: `every ${every} iterations`,
+      },
       ...parts.noticeOf('review', `Iteration ${state.iteration}: the run waits for a checkpoint review.`),
     );
   }
@@ -94,7 +116,8 @@ async function takeFirstTask(parts: LoopParts): Promise<{ task: Task; iteration:
   if (state.current === null) {
     const [next] = state.pending;
     if (next === undefined) {
-      if (await strategy.judge(state.iteration)) throw new StopRun('objective_complete', 'Every acceptance criterion is met.');
+      if (await strategy.judge(state.iteration))
+        throw new StopRun('objective_complete', 'Every acceptance criterion is met.');
       throw new StopRun('queue_empty', `No task is left after ${state.iteration} iterations.`);
     }
     log.append({ type: 'task.started', task_id: next, iteration: state.iteration + 1 });
@@ -110,7 +133,8 @@ async function pauseStalled(parts: LoopParts): Promise<void> {
   const what = state.failuresInARow >= MAX_STRIKES ? 'tasks failed' : 'planning replies were unusable';
   const why = `${MAX_STRIKES} ${what} in a row.`;
   if (!parts.attended) throw new StopRun('stalled', why);
-  if (state.status !== 'paused') parts.log.append({ type: 'run.paused', by: 'loop', why }, ...parts.noticeOf('paused', why));
+  if (state.status !== 'paused')
+    parts.log.append({ type: 'run.paused', by: 'loop', why }, ...parts.noticeOf('paused', why));
   while (state.status === 'paused') await changed(parts);
 }
 
@@ -118,14 +142,21 @@ const SKIP = { action: 'continue', after_minutes: 0 } as const;
 
 /** Waits until the pending review is decided, by a person or by the policy for unattended ones. */
 async function answered(parts: LoopParts): Promise<void> {
-  const { log, clock } = parts;
+  const { log } = parts;
   const { review, config } = log.state;
   if (!review) return;
   const policy = parts.skipReviews ? SKIP : config.loop.unattended_review;
-  const left = Date.parse(review.since) + policy.after_minutes * 60_000 - clock.now();
+  const left = review.sinceMs + policy.after_minutes * 60_000 - log.activeMs();
   if (policy.action !== 'wait' && left <= 0) {
     const decision = policy.action === 'continue' ? 'approve' : 'stop';
-    log.append({ type: 'review.decided', review_id: review.id, digest: review.digest, decision, by: 'policy', via: parts.skipReviews ? 'skipped as asked' : 'unattended policy' });
+    log.append({
+      type: 'review.decided',
+      review_id: review.id,
+      digest: review.digest,
+      decision,
+      by: 'policy',
+      via: parts.skipReviews ? 'skipped as asked' : 'unattended policy',
+    });
   } else if (policy.action === 'wait' && !parts.attended) {
     throw new StopRun('stopped_at_review', `Waiting for a person to review after iteration ${review.iteration}.`);
   } else {
@@ -152,9 +183,16 @@ async function changed(parts: LoopParts, atMostMs = Number.POSITIVE_INFINITY): P
     parts.signal.removeEventListener('abort', wake);
   }
   stopIfAsked(parts.signal);
-  if (parts.log.activeMs() >= parts.log.state.limits.max_wall_time_minutes * 60_000) {
-    throw new StopRun('max_wall_time', `The limit of ${parts.log.state.limits.max_wall_time_minutes} minutes was reached.`);
+  if (timeLeftMs(parts.log) <= 0) {
+    throw new StopRun(
+      'max_wall_time',
+      `The limit of ${parts.log.state.limits.max_wall_time_minutes} minutes was reached.`,
+    );
   }
+}
+
+function timeLeftMs(log: RunLog): number {
+  return log.state.limits.max_wall_time_minutes * 60_000 - log.activeMs();
 }
 
 function stopIfAsked(signal: AbortSignal): void {

@@ -40,7 +40,8 @@ export function isTransient(error: ModelError): boolean {
 export const guardedRetry: RetryPolicy = (error, attempt, random) => {
   if (!isTransient(error)) return null;
   // Zero seconds is no answer to how long: without a pause it would be a storm.
-  if (error.retryAfterMs !== null && error.retryAfterMs > 0) return attempt < MAX_ATTEMPTS * 4 ? error.retryAfterMs : null;
+  if (error.retryAfterMs !== null && error.retryAfterMs > 0)
+    return attempt < MAX_ATTEMPTS * 4 ? error.retryAfterMs : null;
   if (attempt >= MAX_ATTEMPTS) return null;
   return random() * Math.min(CAP_MS, BASE_MS * 2 ** attempt);
 };
@@ -58,4 +59,9 @@ export const classicRetry: RetryPolicy = (error, _attempt, _random, agent) => {
   return isTransient(error) || FUTILE.has(error.reason) ? 10_000 : null;
 };
 
-const FUTILE: ReadonlySet<ModelError['reason']> = new Set(['bad_request', 'content_refused', 'context_too_long', 'quota']);
+const FUTILE: ReadonlySet<ModelError['reason']> = new Set([
+  'bad_request',
+  'content_refused',
+  'context_too_long',
+  'quota',
+]);

@@ -46,7 +46,13 @@ export type RawSettings = { readonly [Key in Exclude<keyof RunSettings, 'limits'
 /** The settings, or one sentence for each problem, in the order a person would fix them. */
 export function checkSettings(raw: RawSettings): { settings: RunSettings } | { problems: string[] } {
   const problems: string[] = [];
-  const read = <T>(name: string, schema: z.ZodType<T>, value: unknown, fallback: T | undefined, words: string): T | undefined => {
+  const read = <T>(
+    name: string,
+    schema: z.ZodType<T>,
+    value: unknown,
+    fallback: T | undefined,
+    words: string,
+  ): T | undefined => {
     if (value === undefined || value === null || value === '') {
       if (fallback === undefined) problems.push(`The ${name} is missing: give ${words}.`);
       return fallback;
@@ -58,31 +64,117 @@ export function checkSettings(raw: RawSettings): { settings: RunSettings } | { p
   };
   const text = (most: number) => z.string().trim().min(1).max(most);
 
-  const objective = read('objective', text(MAX_OBJECTIVE), typeof raw.objective === 'string' ? raw.objective.trim() : raw.objective, undefined, `a text of 1 to ${MAX_OBJECTIVE} characters`);
+  const objective = read(
+    'objective',
+    text(MAX_OBJECTIVE),
+    typeof raw.objective === 'string' ? raw.objective.trim() : raw.objective,
+    undefined,
+    `a text of 1 to ${MAX_OBJECTIVE} characters`,
+  );
   const limits: Partial<Record<LimitName, number>> = {};
   for (const name of Object.keys(LIMIT_WORDS) as LimitName[]) {
-    const value = (raw[name] === '' ? undefined : raw[name]) ?? (name in DEFAULT_LIMITS ? DEFAULT_LIMITS[name as keyof typeof DEFAULT_LIMITS] : undefined);
+    const value =
+      (raw[name] === '' ? undefined : raw[name]) ??
+      (name in DEFAULT_LIMITS ? DEFAULT_LIMITS[name as keyof typeof DEFAULT_LIMITS] : undefined);
     const problem = limitProblem(name, value);
     if (problem !== null) problems.push(problem);
     else if (typeof value === 'number') limits[name] = value;
   }
   const strategy = read('strategy', z.enum(STRATEGIES), raw.strategy, 'guarded', STRATEGIES.join(' or '));
   const settings = {
-    acceptanceCriteria: read('list of acceptance criteria', z.array(text(1000)).max(50), raw.acceptanceCriteria, [], 'at most 50 sentences'),
-    initialTask: read('first task', text(4000), raw.initialTask, DEFAULTS.initialTask, 'a text of 1 to 4000 characters'),
+    acceptanceCriteria: read(
+      'list of acceptance criteria',
+      z.array(text(1000)).max(50),
+      raw.acceptanceCriteria,
+      [],
+      'at most 50 sentences',
+    ),
+    initialTask: read(
+      'first task',
+      text(4000),
+      raw.initialTask,
+      DEFAULTS.initialTask,
+      'a text of 1 to 4000 characters',
+    ),
     model: read('model', text(200), raw.model, DEFAULTS.model, 'the name of a model'),
-    embeddingModel: raw.embeddingModel === null ? null : read('embedding model', text(200), raw.embeddingModel, DEFAULTS.embeddingModel, 'the name of an embedding model, or "none"'),
-    embeddingDimensions: raw.embeddingDimensions === undefined || raw.embeddingDimensions === null ? null : read('number of embedding dimensions', z.int().min(1).max(16_384), raw.embeddingDimensions, undefined, 'a whole number from 1 to 16384'),
-    baseUrl: read('base URL', z.url({ protocol: /^https?$/ }), raw.baseUrl, DEFAULTS.baseUrl, 'an http or https address such as https://api.openai.com/v1'),
-    temperature: read('temperature', z.number().min(0).max(2), raw.temperature, DEFAULTS.temperature, 'a number from 0 to 2'),
+    embeddingModel:
+      raw.embeddingModel === null
+        ? null
+        : read(
+            'embedding model',
+            text(200),
+            raw.embeddingModel,
+            DEFAULTS.embeddingModel,
+            'the name of an embedding model, or "none"',
+          ),
+    embeddingDimensions:
+      raw.embeddingDimensions === undefined || raw.embeddingDimensions === null
+        ? null
+        : read(
+            'number of embedding dimensions',
+            z.int().min(1).max(16_384),
+            raw.embeddingDimensions,
+            undefined,
+            'a whole number from 1 to 16384',
+          ),
+    baseUrl: read(
+      'base URL',
+      z.url({ protocol: /^https?$/ }),
+      raw.baseUrl,
+      DEFAULTS.baseUrl,
+      'an http or https address such as https://api.openai.com/v1',
+    ),
+    temperature: read(
+      'temperature',
+      z.number().min(0).max(2),
+      raw.temperature,
+      DEFAULTS.temperature,
+      'a number from 0 to 2',
+    ),
     seed: read('seed', z.int(), raw.seed, DEFAULTS.seed, 'a whole number'),
-    checkpointEvery: read('checkpoint interval', z.int().min(1), raw.checkpointEvery, DEFAULTS.checkpointEvery, 'a whole number of iterations from 1'),
-    reviewEvery: read('review interval', z.int().min(0), raw.reviewEvery, 0, 'a whole number of iterations, 0 for no reviews'),
-    unattendedReview: read('policy for unattended reviews', UnattendedReview, raw.unattendedReview, { action: 'wait', after_minutes: 0 }, 'wait, continue or stop, and minutes'),
-    maxNewTasks: read('limit of new tasks per iteration', z.int().min(1).max(50), raw.maxNewTasks, DEFAULTS.maxNewTasks, 'a whole number from 1 to 50'),
-    recallTokens: read('recall budget', z.int().min(0).max(100_000), raw.recallTokens, DEFAULTS.recallTokens, 'a whole number of tokens from 0 to 100000'),
+    checkpointEvery: read(
+      'checkpoint interval',
+      z.int().min(1),
+      raw.checkpointEvery,
+      DEFAULTS.checkpointEvery,
+      'a whole number of iterations from 1',
+    ),
+    reviewEvery: read(
+      'review interval',
+      z.int().min(0),
+      raw.reviewEvery,
+      0,
+      'a whole number of iterations, 0 for no reviews',
+    ),
+    unattendedReview: read(
+      'policy for unattended reviews',
+      UnattendedReview,
+      raw.unattendedReview,
+      { action: 'wait', after_minutes: 0 },
+      'wait, continue or stop, and minutes',
+    ),
+    maxNewTasks: read(
+      'limit of new tasks per iteration',
+      z.int().min(1).max(50),
+      raw.maxNewTasks,
+      DEFAULTS.maxNewTasks,
+      'a whole number from 1 to 50',
+    ),
+    recallTokens: read(
+      'recall budget',
+      z.int().min(0).max(100_000),
+      raw.recallTokens,
+      DEFAULTS.recallTokens,
+      'a whole number of tokens from 0 to 100000',
+    ),
     // The original sleeps five seconds after each cycle.
-    sleepSeconds: read('sleep interval', z.number().min(0).max(86_400), raw.sleepSeconds, strategy === 'classic' ? 5 : 0, 'seconds from 0 to 86400'),
+    sleepSeconds: read(
+      'sleep interval',
+      z.number().min(0).max(86_400),
+      raw.sleepSeconds,
+      strategy === 'classic' ? 5 : 0,
+      'seconds from 0 to 86400',
+    ),
     synthesis: read('synthesis switch', z.boolean(), raw.synthesis, true, 'true or false'),
   };
   if (problems.length > 0) return { problems };

@@ -47,7 +47,14 @@ export interface RunState {
   failuresInARow: number;
   judged: RunEventOf<'objective.judged'> | null;
 
-  review: { readonly id: string; readonly digest: string; readonly iteration: number; readonly since: string } | null;
+  review: {
+    readonly id: string;
+    readonly digest: string;
+    readonly iteration: number;
+    readonly since: string;
+    /** Active time of the run when it was requested, milliseconds: a stepped clock neither decides nor delays it. */
+    readonly sinceMs: number;
+  } | null;
   /** The iteration after which the last review was answered. */
   reviewedAt: number;
   readonly reviews: RunEventOf<'review.decided'>[];
@@ -349,7 +356,13 @@ function applyBody(state: RunState, event: RunEvent): void {
       return;
 
     case 'review.requested':
-      state.review = { id: event.review_id, digest: event.digest, iteration: event.iteration, since: event.ts };
+      state.review = {
+        id: event.review_id,
+        digest: event.digest,
+        iteration: event.iteration,
+        since: event.ts,
+        sinceMs: state.earlierMs + event.mono_ms,
+      };
       state.status = 'review';
       return;
     case 'review.decided':
@@ -362,7 +375,8 @@ function applyBody(state: RunState, event: RunEvent): void {
     case 'limit.reached':
       return;
     case 'limit.raised':
-      if (limitProblem(event.limit, event.to) !== null) throw new FoldError(event, `${event.to} is no value for ${event.limit}`);
+      if (limitProblem(event.limit, event.to) !== null)
+        throw new FoldError(event, `${event.to} is no value for ${event.limit}`);
       state.limits = { ...state.limits, [event.limit]: event.to };
       state.raises.push(event);
       return;

@@ -4,7 +4,14 @@ import { limitProblem } from './limits.ts';
 import type { RunLog } from './ports.ts';
 
 /** What a person may do to a run in progress. Each is an event, or a refusal with a reason; nothing else changes a run. */
-export type SteerErrorReason = 'no_such_task' | 'task_not_waiting' | 'bad_text' | 'bad_limit' | 'no_review' | 'review_changed' | 'run_ended';
+export type SteerErrorReason =
+  | 'no_such_task'
+  | 'task_not_waiting'
+  | 'bad_text'
+  | 'bad_limit'
+  | 'no_review'
+  | 'review_changed'
+  | 'run_ended';
 
 export class SteerError extends Error {
   readonly reason: SteerErrorReason;
@@ -38,7 +45,15 @@ export class Steering {
     this.assertOpen();
     const { state } = this.log;
     const id = `u${[...state.tasks.values()].filter((task) => task.createdBy === 'user').length + 1}`;
-    this.log.append({ type: 'task.created', task_id: id, text: taskText(text), by: 'user', parent_task_id: null, before, iteration: state.iteration });
+    this.log.append({
+      type: 'task.created',
+      task_id: id,
+      text: taskText(text),
+      by: 'user',
+      parent_task_id: null,
+      before,
+      iteration: state.iteration,
+    });
     return id;
   }
 
@@ -98,13 +113,15 @@ export class Steering {
     this.assertOpen();
     const task = this.log.state.tasks.get(id);
     if (!task) throw new SteerError('no_such_task', `There is no task ${id}.`);
-    if (task.state !== 'pending') throw new SteerError('task_not_waiting', `Task ${id} is ${task.state}: only waiting tasks can be changed.`);
+    if (task.state !== 'pending')
+      throw new SteerError('task_not_waiting', `Task ${id} is ${task.state}: only waiting tasks can be changed.`);
   }
 }
 
 function taskText(text: string): string {
   const trimmed = text.trim();
   if (trimmed === '') throw new SteerError('bad_text', 'The text is empty.');
-  if (trimmed.length > MAX_TASK_LENGTH) throw new SteerError('bad_text', `The text is longer than ${MAX_TASK_LENGTH} characters.`);
+  if (trimmed.length > MAX_TASK_LENGTH)
+    throw new SteerError('bad_text', `The text is longer than ${MAX_TASK_LENGTH} characters.`);
   return trimmed;
 }

@@ -24,7 +24,10 @@ export function explainStop(reason: StopReason): { meaning: string; next: string
     case 'queue_empty':
       return { meaning: 'No task was left to do.', next: 'Read the answer, or start a run with a wider objective.' };
     case 'max_iterations':
-      return { meaning: 'The iteration limit was reached.', next: 'Continue with more iterations, or read the answer.' };
+      return {
+        meaning: 'The iteration limit was reached.',
+        next: 'Continue with more iterations, or read the answer.',
+      };
     case 'max_cost':
       return {
         meaning: 'The next request did not fit into what was left of the cost limit.',

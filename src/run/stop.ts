@@ -1,4 +1,5 @@
-import { formatUsd, picoFromUsd, usdFromPico } from '../budget/money.ts';
+import { formatUsd, usdFromPico } from '../budget/money.ts';
+import { spentOfLimit } from './cost-words.ts';
 import type { ErrorRecord, EventDraft } from './events.ts';
 import type { RunState } from './state.ts';
 import { explainStop, type StopReason } from './stop-reason.ts';
@@ -17,7 +18,11 @@ export function endingEvents(state: RunState, ending: Ending, activeMs: number):
   return limit ? [{ type: 'limit.reached', ...limit }, end] : [end];
 }
 
-function limitOf(state: RunState, reason: StopReason, activeMs: number): { limit: string; value: number; spent: number } | null {
+function limitOf(
+  state: RunState,
+  reason: StopReason,
+  activeMs: number,
+): { limit: string; value: number; spent: number } | null {
   const { limits, money } = state;
   switch (reason) {
     case 'max_iterations':
@@ -25,7 +30,11 @@ function limitOf(state: RunState, reason: StopReason, activeMs: number): { limit
     case 'max_cost':
       return { limit: 'max_cost_usd', value: limits.max_cost_usd, spent: usdFromPico(money.settled + money.held) };
     case 'max_wall_time':
-      return { limit: 'max_wall_time_minutes', value: limits.max_wall_time_minutes, spent: Math.round(activeMs / 600) / 100 };
+      return {
+        limit: 'max_wall_time_minutes',
+        value: limits.max_wall_time_minutes,
+        spent: Math.round(activeMs / 600) / 100,
+      };
     default:
       return null;
   }
@@ -34,7 +43,7 @@ function limitOf(state: RunState, reason: StopReason, activeMs: number): { limit
 /** What is sent to people who are not looking. */
 export function endingNotice(state: RunState, ending: Ending): string {
   const { meaning, next } = explainStop(ending.reason);
-  const spent = `${formatUsd(state.money.settled)} of ${formatUsd(picoFromUsd(state.limits.max_cost_usd))}`;
+  const spent = spentOfLimit(state, state.money.settled);
   const held = state.money.held > 0n ? `, ${formatUsd(state.money.held)} held` : '';
   return `BabyAGI run ended: ${ending.reason}. ${meaning} ${ending.detail} ${state.iteration} iterations, ${spent}${held}. Next: ${next} Objective: ${state.config.objective}`;
 }

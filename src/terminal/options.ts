@@ -25,10 +25,24 @@ interface Flag {
 /** Every flag may also be given as `BABYAGI_<FLAG>`, in the environment or in an --env-file. */
 export const FLAGS = {
   'max-iterations': { type: 'string', value: 'N', help: 'iteration limit (required for run)', plain: 'MAX_ITERATIONS' },
-  'max-cost-usd': { type: 'string', value: 'X', help: 'cost limit in US dollars (required for run)', plain: 'MAX_COST_USD' },
+  'max-cost-usd': {
+    type: 'string',
+    value: 'X',
+    help: 'cost limit in US dollars (required for run)',
+    plain: 'MAX_COST_USD',
+  },
   'max-wall-time': { type: 'string', value: 'MIN', help: 'time limit in minutes (480)', plain: 'MAX_WALL_TIME' },
-  'max-key-usd-per-day': { type: 'string', value: 'X', help: 'limit of all runs with this API key on this machine, US dollars per day (none)' },
-  'task-timeout': { type: 'string', value: 'S', help: 'seconds that one step may take (120)', plain: 'EXECUTION_TIMEOUT' },
+  'max-key-usd-per-day': {
+    type: 'string',
+    value: 'X',
+    help: 'limit of all runs with this API key on this machine, US dollars per day (none)',
+  },
+  'task-timeout': {
+    type: 'string',
+    value: 'S',
+    help: 'seconds that one step may take (120)',
+    plain: 'EXECUTION_TIMEOUT',
+  },
   'first-task': { type: 'string', value: 'T', help: 'the first task (Develop a task list)', plain: 'INITIAL_TASK' },
   accept: { type: 'string', value: 'C', help: 'an acceptance criterion; may be repeated', multiple: true },
   model: { type: 'string', value: 'M', help: 'chat model (gpt-4.1-mini-2025-04-14)', plain: 'OPENAI_API_MODEL' },
@@ -38,12 +52,31 @@ export const FLAGS = {
   temperature: { type: 'string', value: 'T', help: 'sampling temperature (0)', plain: 'OPENAI_TEMPERATURE' },
   seed: { type: 'string', value: 'N', help: 'sampling seed (42)' },
   'runs-dir': { type: 'string', value: 'DIR', help: 'where run folders go (.babyagi/runs)' },
-  'prompts-dir': { type: 'string', value: 'DIR', help: 'prompt files that override the built-in ones (.babyagi/prompts)' },
+  'prompts-dir': {
+    type: 'string',
+    value: 'DIR',
+    help: 'prompt files that override the built-in ones (.babyagi/prompts)',
+  },
   'checkpoint-every': { type: 'string', value: 'N', help: 'iterations between checkpoints (5)' },
-  'review-every': { type: 'string', value: 'N', help: 'iterations between reviews by a person (0: none)', plain: 'HUMAN_CHECKPOINT_EVERY' },
+  'review-every': {
+    type: 'string',
+    value: 'N',
+    help: 'iterations between reviews by a person (0: none)',
+    plain: 'HUMAN_CHECKPOINT_EVERY',
+  },
   'skip-reviews': { type: 'boolean', help: 'approve every review without asking' },
-  'sleep-interval': { type: 'string', value: 'S', help: 'seconds between iterations (0; classic: 5)', plain: 'SLEEP_INTERVAL' },
-  'watchdog-interval': { type: 'string', value: 'S', help: 'seconds that the process may hang before somebody is told (60)', plain: 'WATCHDOG_INTERVAL' },
+  'sleep-interval': {
+    type: 'string',
+    value: 'S',
+    help: 'seconds between iterations (0; classic: 5)',
+    plain: 'SLEEP_INTERVAL',
+  },
+  'watchdog-interval': {
+    type: 'string',
+    value: 'S',
+    help: 'seconds that the process may hang before somebody is told (60)',
+    plain: 'WATCHDOG_INTERVAL',
+  },
   'price-input': { type: 'string', value: 'X', help: 'price of the model, US dollars per million prompt tokens' },
   'price-output': { type: 'string', value: 'X', help: 'price of the model, US dollars per million completion tokens' },
   'free-server': { type: 'boolean', help: 'the server costs nothing (a local model)' },
@@ -51,6 +84,7 @@ export const FLAGS = {
   'env-file': { type: 'string', value: 'FILE', help: 'read variables from a file' },
   'add-iterations': { type: 'string', value: 'N', help: 'resume: raise the iteration limit by N' },
   'add-cost-usd': { type: 'string', value: 'X', help: 'resume: raise the cost limit by X' },
+  'add-minutes': { type: 'string', value: 'MIN', help: 'resume: raise the time limit by MIN minutes' },
   'approve-review': { type: 'boolean', help: 'resume: approve the review that the run waits for' },
   json: { type: 'boolean', help: 'last line of stdout: one JSON object; progress goes to stderr' },
   help: { type: 'boolean', help: 'this text' },
@@ -66,7 +100,12 @@ export class Options {
   readonly variables: Readonly<Record<string, string | undefined>>;
   private readonly flags: Readonly<Record<string, unknown>>;
 
-  private constructor(command: string, operands: readonly string[], flags: Readonly<Record<string, unknown>>, variables: Readonly<Record<string, string | undefined>>) {
+  private constructor(
+    command: string,
+    operands: readonly string[],
+    flags: Readonly<Record<string, unknown>>,
+    variables: Readonly<Record<string, string | undefined>>,
+  ) {
     this.command = command;
     this.operands = operands;
     this.flags = flags;
@@ -79,7 +118,9 @@ export class Options {
     try {
       parsed = parseArgs({ args: [...argv], options: definitions(), allowPositionals: true, strict: true });
     } catch (error) {
-      throw new UsageError([error instanceof Error ? `${error.message.split('. To specify')[0]}.`.replace('..', '.') : String(error)]);
+      throw new UsageError([
+        error instanceof Error ? `${error.message.split('. To specify')[0]}.`.replace('..', '.') : String(error),
+      ]);
     }
     const file = parsed.values['env-file'];
     const variables = typeof file === 'string' ? { ...fileVariables(file), ...environment } : environment;
@@ -92,13 +133,19 @@ export class Options {
     if (typeof flag === 'string') return flag;
     const spec: Flag = FLAGS[name];
     const own = this.variables[`BABYAGI_${name.toUpperCase().replaceAll('-', '_')}`];
-    return blankAsUndefined(own) ?? (spec.plain === undefined ? undefined : blankAsUndefined(this.variables[spec.plain]));
+    return (
+      blankAsUndefined(own) ?? (spec.plain === undefined ? undefined : blankAsUndefined(this.variables[spec.plain]))
+    );
   }
 
   texts(name: FlagName): string[] {
     const flag = this.flags[name];
     if (Array.isArray(flag)) return flag.map(String);
-    return this.text(name)?.split('\n').filter((line) => line.trim() !== '') ?? [];
+    return (
+      this.text(name)
+        ?.split('\n')
+        .filter((line) => line.trim() !== '') ?? []
+    );
   }
 
   /** A number where it looks like one, else the text as it is, so that its check can quote it. */
@@ -126,7 +173,11 @@ export function helpText(): string {
   run "<objective>" --max-iterations N --max-cost-usd X   run an objective; the key comes from OPENAI_API_KEY
   rehearse "<objective>"                                  the same with the built-in offline model; costs nothing
   resume <run folder>                                     go on where a run ended
+  forecast "<objective>" …                                what a run with these flags would cost; costs nothing
+  explain <run folder>                                    why it stopped, what that cost, and what to do
   verify <run folder>                                     check a run folder against its log
+  export <run folder> [file.zip]                          write it as one archive, always with the same bytes
+  import <file.zip>                                       take an archive in, to look at
 
 ${rows.join('\n')}
 
@@ -135,14 +186,21 @@ Exit codes: 0 ended by a named reason · 1 error · 2 bad or missing configurati
 }
 
 function definitions(): Record<string, { type: 'string' | 'boolean'; multiple?: boolean }> {
-  return Object.fromEntries(Object.entries(FLAGS).map(([name, flag]: [string, Flag]) => [name, { type: flag.type, multiple: flag.multiple ?? false }]));
+  return Object.fromEntries(
+    Object.entries(FLAGS).map(([name, flag]: [string, Flag]) => [
+      name,
+      { type: flag.type, multiple: flag.multiple ?? false },
+    ]),
+  );
 }
 
 function fileVariables(file: string): Record<string, string | undefined> {
   try {
     return { ...parseEnv(readFileSync(file, 'utf8')) };
   } catch (error) {
-    throw new UsageError([`The file ${file} cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}).`]);
+    throw new UsageError([
+      `The file ${file} cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}).`,
+    ]);
   }
 }
 

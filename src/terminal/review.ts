@@ -6,17 +6,26 @@ import { SteerError, type Steering } from '../run/steer.ts';
 import { printable } from '../safety/text.ts';
 
 const SHOWN = 20;
-const HELP = 'a approve · + <text> add · e <task> <text> edit · d <task> delete · u <task> to the front · g <text> guide · s stop';
+const HELP =
+  'a approve · + <text> add · e <task> <text> edit · d <task> delete · u <task> to the front · g <text> guide · s stop';
 
 /** Asks for a review on the terminal, until it is decided one way or the other. */
-export async function askReview(state: RunState, steering: Steering, streams: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream }, signal: AbortSignal): Promise<void> {
+export async function askReview(
+  state: RunState,
+  steering: Steering,
+  streams: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream },
+  signal: AbortSignal,
+): Promise<void> {
   const { output } = streams;
   const reader = createInterface(streams);
   try {
     while (state.review) {
       const shown = reviewDigest(state);
-      output.write(`\nCheckpoint review after iteration ${state.iteration}, ${formatUsd(state.money.settled)} spent. Next:\n`);
-      for (const id of state.pending.slice(0, SHOWN)) output.write(`  ${id}  ${printable(state.tasks.get(id)?.text ?? '', 100)}\n`);
+      output.write(
+        `\nCheckpoint review after iteration ${state.iteration}, ${formatUsd(state.money.settled)} spent. Next:\n`,
+      );
+      for (const id of state.pending.slice(0, SHOWN))
+        output.write(`  ${id}  ${printable(state.tasks.get(id)?.text ?? '', 100)}\n`);
       if (state.pending.length > SHOWN) output.write(`  … and ${state.pending.length - SHOWN} more\n`);
       const answer = (await reader.question(`${HELP}\n> `, { signal })).trim();
       try {

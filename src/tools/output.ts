@@ -12,7 +12,9 @@ export class OutputWriter {
 
   constructor(log: RunLog, root: string, platform: string) {
     this.log = log;
-    const known = [...log.state.fileHashes].flatMap(([path, hashes]) => [...hashes].map((sha256) => ({ path, sha256 })));
+    const known = [...log.state.fileHashes].flatMap(([path, hashes]) =>
+      [...hashes].map((sha256) => ({ path, sha256 })),
+    );
     this.sandbox = new Sandbox({ root, platform, known });
   }
 
@@ -20,8 +22,16 @@ export class OutputWriter {
   async keep(task: Task, result: Call): Promise<void> {
     for (const { name, content } of outputFiles(result.answer ?? '')) {
       try {
-        const file = await this.sandbox.write(name, Buffer.from(content, 'utf8'), (intended) => this.announce(intended, task));
-        this.log.append({ type: 'file.written', name: file.path, sha256: file.sha256, bytes: file.bytes, task_id: task.id });
+        const file = await this.sandbox.write(name, Buffer.from(content, 'utf8'), (intended) =>
+          this.announce(intended, task),
+        );
+        this.log.append({
+          type: 'file.written',
+          name: file.path,
+          sha256: file.sha256,
+          bytes: file.bytes,
+          task_id: task.id,
+        });
       } catch (error) {
         if (!(error instanceof OutputPathError || error instanceof SandboxError)) throw error;
         const refusal = { class: error.reason, message: error.message };
@@ -31,7 +41,13 @@ export class OutputWriter {
   }
 
   private async announce(file: SandboxFile, task: Task): Promise<void> {
-    this.log.append({ type: 'file.intended', name: file.path, sha256: file.sha256, bytes: file.bytes, task_id: task.id });
+    this.log.append({
+      type: 'file.intended',
+      name: file.path,
+      sha256: file.sha256,
+      bytes: file.bytes,
+      task_id: task.id,
+    });
     await this.log.barrier();
   }
 }

@@ -66,7 +66,9 @@ describe('the spending ledger of a key', () => {
     await ledgerIn(directory, 100n).reserve(100n, 'c1');
     const other = ledgerIn(directory, 100n, { key: () => Promise.resolve('sk-another-key-0123456789') });
     assert.equal((await other.reserve(100n, 'c1')).admitted, true);
-    const written = readdirSync(directory).map((name) => name + readFileSync(join(directory, name), 'utf8')).join('');
+    const written = readdirSync(directory)
+      .map((name) => name + readFileSync(join(directory, name), 'utf8'))
+      .join('');
     assert.equal(readdirSync(directory).length, 2);
     assert.equal(written.includes(TEST_KEY.slice(3, 12)), false);
   });
@@ -98,7 +100,13 @@ describe('the spending ledger of a key', () => {
       const { admitted, free } = await ledgerIn(directory, 100n).reserve(90n, 'c1');
       assert.deepEqual({ cut, admitted, free }, { cut, admitted: true, free: 90n });
     }
-    for (const rubbish of ['\0\0\0\0', '[]', 'null', '{"type":"reserved","id":"x","usd":-5,"limit_usd":1}', '{"type":"settled","id":"x","usd":1e300}']) {
+    for (const rubbish of [
+      '\0\0\0\0',
+      '[]',
+      'null',
+      '{"type":"reserved","id":"x","usd":-5,"limit_usd":1}',
+      '{"type":"settled","id":"x","usd":1e300}',
+    ]) {
       writeFileSync(file, Buffer.concat([whole, Buffer.from(rubbish)]));
       assert.deepEqual(await ledgerIn(directory, 100n).reserve(90n, 'c1'), { admitted: true, free: 90n });
     }
@@ -109,14 +117,21 @@ describe('the spending ledger of a key', () => {
     const ledger = ledgerIn(directory, 100n);
     for (const id of ['c1', 'c2', 'c3']) await ledger.reserve(10n, id);
     truncateSync(onlyFile(directory), 5);
-    await assert.rejects(ledger.reserve(10n, 'c4'), (error) => error instanceof KeyLedgerError && error.reason === 'damaged');
+    await assert.rejects(
+      ledger.reserve(10n, 'c4'),
+      (error) => error instanceof KeyLedgerError && error.reason === 'damaged',
+    );
   });
 
   it('refuses where it cannot write, and says so; an outcome that cannot be written is no error', async () => {
     const directory = temporaryFolder();
     writeFileSync(join(directory, 'file'), '');
     const ledger = ledgerIn(join(directory, 'file'), 100n);
-    await assert.rejects(ledger.reserve(10n, 'c1'), (error) => error instanceof KeyLedgerError && error.reason === 'unwritable' && /ENOTDIR|EEXIST/.test(error.message));
+    await assert.rejects(
+      ledger.reserve(10n, 'c1'),
+      (error) =>
+        error instanceof KeyLedgerError && error.reason === 'unwritable' && /ENOTDIR|EEXIST/.test(error.message),
+    );
     const gone = ledgerIn(join(directory, 'gone'), 100n);
     mkdirSync(join(directory, 'gone'));
     await gone.reserve(10n, 'c1');
@@ -126,7 +141,11 @@ describe('the spending ledger of a key', () => {
   });
 
   it('agrees with a simple model for any schedule of two ledgers', async () => {
-    const step = fc.record({ who: fc.nat(1), amount: fc.bigInt(0n, 40n), outcome: fc.constantFrom('settled', 'held', 'released', null) });
+    const step = fc.record({
+      who: fc.nat(1),
+      amount: fc.bigInt(0n, 40n),
+      outcome: fc.constantFrom('settled', 'held', 'released', null),
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
         const directory = temporaryFolder();
@@ -152,7 +171,10 @@ describe('the spending ledger of a key', () => {
     const amount = 123_456_789_012n;
     const ledger = ledgerIn(directory, amount * 2n + 1n);
     await ledger.reserve(amount, 'c1');
-    appendFileSync(onlyFile(directory), `\n${JSON.stringify({ type: 'reserved', id: 'x', usd: usdFromPico(amount), limit_usd: 1 })}\n`);
+    appendFileSync(
+      onlyFile(directory),
+      `\n${JSON.stringify({ type: 'reserved', id: 'x', usd: usdFromPico(amount), limit_usd: 1 })}\n`,
+    );
     assert.deepEqual(await ledger.reserve(1n, 'c2'), { admitted: true, free: 1n });
   });
 });

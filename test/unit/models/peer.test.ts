@@ -11,16 +11,19 @@ describe('a run against a server that others wrote', () => {
     const mock = new LLMock({ port: 0 });
     mock.onMessage(/^Task t|Task t\d+:/, { content: 'Tomatoes need six hours of sun.' });
     let plans = 0;
-    mock.on(
-      { predicate: (request) => JSON.stringify(request).includes('You keep a task list') },
-      () => ({ content: JSON.stringify({ new_tasks: [`Look into topic number ${plans++}`], order: ['n1'], complete: false }) }),
-    );
+    mock.on({ predicate: (request) => JSON.stringify(request).includes('You keep a task list') }, () => ({
+      content: JSON.stringify({ new_tasks: [`Look into topic number ${plans++}`], order: ['n1'], complete: false }),
+    }));
     mock.onMessage(/Results:/, { content: 'Plant tomatoes in the sun [t1].' });
     await mock.start();
     t.after(() => mock.stop());
     const host = testHost(mock.url);
     t.after(() => host.egress.close());
-    const session = await startRun(testSettings(`${mock.url}/v1`, { max_iterations: 3 }), testStart(temporaryFolder()), host);
+    const session = await startRun(
+      testSettings(`${mock.url}/v1`, { max_iterations: 3 }),
+      testStart(temporaryFolder()),
+      host,
+    );
     const outcome = await session.done;
     assert.equal(outcome.stopReason, 'max_iterations', outcome.detail);
     const { state } = session;
@@ -29,8 +32,14 @@ describe('a run against a server that others wrote', () => {
       settled.filter((call) => call.iteration === 2).map((call) => call.agent),
       ['execution', 'planning', 'embedding'],
     );
-    assert.ok(settled.every((call) => call.cost > 0n), 'every call has a cost');
-    assert.ok([...state.memory.values()].every((entry) => state.vectors.has(`result/${entry.taskId}`)), 'every result has a vector');
+    assert.ok(
+      settled.every((call) => call.cost > 0n),
+      'every call has a cost',
+    );
+    assert.ok(
+      [...state.memory.values()].every((entry) => state.vectors.has(`result/${entry.taskId}`)),
+      'every result has a vector',
+    );
     const results: unknown = JSON.parse(readFileSync(join(outcome.runDirectory, 'results.json'), 'utf8'));
     assert.ok(Array.isArray(results) && results.length === 3);
   });

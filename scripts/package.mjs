@@ -10,7 +10,14 @@ async function packageExtension() {
   const { name, version } = JSON.parse(readFileSync('package.json', 'utf8'));
   const file = `out/${name}-${version}.vsix`;
   // It lists the files itself.
-  const args = ['package', '--no-dependencies', '--allow-missing-repository', '--no-rewrite-relative-links', '--out', file];
+  const args = [
+    'package',
+    '--no-dependencies',
+    '--allow-missing-repository',
+    '--no-rewrite-relative-links',
+    '--out',
+    file,
+  ];
   const { status } = spawnSync(await toolNode(), ['node_modules/@vscode/vsce/vsce', ...args], { stdio: 'inherit' });
   if (status !== 0) throw new Error('vsce package failed.');
   console.log(`${file}: ${(statSync(file).size / 1024 / 1024).toFixed(2)} MB`);

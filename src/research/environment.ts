@@ -34,7 +34,10 @@ async function bundledPackages(distDirectory: string): Promise<Record<string, st
 async function gitState(workspace: string | null): Promise<RunConfig['environment']['git']> {
   if (workspace === null || !(await isInRepository(workspace))) return null;
   try {
-    const [commit, status] = await Promise.all([git(workspace, ['rev-parse', 'HEAD']), git(workspace, ['status', '--porcelain', '--untracked-files=no'])]);
+    const [commit, status] = await Promise.all([
+      git(workspace, ['rev-parse', 'HEAD']),
+      git(workspace, ['status', '--porcelain', '--untracked-files=no']),
+    ]);
     return { commit: commit.trim(), dirty: status.trim() !== '' };
   } catch {
     return null;
@@ -59,18 +62,22 @@ async function git(cwd: string, args: readonly string[]): Promise<string> {
   // No hooks, no file-system monitor: a workspace's git configuration must not run programs for us.
   const safe = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', ...args];
   return new Promise((resolve, reject) => {
-    execFile('git', safe, { cwd, timeout: GIT_TIMEOUT_MS }, (error, stdout) => (error ? reject(error) : resolve(stdout)));
+    execFile('git', safe, { cwd, timeout: GIT_TIMEOUT_MS }, (error, stdout) =>
+      error ? reject(error) : resolve(stdout),
+    );
   });
 }
 
-const SNAPSHOT_NAMES = /^(BABYAGI_|OPENAI_(TEMPERATURE|API_MODEL)$|OBJECTIVE$|INITIAL_TASK$|MAX_|EXECUTION_TIMEOUT$|SLEEP_INTERVAL$|WATCHDOG_INTERVAL$|HUMAN_CHECKPOINT_EVERY$)/;
+const SNAPSHOT_NAMES =
+  /^(BABYAGI_|OPENAI_(TEMPERATURE|API_MODEL)$|OBJECTIVE$|INITIAL_TASK$|MAX_|EXECUTION_TIMEOUT$|SLEEP_INTERVAL$|WATCHDOG_INTERVAL$|HUMAN_CHECKPOINT_EVERY$)/;
 const SECRET_NAMES = /KEY|TOKEN|SECRET|PASSWORD|WEBHOOK|DSN|AUTH/i;
 
 /** The variables that shaped the run; those whose name speaks of a secret are named without their value. */
 export function variableSnapshot(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const snapshot: Record<string, string> = {};
   for (const [name, value] of Object.entries(variables)) {
-    if (value !== undefined && SNAPSHOT_NAMES.test(name)) snapshot[name] = SECRET_NAMES.test(name) ? '[not recorded]' : value;
+    if (value !== undefined && SNAPSHOT_NAMES.test(name))
+      snapshot[name] = SECRET_NAMES.test(name) ? '[not recorded]' : value;
   }
   return snapshot;
 }

@@ -1,0 +1,186 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { PassThrough, Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ZipFile } from 'yazl';
+import { RunConfig } from '../run/config.ts';
+import { runFolderName } from '../runlog/folder.ts';
+import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, MANIFEST, onArchiveDisk, unfitPath } from './archive.ts';
+
+export interface ExportOptions {
+  readonly signal?: AbortSignal;
+  /** Called with the share that is done, 0 to 1. */
+  readonly progress?: (share: number) => void;
+  readonly limits?: ArchiveLimits;
+}
+
+export interface Exported {
+  /** Absolute path of the zip. */
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly files: number;
+  /** Paths in the run folder that have no place in an archive, each with the reason; not those that never have one. */
+  readonly leftOut: readonly string[];
+}
+
+interface Source {
+  readonly path: string;
+  readonly file: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** Writes a run folder as one zip; a run in progress as it is now. An older file of that name is replaced. Throws ArchiveError. */
+export async function exportArchive(
+  runDirectory: string,
+  target: string,
+  options: ExportOptions = {},
+): Promise<Exported> {
+  const { signal, progress = () => {}, limits = ARCHIVE_LIMITS } = options;
+  const file = resolve(target);
+  const way = relative(resolve(runDirectory), file);
+  if (way === '' || !(way.startsWith('..') || way === file)) {
+    throw new ArchiveError('bad_target', `${file} is in the run folder: write the archive somewhere else.`);
+  }
+  return onArchiveDisk(async () => {
+    const top = await archiveName(runDirectory);
+    const { paths, leftOut } = await pathsOf(runDirectory);
+    if (paths.length > limits.files)
+      throw new ArchiveError('too_large', `The run has ${paths.length} files; an archive has at most ${limits.files}.`);
+    const sources: Source[] = [];
+    let total = 0;
+    for (const path of paths) {
+      const source = await sourceOf(runDirectory, path, signal);
+      total += source.size;
+      sources.push(source);
+    }
+    if (total > limits.bytes)
+      throw new ArchiveError('too_large', `The run has ${total} bytes; an archive has at most ${limits.bytes}.`);
+
+    const draft = `${file}.${randomBytes(4).toString('hex')}.tmp`;
+    const hash = createHash('sha256');
+    let bytes = 0;
+    const watch = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        progress(Math.min(1, bytes / (total + 1)));
+        done(null, chunk);
+      },
+    });
+    try {
+      await pipeline(
+        zipOf(top, sources),
+        watch,
+        createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true }),
+        ...(signal ? [{ signal }] : []),
+      );
+      await rename(draft, file);
+    } catch (error) {
+      await rm(draft, { force: true });
+      throw error;
+    }
+    return { file, bytes, sha256: hash.digest('hex'), files: sources.length, leftOut };
+  });
+}
+
+/** The name that the run folder was given, which the archive and its top folder carry, whatever the folder is called now. Throws ArchiveError. */
+export async function archiveName(runDirectory: string): Promise<string> {
+  const file = join(runDirectory, 'config.json');
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const config = RunConfig.safeParse(jsonOrNull(text));
+  if (!config.success)
+    throw new ArchiveError('not_a_run', `${runDirectory} is not a run folder: it has no config.json that can be read.`);
+  const { created_at, objective, run_id } = config.data;
+  return runFolderName(Date.parse(created_at) || 0, objective, run_id);
+}
+
+/** Regular files with names that every system takes, sorted. */
+async function pathsOf(root: string): Promise<{ paths: string[]; leftOut: string[] }> {
+  const paths: string[] = [];
+  const leftOut: string[] = [];
+  const walk = async (folder: string): Promise<void> => {
+    for (const entry of await readdir(join(root, folder), { withFileTypes: true })) {
+      const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      if (isOurs(path)) continue;
+      const unfit = unfitPath(path);
+      if (unfit !== null) leftOut.push(`${path}: ${unfit}`);
+      else if (entry.isDirectory()) await walk(path);
+      else if (entry.isFile()) paths.push(path);
+      else leftOut.push(`${path}: it is not a regular file`);
+    }
+  };
+  await walk('');
+  return { paths: paths.sort(), leftOut: leftOut.sort() };
+}
+
+/** What lies in a run folder and is never archived, so that nobody need be told. */
+function isOurs(path: string): boolean {
+  return /^(owner|imported\.json|\.reserve|\.gitignore)$|(^|\/)(\.\d+-\d+\.tmp|\.sandbox-[^/]*)$/.test(path);
+}
+
+/** Fixes the length first: a log that grows meanwhile is archived up to there. */
+async function sourceOf(root: string, path: string, signal: AbortSignal | undefined): Promise<Source> {
+  const file = join(root, ...path.split('/'));
+  const { size } = await stat(file);
+  const hash = createHash('sha256');
+  for await (const chunk of contentOf(file, size)) {
+    signal?.throwIfAborted();
+    hash.update(chunk as Buffer);
+  }
+  return { path, file, size, sha256: hash.digest('hex') };
+}
+
+function contentOf(file: string, size: number): Readable {
+  return size === 0 ? Readable.from([]) : createReadStream(file, { end: size - 1 });
+}
+
+function zipOf(top: string, sources: readonly Source[]): Readable {
+  const zip = new ZipFile();
+  // A zip holds local time, so this is the same everywhere. Every version of zlib deflates in its own way, so nothing is.
+  const how = { mtime: new Date(1980, 0, 1), mode: 0o100644, compress: false, forceDosTimestamp: true };
+  const output = new PassThrough();
+  const fail = (error: Error) => output.destroy(error);
+  zip.on('error', fail);
+  zip.outputStream.on('error', fail).pipe(output);
+  const manifest = sources.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join('');
+  // Its name is before all others: upper case.
+  zip.addBuffer(Buffer.from(manifest), `${top}/${MANIFEST}`, how);
+  for (const source of sources) {
+    zip.addReadStreamLazy(`${top}/${source.path}`, how, (give) => {
+      const content = contentOf(source.file, source.size);
+      give(null, content.on('error', fail).pipe(unchanged(source)).on('error', fail));
+    });
+  }
+  zip.end();
+  return output;
+}
+
+/** Passes a file on, and fails where it is not the one that the manifest names. */
+function unchanged({ path, sha256 }: Source): Transform {
+  const hash = createHash('sha256');
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+    flush(done) {
+      done(
+        hash.digest('hex') === sha256
+          ? null
+          : new ArchiveError('changed', `${path} was changed while it was archived: try again.`),
+      );
+    },
+  });
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

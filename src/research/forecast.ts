@@ -1,0 +1,274 @@
+import { ClassicStrategy } from '../agents/classic.ts';
+import type { StrategyParts } from '../agents/context.ts';
+import { GuardedStrategy } from '../agents/guarded.ts';
+import { synthesisEarmark, synthesize } from '../agents/synthesis.ts';
+import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.ts';
+import { RunMemory } from '../memory/run-memory.ts';
+import { RehearsalModel } from '../models/rehearsal.ts';
+import { questionOf } from '../models/rehearsal-question.ts';
+import { Caller } from '../run/call.ts';
+import type { RunConfig } from '../run/config.ts';
+import type { EventDraft, RunEvent } from '../run/events.ts';
+import { runLoop } from '../run/loop.ts';
+import {
+  type Clock,
+  type LanguageModel,
+  type ModelReply,
+  type PreparedRequest,
+  type RunLog,
+  StopRun,
+  type Tokens,
+} from '../run/ports.ts';
+import { apply, type IterationRecord, initialState, type RunState } from '../run/state.ts';
+import type { WorkspaceReader } from '../tools/workspace.ts';
+
+/** What models give as the result of a task, by long experience with the default prompts: some 250 words. */
+export const TYPICAL_ANSWER_TOKENS = 350;
+/** Iterations that are rehearsed; the cost of one changes little from then on. */
+const REHEARSED = 5;
+/** Files of the workspace that are looked at: the tasks need a subject, their cost does not depend on which. */
+const FILES = 40;
+/** So much that the rehearsal itself never meets a limit. */
+const LIMITLESS = { max_cost_usd: 1000, max_wall_time_minutes: 43_200, task_timeout_seconds: 86_400 } as const;
+
+export interface Forecast {
+  /** Most likely total, the closing answer included; never above the cost limit. */
+  readonly expectedUsd: number;
+  /** If every request took all that is reserved for it and none were repeated; never above the cost limit, which holds whatever happens. */
+  readonly worstUsd: number;
+  readonly perIterationUsd: number;
+  /** The iteration limit, up to which the figures are. */
+  readonly iterations: number;
+  /** Complete iterations after which the cost limit probably ends the run; null: it does not. */
+  readonly endsAfter: number | null;
+  readonly basis: {
+    readonly rehearsedIterations: number;
+    readonly answerTokens: number;
+    readonly model: string;
+    readonly priceSource: string;
+    readonly priceAsOf: string;
+  };
+}
+
+export interface ForecastParts {
+  readonly tokens: Tokens;
+  readonly workspace: WorkspaceReader;
+  readonly signal: AbortSignal;
+}
+
+/** Rehearses the beginning of a run in memory and reckons the rest. Throws the reason of the signal where it is aborted. */
+export async function forecast(config: RunConfig, parts: ForecastParts): Promise<Forecast> {
+  await parts.tokens.ready();
+  const { state, synthesis } = await rehearse(config, parts);
+  parts.signal.throwIfAborted();
+  const { max_iterations: iterations, max_cost_usd } = config.limits;
+  const cap = picoFromUsd(max_cost_usd);
+  const costs = state.iterations.map(({ cost }) => cost);
+  const spent = state.money.settled;
+  const pace = mean(costs.length > 1 ? costs.slice(1) : costs);
+  const expected = spent + pace * BigInt(Math.max(0, iterations - costs.length));
+  const worst = dearestIteration(state) * BigInt(iterations) + synthesis;
+  // Without the closing answer, for which money is kept back.
+  const room = cap - synthesisEarmark(config, cap) - (sum(costs) - pace * BigInt(costs.length));
+  const affordable = pace === 0n ? iterations : Number(room > 0n ? room / pace : 0n);
+  return {
+    expectedUsd: usdFromPico(least(expected, cap)),
+    worstUsd: usdFromPico(least(worst, cap)),
+    perIterationUsd: usdFromPico(pace),
+    iterations,
+    endsAfter: affordable < iterations ? affordable : null,
+    basis: {
+      rehearsedIterations: costs.length,
+      answerTokens: TYPICAL_ANSWER_TOKENS,
+      model: config.model.requested,
+      priceSource: config.prices.chat.source,
+      priceAsOf: config.prices.chat.as_of,
+    },
+  };
+}
+
+/** One sentence for a person. */
+export function forecastSentence({ expectedUsd, worstUsd, perIterationUsd, iterations, endsAfter }: Forecast): string {
+  const usd = (amount: number) => formatUsd(picoFromUsd(amount));
+  const head = `Forecast: about ${usd(expectedUsd)} for ${iterations === 1 ? '1 iteration' : `${iterations} iterations`} (${usd(perIterationUsd)} each), at the most ${usd(worstUsd)}.`;
+  return endsAfter === null
+    ? head
+    : `${head} The cost limit probably ends it after ${endsAfter === 1 ? '1 iteration' : `${endsAfter} iterations`}.`;
+}
+
+export interface Projection {
+  /** At the iteration limit, if the pace stays what it was over the last iterations. May be above the cost limit. */
+  readonly totalUsd: number;
+  readonly perIterationUsd: number;
+  /** Complete iterations after which the cost limit ends the run at this pace; null: the iteration limit comes first. */
+  readonly endsAfter: number | null;
+  readonly level: 'ok' | 'warning';
+}
+
+/** Iterations whose mean cost is taken for that of the next ones. */
+const PACE_WINDOW = 10;
+
+/** Where the cost of a run goes. Null until an iteration is complete. */
+export function projection(state: RunState): Projection | null {
+  if (state.iterations.length === 0) return null;
+  const { max_iterations, max_cost_usd } = state.limits;
+  const { settled, held, reserved } = state.money;
+  const cap = picoFromUsd(max_cost_usd);
+  const pace = mean(state.iterations.slice(-PACE_WINDOW).map(({ cost }: IterationRecord) => cost));
+  const left = Math.max(0, max_iterations - state.iteration);
+  const spent = settled + held;
+  const room = cap - synthesisEarmark(state.config, cap) - spent - reserved;
+  const affordable = pace === 0n ? left : Number(room > 0n ? room / pace : 0n);
+  const endsAfter = affordable < left ? state.iteration + affordable : null;
+  return {
+    totalUsd: usdFromPico(spent + pace * BigInt(left)),
+    perIterationUsd: usdFromPico(pace),
+    endsAfter,
+    level: endsAfter === null ? 'ok' : 'warning',
+  };
+}
+
+/** Runs the loop against the rehearsal model, with nothing but memory below it. */
+async function rehearse(
+  config: RunConfig,
+  { tokens, workspace, signal }: ForecastParts,
+): Promise<{ state: RunState; synthesis: Pico }> {
+  const iterations = Math.min(REHEARSED, config.limits.max_iterations);
+  const loop = { ...config.loop, sleep_seconds: 0, review_every: 0, checkpoint_every: iterations + 1 };
+  const state = initialState({ ...config, loop, limits: { ...LIMITLESS, max_iterations: iterations } });
+  const log = new MemoryLog(state);
+  const memory = new RunMemory(state);
+  log.subscribe((event) => memory.apply(event));
+  const some: WorkspaceReader = {
+    list: async () => (await workspace.list()).slice(0, FILES),
+    read: (path) => workspace.read(path),
+  };
+  const model = new TypicalModel(
+    new RehearsalModel({ workspace: some, tokens, clock: STILL, modelName: config.model.requested }),
+    tokens,
+  );
+  const caller = new Caller({ log, model, tokens, clock: STILL, random: () => 0.5, signal });
+  const parts: StrategyParts = { state, caller, memory, tokens, record: (draft) => log.append(draft) };
+  log.append({
+    type: 'task.created',
+    task_id: 't1',
+    label: '1',
+    text: config.initial_task,
+    by: 'initial',
+    parent_task_id: null,
+    before: null,
+    iteration: 0,
+  });
+  const nothing = () => Promise.resolve();
+  try {
+    const strategy = config.strategy === 'classic' ? new ClassicStrategy(parts) : new GuardedStrategy(parts);
+    await runLoop({
+      log,
+      strategy,
+      clock: STILL,
+      signal,
+      attended: false,
+      skipReviews: true,
+      noticeOf: () => [],
+      keepFiles: nothing,
+      saveCheckpoint: nothing,
+    });
+  } catch (error) {
+    if (!(error instanceof StopRun)) throw error;
+  }
+  const answer = await synthesize(parts, picoFromUsd(LIMITLESS.max_cost_usd));
+  return { state, synthesis: answer?.reserved ?? 0n };
+}
+
+/** A log that is nowhere but in the state. */
+class MemoryLog implements RunLog {
+  readonly state: RunState;
+  private readonly listeners = new Set<(event: RunEvent) => void>();
+
+  constructor(state: RunState) {
+    this.state = state;
+  }
+
+  activeMs(): number {
+    return 0;
+  }
+
+  append(...drafts: EventDraft[]): void {
+    const { run_id, created_at } = this.state.config;
+    for (const draft of drafts) {
+      const event: RunEvent = {
+        ...draft,
+        v: 1,
+        seq: this.state.lastSeq + 1,
+        epoch: 1,
+        ts: created_at,
+        mono_ms: 0,
+        run_id,
+      };
+      apply(this.state, event);
+      for (const listener of this.listeners) listener(event);
+    }
+  }
+
+  /** Once for each request: lets everybody else have a turn. */
+  barrier(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
+  subscribe(listener: (event: RunEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}
+
+/** The rehearsal's answers, but results of tasks as long as those of a real model: they are read again and again. */
+class TypicalModel implements LanguageModel {
+  private readonly model: RehearsalModel;
+  private readonly tokens: Tokens;
+
+  constructor(model: RehearsalModel, tokens: Tokens) {
+    this.model = model;
+    this.tokens = tokens;
+  }
+
+  prepare(request: PreparedRequest['request']): PreparedRequest {
+    return this.model.prepare(request);
+  }
+
+  async send(prepared: PreparedRequest, options: Parameters<LanguageModel['send']>[1]): Promise<ModelReply> {
+    const reply = await this.model.send(prepared, options);
+    const { request } = prepared;
+    if (request.kind === 'embedding' || !reply.text || !reply.usage) return reply;
+    const question = questionOf(request);
+    const isResult = question.agent === 'execution' || (question.agent === 'unknown' && !question.wantsTasks);
+    if (!isResult) return reply;
+    const wanted = Math.min(TYPICAL_ANSWER_TOKENS, request.maxOutputTokens);
+    const copies = Math.ceil(wanted / Math.max(1, this.tokens.count(reply.text))) + 1;
+    const text = this.tokens.head(`${reply.text}\n`.repeat(copies), wanted);
+    return { ...reply, text, usage: { ...reply.usage, outputTokens: this.tokens.count(text) } };
+  }
+}
+
+/** No time passes in a forecast. */
+const STILL: Clock = { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() };
+
+/** The most that the requests of one iteration reserved together. */
+function dearestIteration(state: RunState): Pico {
+  const reserved = new Map<number, Pico>();
+  for (const call of state.calls.values()) {
+    if (call.agent !== 'synthesis') reserved.set(call.iteration, (reserved.get(call.iteration) ?? 0n) + call.reserved);
+  }
+  return [...reserved.values()].reduce((most, one) => (one > most ? one : most), 0n);
+}
+
+function sum(amounts: readonly Pico[]): Pico {
+  return amounts.reduce((total, one) => total + one, 0n);
+}
+
+function mean(amounts: readonly Pico[]): Pico {
+  return amounts.length === 0 ? 0n : sum(amounts) / BigInt(amounts.length);
+}
+
+function least(one: Pico, other: Pico): Pico {
+  return one < other ? one : other;
+}

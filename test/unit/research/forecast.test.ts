@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { EngineError, forecastRun } from '../../../src/engine.ts';
+import { type Forecast, forecastSentence, projection, TYPICAL_ANSWER_TOKENS } from '../../../src/research/forecast.ts';
+import type { EventDraft } from '../../../src/run/events.ts';
+import type { RawSettings } from '../../../src/run/settings.ts';
+import { fold } from '../../../src/run/state.ts';
+import { brain } from '../../support/brain.ts';
+import { oneRun } from '../../support/one-run.ts';
+import { answered, events, makeConfig, reserved, startOfRun, task, unanswered } from '../../support/run-events.ts';
+import { testHost, testSettings } from '../../support/run-host.ts';
+
+const START = { provider: 'openai' as const, prices: { overrides: [], freeOrigins: [] }, promptOverrides: new Map() };
+const NEVER = new AbortController().signal;
+/** As many subjects as the rehearsal has iterations. */
+const WORKSPACE = {
+  list: () =>
+    Promise.resolve(Array.from({ length: 12 }, (_, index) => ({ path: `garden/part${index}.md`, size: 400 }))),
+  read: (path: string) =>
+    Promise.resolve(`# ${path}\n\nHow to plan a small garden, and what ${path} needs.\n`.repeat(5)),
+};
+const BASE = 'https://api.openai.com/v1';
+
+function forecastOf(raw: RawSettings = {}, start: Partial<typeof START> = {}): Promise<Forecast> {
+  const host = testHost('http://127.0.0.1:9', { workspace: WORKSPACE });
+  return forecastRun(testSettings(BASE, raw), { ...START, ...start }, host, NEVER);
+}
+
+describe('the forecast of a run', () => {
+  it('comes near to what a run costs whose model gives results of the usual length', async (t) => {
+    const settings = { max_iterations: 20 };
+    // The server takes four bytes for a token.
+    const result = (task: string) =>
+      `About ${task}: ${'what was found '.repeat(100)}`.slice(0, 4 * TYPICAL_ANSWER_TOKENS);
+    const { outcome } = await oneRun(t, { server: { reply: brain({ result }) }, settings });
+    assert.equal(outcome.stopReason, 'max_iterations');
+    const { expectedUsd, worstUsd } = await forecastOf(settings);
+    assert.ok(
+      expectedUsd > 0.6 * outcome.costUsd && expectedUsd < 1.6 * outcome.costUsd,
+      `${expectedUsd} foreseen, ${outcome.costUsd} spent`,
+    );
+    assert.ok(worstUsd > outcome.costUsd);
+  });
+
+  it('is the same each time, grows with the iterations, and is never above the limit', async () => {
+    const ten = await forecastOf({ max_iterations: 10 });
+    assert.deepEqual(await forecastOf({ max_iterations: 10 }), ten);
+    const hundred = await forecastOf({ max_iterations: 100 });
+    assert.equal(hundred.perIterationUsd, ten.perIterationUsd);
+    assert.equal(Math.round((hundred.expectedUsd - ten.expectedUsd) * 1e9), Math.round(90 * ten.perIterationUsd * 1e9));
+    assert.ok(ten.expectedUsd < ten.worstUsd && ten.worstUsd <= 1);
+    const { basis } = ten;
+    assert.deepEqual(
+      [basis.rehearsedIterations, basis.answerTokens, basis.model, basis.priceSource],
+      [5, 350, 'gpt-4o', 'genai-prices openai/gpt-4o'],
+    );
+    assert.deepEqual([ten.iterations, ten.endsAfter], [10, null]);
+  });
+
+  it('reckons with results of one length, whatever the rehearsal finds', async () => {
+    const wordy = {
+      ...WORKSPACE,
+      read: (path: string) =>
+        Promise.resolve(`# ${path}\n\n${`How to plan a small garden well, by ${path}. `.repeat(200)}`),
+    };
+    const [one, other] = await Promise.all(
+      [WORKSPACE, wordy].map((workspace) =>
+        forecastRun(testSettings(BASE), START, testHost('http://127.0.0.1:9', { workspace }), NEVER),
+      ),
+    );
+    const results = TYPICAL_ANSWER_TOKENS * 1e-5;
+    assert.ok(one && other && Math.abs(one.perIterationUsd - other.perIterationUsd) < 0.1 * results);
+    assert.ok(one.perIterationUsd > results + (TYPICAL_ANSWER_TOKENS / 2) * 2.5e-6, 'they are read, too');
+  });
+
+  it('says after how many iterations a small cost limit ends the run', async () => {
+    const { perIterationUsd } = await forecastOf();
+    const tight = await forecastOf({ max_iterations: 1000, max_cost_usd: 20 * perIterationUsd });
+    assert.equal(tight.expectedUsd, Number((20 * perIterationUsd).toFixed(12)));
+    assert.equal(tight.worstUsd, tight.expectedUsd);
+    // A fifth of the limit, at the most, is kept for the closing answer.
+    assert.ok(tight.endsAfter !== null && tight.endsAfter >= 14 && tight.endsAfter <= 20, String(tight.endsAfter));
+    assert.match(
+      forecastSentence(tight),
+      /^Forecast: about \$\S+ for 1000 iterations \(\$\S+ each\), at the most \$\S+\. The cost limit probably ends it after 1\d iterations\.$/,
+    );
+  });
+
+  it('knows one iteration, both strategies, no embeddings and servers that cost nothing', async () => {
+    const one = await forecastOf({ max_iterations: 1 });
+    assert.equal(one.basis.rehearsedIterations, 1);
+    assert.ok(one.expectedUsd >= one.perIterationUsd);
+    const [guarded, classic] = await Promise.all([
+      forecastOf({ strategy: 'guarded' }),
+      forecastOf({ strategy: 'classic' }),
+    ]);
+    assert.notEqual(guarded.perIterationUsd, classic.perIterationUsd);
+    assert.ok(guarded.perIterationUsd > TYPICAL_ANSWER_TOKENS * 1e-5, 'the result alone');
+    const plain = await forecastOf({ embeddingModel: null });
+    assert.ok(plain.perIterationUsd < guarded.perIterationUsd);
+    const free = await forecastOf(
+      { model: 'my-own' },
+      { prices: { overrides: [], freeOrigins: ['https://api.openai.com'] as never[] } },
+    );
+    assert.deepEqual([free.expectedUsd, free.worstUsd, free.endsAfter], [0, 0, null]);
+  });
+
+  it('refuses a model without a price as a start does, and stops when it is told to', async () => {
+    await assert.rejects(
+      forecastOf({ model: 'nobody-knows' }),
+      (error) =>
+        error instanceof EngineError &&
+        error.reason === 'configuration' &&
+        /price of the model nobody-knows/.test(error.message),
+    );
+    const stop = new AbortController();
+    const host = testHost('http://127.0.0.1:9', {
+      workspace: { list: () => Promise.resolve([]).finally(() => stop.abort()), read: () => Promise.resolve(null) },
+    });
+    await assert.rejects(forecastRun(testSettings(BASE), START, host, stop.signal), { name: 'AbortError' });
+    await assert.rejects(forecastRun(testSettings(BASE), START, testHost('http://127.0.0.1:9'), AbortSignal.abort()), {
+      name: 'AbortError',
+    });
+  });
+});
+
+describe('the projection of a run in progress', () => {
+  const config = (max_cost_usd: number, synthesis = false) => {
+    const base = makeConfig();
+    return { ...base, loop: { ...base.loop, synthesis }, limits: { ...base.limits, max_cost_usd } };
+  };
+  const spend = (number: number, costUsd: number): EventDraft[] => [
+    task(`t${number + 1}`, 'x'),
+    { type: 'task.started', task_id: `t${number}`, iteration: number },
+    ...answered(`c${number}`, 'x', { iteration: number, costUsd, reservedUsd: 1 }),
+    { type: 'task.completed', task_id: `t${number}`, iteration: number, call_id: `c${number}` },
+    { type: 'iteration.completed', iteration: number, task_id: `t${number}` },
+  ];
+
+  it('goes on at the pace of the last iterations', () => {
+    const state = fold(config(10), events(...startOfRun(), ...spend(1, 0.2), ...spend(2, 0.4)));
+    assert.deepEqual(projection(state), { totalUsd: 3, perIterationUsd: 0.3, endsAfter: null, level: 'ok' });
+    assert.equal(projection(fold(config(10), events(...startOfRun()))), null);
+  });
+
+  it('warns of the iteration at which the cost limit ends it, with what is held, reserved and kept back', () => {
+    const spent = [...startOfRun(), ...spend(1, 0.3), ...spend(2, 0.3)];
+    const ends = (cap: number, more: EventDraft[] = [], synthesis = false) =>
+      projection(fold(config(cap, synthesis), events(...spent, ...more)))?.endsAfter;
+    assert.equal(ends(3), null);
+    assert.equal(ends(2.99), 9);
+    assert.equal(ends(2.99, unanswered('h1', 'held', 'x', { reservedUsd: 0.3 })), 8);
+    assert.equal(ends(2.99, [reserved('r1', { reservedUsd: 0.3 })]), 8);
+    assert.equal(ends(0.5), 2);
+    assert.equal(ends(2.99, [], true), 9, 'the closing answer is cheap');
+    assert.equal(ends(3, [], true), 9);
+    assert.equal(projection(fold(config(2.99), events(...spent)))?.level, 'warning');
+    const raised: EventDraft = { type: 'limit.raised', limit: 'max_cost_usd', from: 2.99, to: 5, by: 'user' };
+    assert.equal(ends(2.99, [raised]), null);
+  });
+});

@@ -4,17 +4,22 @@ import { processTable, thisProcess } from './runlog/machine.ts';
 import { Redactor } from './safety/redaction.ts';
 import type { App } from './vscode/app.ts';
 import { followContextKeys } from './vscode/context-keys.ts';
+import { followElsewhere } from './vscode/follow-elsewhere.ts';
+import { Inbox } from './vscode/inbox.ts';
 import { Keys } from './vscode/keys.ts';
 import { KnownRuns } from './vscode/known-runs.ts';
 import { followNotices } from './vscode/follow-notices.ts';
 import { Output } from './vscode/output.ts';
+import { registerChat } from './vscode/register-chat.ts';
 import { registerCommands } from './vscode/register-commands.ts';
 import { RunControl } from './vscode/run-control.ts';
+import { registerRunEditor } from './vscode/run-editor.ts';
 import { RunFiles } from './vscode/run-files.ts';
 import { Runs } from './vscode/runs.ts';
 import { RunsTree } from './vscode/runs-tree.ts';
 import { showStatusBar } from './vscode/status-bar.ts';
 import type { SummaryPanels } from './vscode/summary-panel.ts';
+import { VirtualDocuments } from './vscode/virtual-documents.ts';
 import { followRunsFolders } from './vscode/watch.ts';
 
 /**
@@ -47,6 +52,7 @@ function wire(context: vscode.ExtensionContext): void {
   const output = new Output(channel, redactor);
   const keys = new Keys(context.secrets, context.globalState, redactor);
   const known = new KnownRuns(nodeDisk, vscode.Uri.joinPath(context.globalStorageUri, 'runs').fsPath);
+  const inbox = new Inbox(nodeDisk, vscode.Uri.joinPath(context.globalStorageUri, 'inbox').fsPath);
   const identity = thisProcess();
   const runs = new Runs(new RunFiles(nodeDisk, identity, processTable));
   const tree = new RunsTree(runs);
@@ -59,13 +65,14 @@ function wire(context: vscode.ExtensionContext): void {
     extensionVersion: BABYAGI_VERSION,
     vscodeVersion: vscode.version,
   };
-  control = new RunControl(world, runs, known);
+  control = new RunControl(world, runs, known, inbox);
   let loaded: Promise<SummaryPanels> | undefined;
   const panels = () =>
     (loaded ??= import('./vscode/summary-panel.ts').then(({ registerSummaryPanel }) =>
       registerSummaryPanel(context, runs),
     ));
-  const app: App = { runs, tree, control, known, keys, output, panels };
+  const documents = new VirtualDocuments(runs);
+  const app: App = { runs, tree, control, known, inbox, keys, output, documents, panels };
   context.subscriptions.push(
     channel,
     keys.watch(),
@@ -73,9 +80,13 @@ function wire(context: vscode.ExtensionContext): void {
     tree,
     showStatusBar(runs),
     followContextKeys(runs),
+    documents.register(),
+    registerRunEditor(app),
     registerCommands(app),
+    registerChat(app),
     followNotices(app),
     followRunsFolders(runs, () => void pickUp(app)),
+    followElsewhere(runs, () => void pickUp(app)),
     runs,
   );
 }

@@ -35,7 +35,9 @@ const QUOTED_LENGTH = 100;
 
 /** A refused value as a message shows it: as JSON where JSON has it. A long one is not cut: the piece of a secret is not known for one. */
 export function quoted(value: unknown): string {
-  const text =
-    typeof value === 'number' || typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value));
+  // JSON has no word for some values, whatever its type says.
+  const json: string | undefined =
+    typeof value === 'number' || typeof value === 'bigint' ? undefined : JSON.stringify(value);
+  const text = json ?? String(value);
   return text.length <= QUOTED_LENGTH ? text : `of ${text.length} characters`;
 }

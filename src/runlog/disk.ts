@@ -46,7 +46,8 @@ export class ForeignFile extends Error {
 const MOST_BYTES = 1024 ** 3;
 
 // Opening a pipe must not wait for whoever may write to it. Windows has neither flag.
-const READ_ONLY = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+const flags: Partial<typeof constants> = constants;
+const READ_ONLY = constants.O_RDONLY | (flags.O_NOFOLLOW ?? 0) | (flags.O_NONBLOCK ?? 0);
 
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;

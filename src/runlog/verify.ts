@@ -156,7 +156,8 @@ class RunVerifier {
       }
     }
     const counting = new Set(log?.events.flatMap((event) => (event.type === 'unknown' ? [] : [event.epoch])));
-    for (const name of (await this.disk.list(this.folder.log).catch(() => [])).sort()) {
+    const names: string[] = await this.disk.list(this.folder.log).catch(() => []);
+    for (const name of names.sort()) {
       if (/^\d{6}\.jsonl$/.test(name) && !counting.has(Number.parseInt(name, 10)))
         this.notes.push(`log/${name} holds nothing that counts.`);
     }

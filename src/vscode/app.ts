@@ -1,3 +1,4 @@
+import type { Inbox } from './inbox.ts';
 import type { KnownRuns } from './known-runs.ts';
 import type { Keys } from './keys.ts';
 import type { Output } from './output.ts';
@@ -5,6 +6,7 @@ import type { RunControl } from './run-control.ts';
 import type { Runs } from './runs.ts';
 import type { RunsTree } from './runs-tree.ts';
 import type { SummaryPanels } from './summary-panel.ts';
+import type { VirtualDocuments } from './virtual-documents.ts';
 
 /** What the commands work with; made once, in extension.ts. */
 export interface App {
@@ -12,8 +14,10 @@ export interface App {
   readonly tree: RunsTree;
   readonly control: RunControl;
   readonly known: KnownRuns;
+  readonly inbox: Inbox;
   readonly keys: Keys;
   readonly output: Output;
+  readonly documents: VirtualDocuments;
   /** Read from disk when first asked for. */
   readonly panels: () => Promise<SummaryPanels>;
 }

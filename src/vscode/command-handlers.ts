@@ -1,8 +1,18 @@
 import type { App } from './app.ts';
 import { removeApiKey, setApiKey } from './commands/api-key.ts';
+import { exportRun, importRun } from './commands/archive.ts';
 import { continueRun } from './commands/continue-run.ts';
 import { pauseRun, resumeRun, stopRun } from './commands/control.ts';
-import { openAnswer, openLog, openSummary, openSummaryDocument, revealRunFolder } from './commands/documents.ts';
+import {
+  openAnswer,
+  openLog,
+  openRawLog,
+  openSummary,
+  openSummaryDocument,
+  revealRunFolder,
+  whyStopped,
+} from './commands/documents.ts';
+import { getStarted } from './commands/get-started.ts';
 import { rehearse } from './commands/rehearse.ts';
 import { reviewRun } from './commands/review.ts';
 import { runObjective } from './commands/run-objective.ts';
@@ -15,7 +25,7 @@ type Handler = (app: App, argument: unknown) => unknown;
 
 /** Each is called with a tree row, a run id, or nothing. What it resolves to goes to who executed the command. */
 export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
-  run: (app) => runObjective(app),
+  run: runObjective,
   rehearse: (app) => rehearse(app),
   pause: pauseRun,
   resume: resumeRun,
@@ -27,6 +37,11 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   openSummaryDocument,
   openAnswer,
   openLog,
+  openRawLog,
+  whyStopped,
+  exportRun,
+  importRun: (app) => importRun(app),
+  getStarted: () => getStarted(),
   revealRunFolder,
   review: reviewRun,
   addTask,

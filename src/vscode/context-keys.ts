@@ -25,14 +25,14 @@ export function followContextKeys(runs: Runs): vscode.Disposable {
 function keysOf(runs: Runs): Record<string, boolean> {
   const { entries } = runs;
   const some = (fits: (brief: RunBrief, live: boolean) => boolean) =>
-    entries.some((entry) => fits(entry.brief, entry.session !== null));
+    entries.some((entry) => fits(entry.brief, entry.session !== null || entry.isElsewhere));
   return {
     [CONTEXT_KEYS.hasRuns]: entries.length > 0,
     [CONTEXT_KEYS.hasLiveRun]: some((_, live) => live),
-    [CONTEXT_KEYS.canPause]: some(({ status }) => status === 'running'),
+    [CONTEXT_KEYS.canPause]: some(({ status }) => status === 'running' || status === 'elsewhere'),
     [CONTEXT_KEYS.canResume]: some(
-      ({ status }) => status === 'paused' || status === 'interrupted' || status === 'ended',
+      ({ status }) => status === 'paused' || status === 'interrupted' || status === 'ended' || status === 'elsewhere',
     ),
-    [CONTEXT_KEYS.reviewPending]: some(({ status }, live) => live && status === 'review'),
+    [CONTEXT_KEYS.reviewPending]: some(({ status }) => status === 'review' || status === 'review_elsewhere'),
   };
 }

@@ -22,6 +22,8 @@ export function runIcon({ status, stopReason }: RunBrief): vscode.ThemeIcon {
       return icon('debug-disconnect', YELLOW);
     case 'elsewhere':
       return icon('remote', BLUE);
+    case 'review_elsewhere':
+      return icon('bell-dot', YELLOW);
     case 'ended':
       return endIcon(stopReason);
     default:

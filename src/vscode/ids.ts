@@ -12,6 +12,11 @@ export const COMMANDS = {
   openSummaryDocument: 'babyagi.openSummaryDocument',
   openAnswer: 'babyagi.openAnswer',
   openLog: 'babyagi.openLog',
+  openRawLog: 'babyagi.openRawLog',
+  whyStopped: 'babyagi.whyStopped',
+  exportRun: 'babyagi.exportRun',
+  importRun: 'babyagi.importRun',
+  getStarted: 'babyagi.getStarted',
   revealRunFolder: 'babyagi.revealRunFolder',
   review: 'babyagi.review',
   addTask: 'babyagi.addTask',
@@ -26,20 +31,32 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS;
 
+/** Names of language-model tools. */
+export const TOOLS = { startRun: 'babyagi_start_run', runState: 'babyagi_run_state' } as const;
+
+export const CHAT_PARTICIPANT = 'babyagi.participant';
+
 export const VIEW_CONTAINER = 'babyagi';
 export const RUNS_VIEW = 'babyagi.runs';
+/** The read-only editor of a run's summary.json. */
+export const RUN_EDITOR = 'babyagi.runEditor';
+/** Schemes of the read-only documents of virtual-documents.ts. */
+export const LOG_SCHEME = 'babyagi-log';
+export const WHY_SCHEME = 'babyagi-why';
+/** With the publisher and name of the extension before it. */
+export const WALKTHROUGH = 'babyagi-vscode.babyagi-vscode#babyagi.start';
 
 /** Keys of `when` clauses, set by context-keys.ts. */
 export const CONTEXT_KEYS = {
   /** Some run is listed. */
   hasRuns: 'babyagi.hasRuns',
-  /** Some run is in progress in this window. */
+  /** Some run is in progress, here or in another window. */
   hasLiveRun: 'babyagi.hasLiveRun',
-  /** Some run in progress here is neither paused nor ended. */
+  /** Some run in progress is neither paused nor ended. */
   canPause: 'babyagi.canPause',
   /** Some run is paused, interrupted or ended. */
   canResume: 'babyagi.canResume',
-  /** Some run in progress here waits for a checkpoint review. */
+  /** Some run waits for a checkpoint review. */
   reviewPending: 'babyagi.reviewPending',
 } as const;
 

@@ -14,12 +14,19 @@ export class Keys {
   private readonly secrets: vscode.SecretStorage;
   private readonly memento: vscode.Memento;
   private readonly redactor: Redactor;
+  private readonly readTimeoutMs: number;
   private readonly read = new Map<string, string>();
 
-  constructor(secrets: vscode.SecretStorage, memento: vscode.Memento, redactor: Redactor) {
+  constructor(
+    secrets: vscode.SecretStorage,
+    memento: vscode.Memento,
+    redactor: Redactor,
+    readTimeoutMs = READ_TIMEOUT_MS,
+  ) {
     this.secrets = secrets;
     this.memento = memento;
     this.redactor = redactor;
+    this.readTimeoutMs = readTimeoutMs;
   }
 
   /** Another window may have changed a secret. */
@@ -66,7 +73,7 @@ export class Keys {
   private async get(name: string, rule: string): Promise<string | null> {
     const known = this.read.get(name);
     if (known !== undefined) return known;
-    const stored = await orNullAfter(READ_TIMEOUT_MS, this.secrets.get(name));
+    const stored = await orNullAfter(this.readTimeoutMs, () => this.secrets.get(name));
     if (stored === null) return null;
     this.redactor.register(stored, rule);
     this.read.set(name, stored);
@@ -74,13 +81,13 @@ export class Keys {
   }
 }
 
-async function orNullAfter(ms: number, work: Thenable<string | undefined>): Promise<string | null> {
+async function orNullAfter(ms: number, work: () => Thenable<string | undefined>): Promise<string | null> {
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<null>((resolve) => {
     timer = setTimeout(resolve, ms, null);
   });
   try {
-    return (await Promise.race([work, expired])) ?? null;
+    return (await Promise.race([work(), expired])) ?? null;
   } catch {
     return null;
   } finally {

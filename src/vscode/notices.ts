@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { Outcome } from '../engine.ts';
-import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import { spentOfLimit } from '../run/cost-words.ts';
 import { reviewDigest } from '../run/review.ts';
 import { explainStop } from '../run/stop-reason.ts';
 import type { App } from './app.ts';
@@ -20,11 +20,10 @@ export async function tellEnd(app: App, run: RunView, outcome: Outcome): Promise
   const { meaning } = explainStop(stopReason);
   const { limits, money } = run.state;
   const figures = vscode.l10n.t(
-    '{0} of {1} iterations, {2} of {3}',
+    '{0} of {1} iterations, {2}',
     run.state.iteration,
     limits.max_iterations,
-    formatUsd(money.settled + money.held),
-    formatUsd(picoFromUsd(limits.max_cost_usd)),
+    spentOfLimit(run.state, money.settled + money.held),
   );
   const detail =
     stopReason === 'error' || stopReason === 'stalled' || stopReason === 'quarantined' ? ` ${outcome.detail}` : '';

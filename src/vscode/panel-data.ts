@@ -1,4 +1,5 @@
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
+import { costWords, isIncluded } from '../run/cost-words.ts';
 import { AGENTS } from '../run/events.ts';
 import { reviewDigest } from '../run/review.ts';
 import type { Call, IterationRecord, RunState, Task } from '../run/state.ts';
@@ -44,10 +45,10 @@ export function panelSections(state: RunState, view: PanelView, moment: Moment):
     ...(view.tab === 'overview' && {
       health: healthOf(state),
       iterations: chartPoints(state.iterations),
-      agents: agentsOf(calls),
+      agents: agentsOf(state, calls),
     }),
     ...(view.tab === 'tasks' && { tasks: tasksSection(state, view) }),
-    ...(view.tab === 'calls' && { calls: callsSection(calls, view) }),
+    ...(view.tab === 'calls' && { calls: callsSection(state, calls, view) }),
   };
 }
 
@@ -192,7 +193,9 @@ function happenedIn(records: readonly IterationRecord[], state: RunState): strin
   return [
     `${counted(records.length - failed, 'task')} done${failed > 0 ? `, ${failed} failed` : ''}`,
     `${counted(created, 'new task')}${suppressed > 0 ? `, ${suppressed} left out` : ''}`,
-    `${formatUsd(cost)} spent, ${formatUsd(freeOf(state, cap))} of ${formatUsd(cap)} free`,
+    isIncluded(state.config)
+      ? 'cost included'
+      : `${formatUsd(cost)} spent, ${formatUsd(freeOf(state, cap))} of ${formatUsd(cap)} free`,
   ];
 }
 
@@ -210,8 +213,8 @@ function progressOf(state: RunState, calls: readonly Call[], moment: Moment): Pr
   });
   return {
     spend: {
-      cap: formatUsd(cap),
-      spent: formatUsd(money.settled + money.held),
+      cap: isIncluded(state.config) ? null : formatUsd(cap),
+      spent: costWords(state.config, money.settled + money.held),
       parts: [
         part('settled', money.settled),
         part('held', money.held),
@@ -303,7 +306,7 @@ function verdictOn(health: Omit<HealthSection, 'verdict' | 'words'>): Pick<Healt
   return { verdict: 'good', words: 'The loop makes progress.' };
 }
 
-function agentsOf(calls: readonly Call[]): AgentRow[] {
+function agentsOf({ config }: RunState, calls: readonly Call[]): AgentRow[] {
   const sums = new Map<string, { calls: number; input: number; cached: number; output: number; cost: Pico }>();
   for (const call of calls) {
     let sum = sums.get(call.agent);
@@ -319,7 +322,7 @@ function agentsOf(calls: readonly Call[]): AgentRow[] {
   }
   return AGENTS.flatMap((agent) => {
     const sum = sums.get(agent);
-    return sum ? [{ agent, ...sum, cost: formatUsd(sum.cost) }] : [];
+    return sum ? [{ agent, ...sum, cost: costWords(config, sum.cost) }] : [];
   });
 }
 

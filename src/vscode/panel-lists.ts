@@ -1,4 +1,4 @@
-import { formatUsd } from '../budget/money.ts';
+import { costWords, isIncluded } from '../run/cost-words.ts';
 import type { RunEventOf } from '../run/events.ts';
 import { type Call, type RunState, resultOf, type Task } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
@@ -114,14 +114,14 @@ function whySuppressed(state: RunState, event: RunEventOf<'task.suppressed'>): s
 }
 
 /** One page of the calls, newest first. `calls` is in the order of their reservations. */
-export function callsSection(calls: readonly Call[], { callPage }: PanelView): CallsSection {
+export function callsSection({ config }: RunState, calls: readonly Call[], { callPage }: PanelView): CallsSection {
   const { page, pages, start } = paged(calls.length, callPage, CALLS_ON_A_PAGE);
   const end = calls.length - start;
   const rows = calls.slice(Math.max(0, end - CALLS_ON_A_PAGE), end).reverse();
-  return { total: calls.length, page, pages, rows: rows.map(callRow) };
+  return { total: calls.length, page, pages, rows: rows.map((call) => callRow(config, call)) };
 }
 
-function callRow(call: Call): CallRow {
+function callRow(config: RunState['config'], call: Call): CallRow {
   const settled = call.status === 'settled';
   return {
     id: call.id,
@@ -134,7 +134,7 @@ function callRow(call: Call): CallRow {
     input: settled ? call.inputTokens : null,
     output: settled ? call.outputTokens : null,
     latencyMs: call.latencyMs,
-    cost: formatUsd(call.status === 'reserved' ? call.reserved : call.cost),
+    cost: costWords(config, call.status === 'reserved' ? call.reserved : call.cost),
     status: call.status,
     outcome: outcomeOf(call),
   };
@@ -184,7 +184,7 @@ export function closingAnswer(state: RunState, calls: readonly Call[]): PanelAns
     return { markdown: null, note: state.status === 'ended' ? none : later };
   }
   const parts = [
-    `Written after iteration ${call.iteration} by ${printable(call.model, 80)} for ${formatUsd(call.cost)}.`,
+    `Written after iteration ${call.iteration} by ${printable(call.model, 80)}${isIncluded(state.config) ? '' : ` for ${costWords(state.config, call.cost)}`}.`,
   ];
   if (state.iteration > call.iteration) parts.push(`The run went on to iteration ${state.iteration}.`);
   if (call.finishReason === 'length') parts.push('It was cut off at the limit of its length.');

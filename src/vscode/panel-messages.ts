@@ -109,7 +109,8 @@ export type SpendPart = 'settled' | 'held' | 'reserved' | 'free';
 
 export interface ProgressSection {
   readonly spend: {
-    readonly cap: string;
+    /** Null where the provider accounts for the requests: then there is no amount. */
+    readonly cap: string | null;
     readonly spent: string;
     /** `share` is the part of the cap, 0 to 1. */
     readonly parts: readonly { readonly part: SpendPart; readonly amount: string; readonly share: number }[];

@@ -14,12 +14,15 @@ const RETRY_MS = 2000;
  * that another window is at stays there; a paused one stays paused, one that waits for a review waits again.
  */
 export async function pickUpRuns(app: App): Promise<void> {
-  for (const known of await app.known.all()) {
-    const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(known.directory));
-    if (!folder || app.runs.find(known.run_id)?.session) continue;
-    if (await isGone(known.directory)) await app.known.forget(known.run_id);
-    else if (known.in_progress) await takeUp(app, known, folder);
-  }
+  // At once: one whose owner hangs is not to hold up the others.
+  await Promise.all((await app.known.all()).map((known) => pickUpRun(app, known)));
+}
+
+async function pickUpRun(app: App, known: KnownRun): Promise<void> {
+  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(known.directory));
+  if (!folder || app.runs.find(known.run_id)?.session) return;
+  if (await isGone(known.directory)) await app.known.forget(known.run_id);
+  else if (known.in_progress) await takeUp(app, known, folder);
 }
 
 /** The workspace is there, and the run folder in it was deleted. */

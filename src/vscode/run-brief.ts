@@ -1,9 +1,13 @@
 import { formatUsd, picoFromUsd, usdFromPico } from '../budget/money.ts';
+import { INCLUDED, isIncluded } from '../run/cost-words.ts';
 import type { RunState } from '../run/state.ts';
 import { explainStop, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
 
-/** How a run stands, as a list shows it. `interrupted`: nobody is at it and it has not ended; `elsewhere`: another process is. */
-export type RunStatus = 'running' | 'paused' | 'review' | 'ended' | 'interrupted' | 'elsewhere';
+/**
+ * How a run stands, as a list shows it. `interrupted`: nobody is at it and it has not ended; `elsewhere`: another process
+ * is at it; `review_elsewhere`: there it waits for a review.
+ */
+export type RunStatus = 'running' | 'paused' | 'review' | 'ended' | 'interrupted' | 'elsewhere' | 'review_elsewhere';
 
 /** The few figures of a run that a list shows; all that is known of it until somebody looks closer. */
 export interface RunBrief {
@@ -12,6 +16,10 @@ export interface RunBrief {
   /** UTC ISO 8601. */
   readonly startedAt: string;
   readonly rehearsal: boolean;
+  /** Somebody else accounts for the requests: there is no amount to show. */
+  readonly included: boolean;
+  /** It came from an archive: it can be looked at, not resumed. */
+  readonly imported: boolean;
   readonly status: RunStatus;
   readonly stopReason: StopReason | null;
   readonly iterations: number;
@@ -31,6 +39,8 @@ export function briefOfState(state: RunState, live: boolean, elapsedMs?: number)
     objective: config.objective,
     startedAt: state.startedAt,
     rehearsal: config.model.provider === 'rehearsal',
+    included: isIncluded(config),
+    imported: false,
     status: statusOf(state, live),
     stopReason: state.end?.reason ?? null,
     iterations: state.iteration,
@@ -57,7 +67,7 @@ function statusOf({ status }: RunState, live: boolean): RunStatus {
 }
 
 /** From config.json and, where the run ended once, summary.json, both parsed but not checked. Null: not a run. */
-export function briefOfFiles(config: unknown, summary: unknown, owned: boolean): RunBrief | null {
+export function briefOfFiles(config: unknown, summary: unknown, owned: boolean, imported = false): RunBrief | null {
   const runId = textAt(config, 'run_id');
   const objective = textAt(config, 'objective');
   if (runId === null || objective === null) return null;
@@ -68,6 +78,8 @@ export function briefOfFiles(config: unknown, summary: unknown, owned: boolean):
     objective,
     startedAt: textAt(config, 'created_at') ?? '',
     rehearsal: textAt(config, 'model', 'provider') === 'rehearsal',
+    included: textAt(config, 'model', 'provider') === 'vscode-lm',
+    imported,
     status: owned ? 'elsewhere' : ended ? 'ended' : 'interrupted',
     stopReason: ended && !owned ? stopReason : null,
     iterations: numberAt(summary, 'iterations', 'done') ?? 0,
@@ -78,8 +90,9 @@ export function briefOfFiles(config: unknown, summary: unknown, owned: boolean):
   };
 }
 
-/** `$0.0123 of $1.00`. */
+/** `$0.0123 of $1.00`, or `cost included`. */
 export function spentWords(brief: RunBrief): string {
+  if (brief.included) return `cost ${INCLUDED}`;
   return `${dollars(brief.spentUsd)} of ${dollars(brief.capUsd)}`;
 }
 

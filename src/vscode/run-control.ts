@@ -1,7 +1,11 @@
 import * as vscode from 'vscode';
-import type { Outcome, ResumeOptions, Session } from '../engine.ts';
+import type { Outcome, ResumeOptions, Session, StartOptions } from '../engine.ts';
+import type { Forecast } from '../research/forecast.ts';
 import type { RunSettings } from '../run/settings.ts';
+import { nodeDisk } from '../runlog/disk.ts';
+import { ownerFile } from '../runlog/folder.ts';
 import type { Egress } from '../safety/egress.ts';
+import type { Command, Inbox } from './inbox.ts';
 import type { KnownRuns } from './known-runs.ts';
 import type { RunView } from './run-view.ts';
 import type { World } from './run-world.ts';
@@ -10,10 +14,12 @@ import type { Configured } from './settings.ts';
 
 /** Slows a rehearsal down so that a person can watch it, milliseconds a request. */
 const REHEARSAL_PACE_MS = 250;
+/** How often a window looks for what other windows ask of its runs. */
+const INBOX_MS = 500;
 
 export interface StartRequest {
   readonly settings: RunSettings;
-  readonly provider: 'openai' | 'rehearsal';
+  readonly provider: StartOptions['provider'];
   readonly configured: Configured;
   /** Absolute paths. */
   readonly workspace: string;
@@ -26,16 +32,18 @@ export class RunControl {
   private readonly world: World;
   private readonly runs: Runs;
   private readonly known: KnownRuns;
+  private readonly inbox: Inbox;
   private readonly ended = new vscode.EventEmitter<{ run: RunView; outcome: Outcome }>();
   /** A run of this window ended, or another process goes on with it. */
   readonly onDidEnd = this.ended.event;
   private readonly followed = new Map<Session, { gate: Egress; done: Promise<void> }>();
   private closing = false;
 
-  constructor(world: World, runs: Runs, known: KnownRuns) {
+  constructor(world: World, runs: Runs, known: KnownRuns, inbox: Inbox) {
     this.world = world;
     this.runs = runs;
     this.known = known;
+    this.inbox = inbox;
   }
 
   /** Throws EngineError and ServerRefused; then nothing was started. */
@@ -53,6 +61,14 @@ export class RunControl {
       ...(provider === 'rehearsal' && { paceMs: REHEARSAL_PACE_MS }),
     };
     return this.follow(await orClose(gate, startRun(settings, options, host)), gate);
+  }
+
+  /** What a run would cost; nothing is sent or written. Throws EngineError, and the reason of the signal. */
+  async forecast(request: StartRequest, signal: AbortSignal): Promise<Forecast> {
+    const { settings, provider, configured, workspace, promptsDirectory } = request;
+    const [{ forecastRun }, { forecastHost, promptFiles }] = await this.modules();
+    const options = { provider, prices: configured.prices, promptOverrides: await promptFiles(promptsDirectory) };
+    return forecastRun(settings, options, forecastHost(this.world, workspace), signal);
   }
 
   /** Throws EngineError and ServerRefused; then nothing was changed. */
@@ -83,7 +99,9 @@ export class RunControl {
   private async follow(session: Session, gate: Egress): Promise<RunView> {
     const run = this.runs.attach(session);
     const unsubscribe = session.subscribe((event) => this.runs.tell(run, event));
+    const looking = this.obey(run, session);
     const done = this.untilEnd(run, session).finally(() => {
+      clearInterval(looking);
       unsubscribe();
       gate.close();
       this.followed.delete(session);
@@ -93,6 +111,26 @@ export class RunControl {
       this.world.output.error('The run could not be noted: it will not go on by itself after a reload.', error);
     });
     return run;
+  }
+
+  /** Carries out what other windows ask of the run, as long as it is this window's. */
+  private obey(run: RunView, session: Session): NodeJS.Timeout {
+    let busy = false;
+    const look = async () => {
+      if (busy) return;
+      busy = true;
+      try {
+        // One that hung and was taken over may be awake again: the command is for its successor.
+        const successor = ownerFile(session.folder, session.state.epoch + 1);
+        if (!(await nodeDisk.exists(successor)))
+          await this.inbox.take(run.runId, (command) => carryOut(session, command));
+      } catch (error) {
+        this.world.output.error(`What another window asks of run ${run.runId} could not be read.`, error);
+      } finally {
+        busy = false;
+      }
+    };
+    return setInterval(() => void look(), INBOX_MS).unref();
   }
 
   private async untilEnd(run: RunView, session: Session): Promise<void> {
@@ -110,6 +148,24 @@ export class RunControl {
       output.error(`Run ${run.runId} ended unexpectedly.`, error);
       if (!this.closing) await this.runs.detach(run);
     }
+  }
+}
+
+/** Throws SteerError. */
+function carryOut(session: Session, command: Command): void {
+  switch (command.do) {
+    case 'stop':
+      return session.stop();
+    case 'pause':
+      return session.steering.pause();
+    case 'resume':
+      return session.steering.resume();
+    case 'approve_review':
+      return session.steering.decideReview('approve', command.digest, 'another window');
+    case 'stop_at_review':
+      return session.steering.decideReview('stop', command.digest, 'another window');
+    default:
+      command satisfies never;
   }
 }
 

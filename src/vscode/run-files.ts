@@ -40,12 +40,13 @@ export class RunFiles {
 
   async brief(directory: string): Promise<RunBrief | null> {
     const folder = runFolder(directory);
-    const [config, summary, owned] = await Promise.all([
+    const [config, summary, owned, imported] = await Promise.all([
       this.json(folder.config),
       this.json(folder.summaryJson),
       isOwned(this.disk, folder, this.identity, this.processes).catch(() => false),
+      this.disk.exists(folder.imported).catch(() => false),
     ]);
-    return briefOfFiles(config, summary, owned);
+    return briefOfFiles(config, summary, owned, imported);
   }
 
   private async json(path: string): Promise<unknown> {

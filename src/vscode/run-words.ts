@@ -16,6 +16,8 @@ export function statusWords({ status, stopReason }: RunBrief): string {
       return vscode.l10n.t('interrupted');
     case 'elsewhere':
       return vscode.l10n.t('in progress in another process');
+    case 'review_elsewhere':
+      return vscode.l10n.t('waits for review in another process');
     case 'ended':
       return stopReason === null ? vscode.l10n.t('ended') : stopLabel(stopReason);
     default:
@@ -69,13 +71,13 @@ export function figuresOf(brief: RunBrief, live: boolean): string {
 export function spokenRun(brief: RunBrief, objective: string): string {
   const ended = brief.stopReason === null ? '' : ` ${stopWords(brief.stopReason)}`;
   return vscode.l10n.t(
-    'Run {0}, {1}.{2} Iteration {3} of {4}, {5} spent',
+    'Run {0}, {1}.{2} Iteration {3} of {4}, {5}',
     objective,
     statusWords(brief),
     ended,
     brief.iterations,
     brief.maxIterations,
-    spentWords(brief),
+    brief.included ? spentWords(brief) : vscode.l10n.t('{0} spent', spentWords(brief)),
   );
 }
 

@@ -12,6 +12,7 @@ import { OriginError, parseOrigin } from '../safety/origin.ts';
 import type { Redactor } from '../safety/redaction.ts';
 import { FolderWorkspace } from '../tools/workspace.ts';
 import type { Keys } from './keys.ts';
+import { languageModelOf } from './lm-names.ts';
 import type { Output } from './output.ts';
 import type { Configured } from './settings.ts';
 
@@ -41,6 +42,9 @@ export class ServerRefused extends Error {
   }
 }
 
+const LOCAL_ONLY =
+  'A language model of VS Code may be anywhere, and the setting babyagi.localOnly allows servers on this machine only.';
+
 /** The origin that requests of this base URL go to. Throws ServerRefused. */
 export function originOf(baseUrl: string, configured: Pick<Configured, 'privateOrigins'>): string {
   const allowPrivate = URL.canParse(baseUrl) && configured.privateOrigins.includes(new URL(baseUrl).origin);
@@ -52,7 +56,7 @@ export function originOf(baseUrl: string, configured: Pick<Configured, 'privateO
   }
 }
 
-/** `baseUrl` null: a rehearsal. Throws ServerRefused. The caller closes the gate after the run. */
+/** `baseUrl` null: a rehearsal; `vscode:lm/…`: a language model of VS Code. Throws ServerRefused. The caller closes the gate after the run. */
 export async function hostFor(
   world: World,
   configured: Configured,
@@ -61,7 +65,11 @@ export async function hostFor(
   const { keys, output, redactor } = world;
   const webhook = await keys.webhook();
   const gate = new Egress({ allowedOrigins: [], localOnly: configured.localOnly });
-  if (baseUrl !== null) gate.allow(originOf(baseUrl, configured), { allowPrivate: isPrivate(baseUrl, configured) });
+  if (baseUrl !== null && languageModelOf(baseUrl) !== null) {
+    if (configured.localOnly) throw new ServerRefused('base_url', LOCAL_ONLY);
+  } else if (baseUrl !== null) {
+    gate.allow(originOf(baseUrl, configured), { allowPrivate: isPrivate(baseUrl, configured) });
+  }
   if (webhook !== null) allowWebhook(gate, webhook, configured);
   const channels: Channel[] = webhook === null ? [] : [new SlackWebhook(webhook, gate)];
   const { distDirectory, extensionVersion, vscodeVersion } = world;
@@ -75,6 +83,10 @@ export async function hostFor(
     redactor,
     channels,
     keyFor: (origin) => keys.keyFor(origin),
+    languageModel: async ({ model }) => {
+      const { LmModel } = await import('./lm-model.ts');
+      return new LmModel(model.base_url, model.requested);
+    },
     distDirectory,
     environment: () => environmentSnapshot({ distDirectory, extensionVersion, vscodeVersion, workspace }),
     workspace: new FolderWorkspace(workspace),
@@ -82,6 +94,14 @@ export async function hostFor(
     trace: (message) => output.info(message),
   };
   return { host, gate };
+}
+
+/** What a forecast needs of the world: it reads the workspace, and nothing else. */
+export function forecastHost(
+  { redactor, distDirectory }: World,
+  workspace: string,
+): Pick<Host, 'clock' | 'redactor' | 'distDirectory' | 'workspace'> {
+  return { clock: systemClock, redactor, distDirectory, workspace: new FolderWorkspace(workspace) };
 }
 
 function isPrivate(url: string, { privateOrigins }: Configured): boolean {

@@ -28,8 +28,18 @@ export class RunEntry {
 
   get brief(): RunBrief {
     const { view } = this;
-    if (view === null || (view.session === null && this.found.status === 'elsewhere')) return this.found;
-    return briefOfState(view.state, view.session !== null, view.session?.log.activeMs());
+    if (view === null) return this.found;
+    if (!this.isElsewhere) {
+      const brief = briefOfState(view.state, view.session !== null, view.session?.log.activeMs());
+      return { ...brief, imported: this.found.imported };
+    }
+    const status = view.state.review === null ? 'elsewhere' : 'review_elsewhere';
+    return { ...briefOfState(view.state, false), status, stopReason: null };
+  }
+
+  /** Another process is at it. */
+  get isElsewhere(): boolean {
+    return this.session === null && this.found.status === 'elsewhere';
   }
 
   get session(): Session | null {
@@ -89,11 +99,11 @@ export class Runs implements RunRegistry, vscode.Disposable {
   async open(runId: string): Promise<RunView | undefined> {
     const entry = this.byId.get(runId);
     if (entry === undefined || entry.view !== null) return entry?.view ?? undefined;
-    const { readRun, EngineError } = await import('../engine.ts');
+    const { EngineError } = await import('../engine.ts');
     try {
-      const state = await readRun(nodeDisk, entry.directory);
+      const view = await readView(entry.directory);
       // It may have been started meanwhile.
-      entry.view ??= new OpenRun(entry.directory, state, null);
+      entry.view ??= view;
       entry.problem = null;
       this.changed.fire({ run: entry.view, event: null });
     } catch (error) {
@@ -101,6 +111,19 @@ export class Runs implements RunRegistry, vscode.Disposable {
     }
     this.entryChanged.fire(entry);
     return entry.view ?? undefined;
+  }
+
+  /** Looks how a run stands that is in progress elsewhere; `withLog`: its log too. */
+  async look(entry: RunEntry, withLog: boolean): Promise<void> {
+    const brief = await this.files.brief(entry.directory);
+    const changed = brief !== null && entry.refind(brief);
+    const view = withLog ? await readView(entry.directory).catch(() => null) : null;
+    // It may have been taken up here meanwhile.
+    if (entry.session !== null || this.byId.get(entry.runId) !== entry || (view === null && !changed)) return;
+    // What was read before it ended would say that it has not.
+    if (view !== null || !entry.isElsewhere) entry.view = view;
+    if (view !== null) this.changed.fire({ run: view, event: null });
+    this.entryChanged.fire(entry);
   }
 
   /** Reads the lists of the folders again; runs in progress here stay as they are. */
@@ -195,6 +218,11 @@ class OpenRun implements RunView {
     this.state = state;
     this.session = session;
   }
+}
+
+async function readView(directory: string): Promise<RunView> {
+  const { readRun } = await import('../engine.ts');
+  return new OpenRun(directory, await readRun(nodeDisk, directory), null);
 }
 
 function messageOf(error: unknown): string {

@@ -48,6 +48,8 @@ export interface PickQuestion<Item extends vscode.QuickPickItem> extends StepPla
   /** Makes an item of what is typed, where a text of one's own is an answer too. */
   readonly typed?: (text: string) => Item;
   readonly active?: Item | undefined;
+  /** What is known only later: `show` puts other items in place of the first ones. The signal ends with the question. */
+  readonly later?: (show: (items: readonly Item[]) => void, signal: AbortSignal) => void;
   /** What a button in an item's row stands for. */
   readonly onButton?: (item: Item, button: vscode.QuickInputButton) => Item;
 }
@@ -60,6 +62,7 @@ export function askPick<Item extends vscode.QuickPickItem>(question: PickQuestio
   pick.matchOnDescription = true;
   pick.items = question.items;
   if (question.active) pick.activeItems = [question.active];
+  const asked = new AbortController();
   return new Promise<Answer<Item>>((resolve) => {
     pick.onDidTriggerButton(() => resolve(BACK));
     pick.onDidHide(() => resolve(undefined));
@@ -83,7 +86,18 @@ export function askPick<Item extends vscode.QuickPickItem>(question: PickQuestio
       if (chosen !== undefined) resolve(chosen);
     });
     pick.show();
-  }).finally(() => pick.dispose());
+    question.later?.((items) => {
+      if (asked.signal.aborted) return;
+      // The row that is chosen stays chosen.
+      const at = pick.items.findIndex((item) => item === pick.activeItems[0]);
+      pick.items = items;
+      const active = items[at];
+      if (active) pick.activeItems = [active];
+    }, asked.signal);
+  }).finally(() => {
+    asked.abort();
+    pick.dispose();
+  });
 }
 
 function place(

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { activeMs } from '../run/state.ts';
-import { SteerError } from '../run/steer.ts';
 import { printable } from '../safety/text.ts';
 import { panelSections } from './panel-data.ts';
 import { closingAnswer, taskDetail } from './panel-lists.ts';
@@ -24,21 +23,32 @@ const HOST_SHARE = 20;
 export interface SummaryPanels {
   /** Opens the panel of a run, or brings it to the front. */
   show(run: RunView): void;
+  /** Shows the run in the panel of an editor. */
+  fill(panel: vscode.WebviewPanel, runId: string): void;
   /** Whether a person can see the panel of this run now. */
   isVisible(runId: string): boolean;
 }
 
-/** The summary panels, one a run; they come back when the window is reloaded. */
+/** The summary panels, one a run beside those in editors; they come back when the window is reloaded. */
 export function registerSummaryPanel(context: vscode.ExtensionContext, runs: RunRegistry): SummaryPanels {
   const panels = new Map<string, SummaryPanel>();
+  const all = new Set<SummaryPanel>();
   const roots = [vscode.Uri.joinPath(context.extensionUri, 'dist'), vscode.Uri.joinPath(context.extensionUri, 'media')];
-  const adopt = (panel: vscode.WebviewPanel, runId: string): void => {
+  const fill = (panel: vscode.WebviewPanel, runId: string): SummaryPanel => {
     panel.webview.options = { enableScripts: true, enableCommandUris: false, localResourceRoots: roots };
-    panels.set(runId, new SummaryPanel(panel, runId, runs, context.extensionUri));
+    const filled = new SummaryPanel(panel, runId, runs, context.extensionUri);
+    all.add(filled);
+    panel.onDidDispose(() => all.delete(filled));
+    return filled;
+  };
+  const adopt = (panel: vscode.WebviewPanel, runId: string): void => {
+    panels.set(runId, fill(panel, runId));
     panel.onDidDispose(() => panels.delete(runId));
   };
   context.subscriptions.push(
-    runs.onDidChange(({ run }) => panels.get(run.runId)?.changed()),
+    runs.onDidChange(({ run }) => {
+      for (const panel of all) if (panel.runId === run.runId) panel.changed();
+    }),
     vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
       deserializeWebviewPanel: async (panel, saved: unknown) => {
         const request = parsePanelRequest({ ...(typeof saved === 'object' ? saved : null), type: 'answer' });
@@ -48,7 +58,7 @@ export function registerSummaryPanel(context: vscode.ExtensionContext, runs: Run
       },
     }),
     new vscode.Disposable(() => {
-      for (const panel of panels.values()) panel.dispose();
+      for (const panel of all) panel.dispose();
     }),
   );
   return {
@@ -58,7 +68,8 @@ export function registerSummaryPanel(context: vscode.ExtensionContext, runs: Run
       const title = titleOf(run);
       adopt(vscode.window.createWebviewPanel(VIEW_TYPE, title, vscode.ViewColumn.Active, {}), run.runId);
     },
-    isVisible: (runId) => panels.get(runId)?.visible ?? false,
+    fill,
+    isVisible: (runId) => [...all].some((panel) => panel.runId === runId && panel.visible),
   };
 }
 
@@ -67,8 +78,8 @@ function titleOf(run: RunView): string {
 }
 
 class SummaryPanel {
+  readonly runId: string;
   private readonly panel: vscode.WebviewPanel;
-  private readonly runId: string;
   private readonly runs: RunRegistry;
   /** Null while nobody is there to receive: a hidden panel has no page. */
   private view: PanelView | null = null;
@@ -132,9 +143,10 @@ class SummaryPanel {
         await vscode.commands.executeCommand(`babyagi.${request.action}`, this.runId);
         return;
       case 'approve':
-        if (!run.session)
-          throw new SteerError('run_ended', 'The run is not in progress in this window: resume it first.');
-        return run.session.steering.decideReview('approve', request.digest, 'panel');
+        if (run.session) return run.session.steering.decideReview('approve', request.digest, 'panel');
+        // In progress in another window, or in none: the review asks there, or says what to do.
+        await vscode.commands.executeCommand('babyagi.review', this.runId);
+        return;
       case 'task': {
         const detail = taskDetail(run.state, request.taskId);
         return detail ? this.post({ type: 'task', detail }) : undefined;

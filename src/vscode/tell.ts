@@ -33,6 +33,7 @@ function explain(error: unknown): { sentences: readonly string[] | null; actions
         sentences: [error.message],
         actions: [error.reason === 'webhook' ? setWebhook() : openSettings('babyagi.baseUrl')],
       };
+    case 'ArchiveError':
     case 'SteerError':
       return { sentences: [error.message], actions: [] };
     default:

@@ -1,10 +1,12 @@
 import * as vscode from 'vscode';
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import { isIncluded } from '../run/cost-words.ts';
 import type { RunState, Task } from '../run/state.ts';
 import { explainStop } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { COMMANDS } from './ids.ts';
 import { runIcon, taskIcon } from './icons.ts';
+import { untrusted } from './markdown-string.ts';
 import type { MoreRow, NoteRow, RunRow, TaskRow } from './rows.ts';
 import { figuresOf, spokenRun, statusWords, taskStateWords } from './run-words.ts';
 import type { RunEntry } from './runs.ts';
@@ -23,10 +25,13 @@ export function runItem(row: RunRow, entry: RunEntry): vscode.TreeItem {
   const { Expanded, Collapsed } = vscode.TreeItemCollapsibleState;
   const item = new vscode.TreeItem(printable(objective, RUN_LABEL), live ? Expanded : Collapsed);
   item.id = row.id;
-  const kind = brief.rehearsal ? ` · ${vscode.l10n.t('rehearsal')}` : '';
+  const kind = [
+    ...(brief.rehearsal ? [vscode.l10n.t('rehearsal')] : []),
+    ...(brief.imported ? [vscode.l10n.t('imported')] : []),
+  ];
   // What matters most comes first: the rest may not fit.
   const parts = [statusWords(brief), figuresOf(brief, live)];
-  item.description = `${(brief.status === 'running' ? parts.reverse() : parts).join(' · ')}${kind}`;
+  item.description = [...(brief.status === 'running' ? parts.reverse() : parts), ...kind].join(' · ');
   item.iconPath = runIcon(brief);
   item.contextValue = runFacets(entry);
   item.accessibilityInformation = { label: spokenRun(brief, objective) };
@@ -34,13 +39,17 @@ export function runItem(row: RunRow, entry: RunEntry): vscode.TreeItem {
 }
 
 /** Words for `when` clauses, tested as `viewItem =~ /\bword\b/`. */
-function runFacets({ brief, session }: RunEntry): string {
+function runFacets({ brief, session, view, isElsewhere }: RunEntry): string {
   const { status, stopReason } = brief;
-  const facets = ['run', session === null ? 'idle' : 'live', status];
+  const facets = ['run', session === null && !isElsewhere ? 'idle' : 'live', status];
+  // What another process does is known from its log.
+  const doing = isElsewhere ? view?.state.status : status;
   const resumable =
-    status === 'interrupted' || (status === 'ended' && stopReason !== 'objective_complete') || status === 'paused';
-  if (resumable) facets.push('resumable');
-  if (status === 'running') facets.push('pausable');
+    status === 'interrupted' || (status === 'ended' && stopReason !== 'objective_complete') || doing === 'paused';
+  if (brief.imported) facets.push('imported');
+  else if (resumable) facets.push('resumable');
+  if (doing === 'running') facets.push('pausable');
+  if (status === 'review_elsewhere') facets.push('review');
   if (status === 'ended') facets.push('closed');
   return facets.join(' ');
 }
@@ -120,7 +129,9 @@ export function runTooltip(entry: RunEntry): vscode.MarkdownString {
   return text;
 }
 
-function moneyRows({ money, limits }: RunState): [string, string][] {
+function moneyRows({ config, money, limits }: RunState): [string, string][] {
+  if (isIncluded(config))
+    return [[vscode.l10n.t('Cost'), vscode.l10n.t('included, at a price that is not known here')]];
   const parts = [
     vscode.l10n.t('{0} settled', formatUsd(money.settled)),
     ...(money.held > 0n ? [vscode.l10n.t('{0} held', formatUsd(money.held))] : []),
@@ -141,13 +152,5 @@ export function taskTooltip(state: RunState, task: Task): vscode.MarkdownString 
   const result = state.calls.get(task.resultCallId ?? '')?.answer;
   const more = task.error?.message ?? task.removedWhy ?? result ?? null;
   if (more !== null) text.appendMarkdown('\n\n---\n\n').appendText(printable(more, EXCERPT));
-  return text;
-}
-
-/** What a model wrote is text in it, never Markdown, a link or HTML. */
-function untrusted(): vscode.MarkdownString {
-  const text = new vscode.MarkdownString();
-  text.isTrusted = false;
-  text.supportHtml = false;
   return text;
 }

@@ -41,7 +41,11 @@ export function folderOf(directory: string): vscode.WorkspaceFolder | undefined 
 
 /** The folder to run in: the only one, or the one that a person picks. Undefined: there is none, which is said, or cancelled. */
 export async function askFolder(): Promise<vscode.WorkspaceFolder | undefined> {
-  if (!(await mayRun())) return undefined;
+  return (await mayRun()) ? pickFolder() : undefined;
+}
+
+/** The same, also where nothing may run: to keep a run that is only looked at. */
+export async function pickFolder(): Promise<vscode.WorkspaceFolder | undefined> {
   const folders = localFolders();
   if (folders.length === 0) {
     const open = vscode.l10n.t('Open Folder…');
@@ -51,7 +55,7 @@ export async function askFolder(): Promise<vscode.WorkspaceFolder | undefined> {
     return undefined;
   }
   if (folders.length === 1) return folders[0];
-  const placeHolder = vscode.l10n.t('The folder that the run works in and is kept in');
+  const placeHolder = vscode.l10n.t('The folder that the run is kept in');
   return vscode.window.showWorkspaceFolderPick({ placeHolder, ignoreFocusOut: true });
 }
 

@@ -52,16 +52,18 @@ export interface Hover {
   readonly at: number;
 }
 
+/** `priced`: whether the requests of the run have a price; else there is no cost to draw. */
 export function charts(
   section: IterationsSection,
   agents: readonly AgentRow[],
   hover: Hover | null,
   unfolded: (what: string) => boolean,
+  priced: boolean,
 ): HTMLElement {
   return h(
     'div',
     { class: 'charts' },
-    ...CHARTS.map((chart) =>
+    ...CHARTS.filter(({ id }) => priced || id !== 'cost').map((chart) =>
       figure(chart, section, hover?.chart === chart.id ? hover.at : null, unfolded(`table/${chart.id}`)),
     ),
     agentFigure(agents, unfolded('table/agents')),

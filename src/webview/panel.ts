@@ -82,7 +82,12 @@ function tabContent(model: PanelModel, unfolded: (what: string) => boolean): Chi
     case 'overview': {
       const { health: state, iterations, agents } = sections;
       if (!state || !iterations || !agents) return loading();
-      return h('div', {}, health(state), charts(iterations, agents, model.hover, unfolded));
+      return h(
+        'div',
+        {},
+        health(state),
+        charts(iterations, agents, model.hover, unfolded, sections.progress?.spend.cap !== null),
+      );
     }
     case 'tasks':
       return sections.tasks && sections.progress

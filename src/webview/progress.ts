@@ -55,6 +55,7 @@ export function activity(section: ProgressSection, sinceMs: number): HTMLElement
 }
 
 function spendTile({ cap, spent, parts }: ProgressSection['spend']): HTMLElement {
+  if (cap === null) return tile('Spend', [spent, 'at a price that is not known here']);
   const words = parts.map(({ part, amount }) => `${amount} ${PARTS[part].name}`).join(', ');
   const bars = parts
     .filter(({ part }) => part !== 'free')

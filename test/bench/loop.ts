@@ -15,7 +15,24 @@ import { testHost, testSettings, testStart } from '../support/run-host.ts';
  * requests and writes nothing; tokens, storage and order over queues of several lengths. The server runs in a process of
  * its own, without latency, so everything that is measured is ours. Only ratios within one run say anything.
  */
-const WORDS = ['soil', 'light', 'water', 'seed', 'tool', 'pest', 'compost', 'harvest', 'fence', 'budget', 'week', 'shade', 'frost', 'pot', 'bee', 'root'];
+const WORDS = [
+  'soil',
+  'light',
+  'water',
+  'seed',
+  'tool',
+  'pest',
+  'compost',
+  'harvest',
+  'fence',
+  'budget',
+  'week',
+  'shade',
+  'frost',
+  'pot',
+  'bee',
+  'root',
+];
 
 /** A task whose urgency an oracle can read: 0 is the most urgent. */
 function taskText(index: number, urgency: number): string {
@@ -43,7 +60,8 @@ async function serve(): Promise<void> {
     priority: urgencyOf,
     newTasks: () => [taskText(next++, random())],
     // About 183 tokens, the length of the result that the peers were measured with.
-    result: (task) => `Result for ${task}: ${'the bed needs four hours of light, a hand of compost and a look each week. '.repeat(9)}`,
+    result: (task) =>
+      `Result for ${task}: ${'the bed needs four hours of light, a hand of compost and a look each week. '.repeat(9)}`,
   });
   const embed = (text: string, dimensions: number) => {
     const noise = seeded([...text].reduce((hash, char) => (Math.imul(hash, 31) + char.charCodeAt(0)) | 0, 1));
@@ -51,7 +69,8 @@ async function serve(): Promise<void> {
   };
   const server = await startModelServer({ reply, embed, countTokens });
   process.on('message', (message) => {
-    if (message === 'bodies') process.send?.({ bodies: server.requests.map(({ path, raw }) => ({ path, raw: raw.toString() })) });
+    if (message === 'bodies')
+      process.send?.({ bodies: server.requests.map(({ path, raw }) => ({ path, raw: raw.toString() })) });
     server.requests.length = 0;
     server.bill.length = 0;
   });
@@ -81,14 +100,25 @@ async function ask<Answer>(child: ChildProcess, message: string): Promise<Answer
   return answer;
 }
 
-async function runEngine(child: ChildProcess, baseUrl: string, iterations: number, queue: number, shuffled = false): Promise<Figures> {
+async function runEngine(
+  child: ChildProcess,
+  baseUrl: string,
+  iterations: number,
+  queue: number,
+  shuffled = false,
+): Promise<Figures> {
   await ask(child, 'bodies');
   const folder = mkdtempSync(join(tmpdir(), 'babyagi-bench-'));
   const host = testHost(baseUrl);
   const urgency = seeded(queue);
   const texts = Array.from({ length: queue }, (_, index) => taskText(index, urgency()));
   if (!shuffled) texts.sort((a, b) => urgencyOf(a) - urgencyOf(b));
-  const settings = testSettings(baseUrl, { max_iterations: iterations, max_cost_usd: 100, synthesis: false, initialTask: taskText(99_999, 0) });
+  const settings = testSettings(baseUrl, {
+    max_iterations: iterations,
+    max_cost_usd: 100,
+    synthesis: false,
+    initialTask: taskText(99_999, 0),
+  });
   const session = await startRun(settings, testStart(folder), host);
   for (const text of texts) session.steering.addTask(text);
   const wallMs: number[] = [];
@@ -108,9 +138,17 @@ async function runEngine(child: ChildProcess, baseUrl: string, iterations: numbe
   if (outcome.iterations !== iterations) throw new Error(`${outcome.stopReason}: ${outcome.detail}`);
   const calls = [...session.state.calls.values()];
   const chats = calls.filter((call) => call.agent !== 'embedding');
-  const log = readdirSync(join(outcome.runDirectory, 'log')).map((name) => readFileSync(join(outcome.runDirectory, 'log', name), 'latin1')).join('');
-  const seedBytes = log.split('\n').filter((line) => line.includes('"by":"user"')).reduce((sum, line) => sum + line.length + 1, 0);
-  const vectorBytes = [...log.matchAll(/"vectors":\[([^\]]*)\]/g)].reduce((sum, match) => sum + (match[1]?.length ?? 0), 0);
+  const log = readdirSync(join(outcome.runDirectory, 'log'))
+    .map((name) => readFileSync(join(outcome.runDirectory, 'log', name), 'latin1'))
+    .join('');
+  const seedBytes = log
+    .split('\n')
+    .filter((line) => line.includes('"by":"user"'))
+    .reduce((sum, line) => sum + line.length + 1, 0);
+  const vectorBytes = [...log.matchAll(/"vectors":\[([^\]]*)\]/g)].reduce(
+    (sum, match) => sum + (match[1]?.length ?? 0),
+    0,
+  );
   const { bodies } = await ask<{ bodies: Body[] }>(child, 'bodies');
   rmSync(folder, { recursive: true });
   return {
@@ -148,14 +186,18 @@ async function runBare(baseUrl: string, bodies: readonly Body[]): Promise<{ wall
   return { wallMs: performance.now() - started, cpuMs: (user + system) / 1000 };
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 const lastFifth = (values: readonly number[]): readonly number[] => values.slice(-Math.ceil(values.length / 5));
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const child = fork(fileURLToPath(import.meta.url), ['server']);
-  const { baseUrl } = await new Promise<{ baseUrl: string }>((resolve) => child.once('message', (value) => resolve(value as { baseUrl: string })));
+  const { baseUrl } = await new Promise<{ baseUrl: string }>((resolve) =>
+    child.once('message', (value) => resolve(value as { baseUrl: string })),
+  );
   try {
     await runEngine(child, baseUrl, 10, 10);
     const ratios: number[] = [];
@@ -165,21 +207,36 @@ async function main(): Promise<void> {
       const bare = await runBare(baseUrl, engine.bodies);
       ratios.push(median(engine.wallMs) / (bare.wallMs / 60));
       cpuRatios.push(engine.cpuMs / (bare.cpuMs / 60));
-      say(`  iteration ${median(engine.wallMs).toFixed(2)} ms (cpu ${engine.cpuMs.toFixed(2)}), bare ${(bare.wallMs / 60).toFixed(2)} ms (cpu ${(bare.cpuMs / 60).toFixed(2)})`);
+      say(
+        `  iteration ${median(engine.wallMs).toFixed(2)} ms (cpu ${engine.cpuMs.toFixed(2)}), bare ${(bare.wallMs / 60).toFixed(2)} ms (cpu ${(bare.cpuMs / 60).toFixed(2)})`,
+      );
     }
-    say(`overhead: wall an iteration / bare loop on the official client, all controls on: ${median(ratios).toFixed(2)} (goal 1.0); processor time: ${median(cpuRatios).toFixed(2)}`);
+    say(
+      `overhead: wall an iteration / bare loop on the official client, all controls on: ${median(ratios).toFixed(2)} (goal 1.0); processor time: ${median(cpuRatios).toFixed(2)}`,
+    );
     const flat: number[] = [];
     for (let repetition = 0; repetition < 3; repetition++) {
       const short = await runEngine(child, baseUrl, 20, 50);
       const long = await runEngine(child, baseUrl, 500, 50);
       flat.push(median(lastFifth(long.wallMs)) / median(lastFifth(short.wallMs)));
     }
-    say(`flatness: last fifth of 500 iterations / last fifth of 20: ${flat.map((value) => value.toFixed(2)).join(', ')}; median ${median(flat).toFixed(2)} (goal 1.15)`);
+    say(
+      `flatness: last fifth of 500 iterations / last fifth of 20: ${flat.map((value) => value.toFixed(2)).join(', ')}; median ${median(flat).toFixed(2)} (goal 1.15)`,
+    );
     say('queue  chats  embeddings  prompt  completion  bytes/iteration  regret  regret from a shuffled start');
     for (const queue of [10, 50, 200, 1000]) {
       const one = await runEngine(child, baseUrl, 100, queue);
       const shuffled = await runEngine(child, baseUrl, 100, queue, true);
-      const row = [queue, one.chats.toFixed(2), one.embeddings.toFixed(2), one.prompt.toFixed(0), one.completion.toFixed(0), one.storedBytes.toFixed(0), one.regret.toFixed(4), shuffled.regret.toFixed(4)];
+      const row = [
+        queue,
+        one.chats.toFixed(2),
+        one.embeddings.toFixed(2),
+        one.prompt.toFixed(0),
+        one.completion.toFixed(0),
+        one.storedBytes.toFixed(0),
+        one.regret.toFixed(4),
+        shuffled.regret.toFixed(4),
+      ];
       say(row.map((cell, index) => String(cell).padStart([5, 6, 11, 7, 11, 16, 7, 29][index] ?? 8)).join(' '));
     }
     say('goals: chats 2.05, embeddings 1, prompt 800, completion 260, bytes 6144, regret 0.01 (0.03 at 1000)');

@@ -16,7 +16,8 @@ const CLI = resolve('dist/cli.js');
 const REPETITIONS = 11;
 const FLOOR = `require('http').request({ host: '127.0.0.1', port: process.argv[1], method: 'POST', path: '/v1/chat/completions' }).end('{}')`;
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 interface Arrival {
@@ -27,7 +28,11 @@ interface Arrival {
 async function firstRequest(arrivals: Arrival[], args: readonly string[], cwd: string): Promise<number> {
   arrivals.length = 0;
   const started = performance.timeOrigin + performance.now();
-  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, OPENAI_API_KEY: TEST_KEY } });
+  const child = spawn(process.execPath, args, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, OPENAI_API_KEY: TEST_KEY },
+  });
   let errors = '';
   child.stdout.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
@@ -51,19 +56,43 @@ async function main(): Promise<void> {
   const port = new URL(server.url).port;
   const folder = mkdtempSync(join(tmpdir(), 'babyagi-bench-'));
   try {
-    const run = ['run', 'Plan a small garden', '--max-iterations', '1', '--max-cost-usd', '1', '--model', 'gpt-4o', '--no-answer', '--base-url', server.baseUrl];
+    const run = [
+      'run',
+      'Plan a small garden',
+      '--max-iterations',
+      '1',
+      '--max-cost-usd',
+      '1',
+      '--model',
+      'gpt-4o',
+      '--no-answer',
+      '--base-url',
+      server.baseUrl,
+    ];
     const floor: number[] = [];
     const given: number[] = [];
     const listed: number[] = [];
     for (let repetition = 0; repetition < REPETITIONS; repetition++) {
       floor.push(await firstRequestSeen(server, ['-e', FLOOR, port], folder));
       listed.push(await firstRequest(arrivals, [CLI, ...run], folder));
-      given.push(await firstRequest(arrivals, [CLI, ...run, '--embedding-model', 'none', '--price-input', '2.5', '--price-output', '10'], folder));
+      given.push(
+        await firstRequest(
+          arrivals,
+          [CLI, ...run, '--embedding-model', 'none', '--price-input', '2.5', '--price-output', '10'],
+          folder,
+        ),
+      );
     }
-    say(`start to first request: ${median(given).toFixed(0)} ms with prices given, ${median(listed).toFixed(0)} ms with list prices, floor ${median(floor).toFixed(0)} ms; ratios ${(median(given) / median(floor)).toFixed(2)}, ${(median(listed) / median(floor)).toFixed(2)} (goal 110 ms)`);
+    say(
+      `start to first request: ${median(given).toFixed(0)} ms with prices given, ${median(listed).toFixed(0)} ms with list prices, floor ${median(floor).toFixed(0)} ms; ratios ${(median(given) / median(floor)).toFixed(2)}, ${(median(listed) / median(floor)).toFixed(2)} (goal 110 ms)`,
+    );
 
     const host = testHost(server.url);
-    const session = await startRun(testSettings(server.baseUrl, { max_iterations: 760, max_cost_usd: 100, synthesis: false }), testStart(join(folder, 'long')), host);
+    const session = await startRun(
+      testSettings(server.baseUrl, { max_iterations: 760, max_cost_usd: 100, synthesis: false }),
+      testStart(join(folder, 'long')),
+      host,
+    );
     const { runDirectory } = await session.done;
     host.egress.close();
     const events = session.state.lastSeq;
@@ -80,7 +109,9 @@ async function main(): Promise<void> {
       cpSync(runDirectory, copy, { recursive: true });
       resumed.push(await firstRequest(arrivals, [CLI, 'resume', copy, '--add-iterations', '1', '--no-answer'], folder));
     }
-    say(`resume of ${events} events to first request: ${median(resumed).toFixed(0)} ms, ratio to the floor ${(median(resumed) / median(floor)).toFixed(2)} (goal 150 ms)`);
+    say(
+      `resume of ${events} events to first request: ${median(resumed).toFixed(0)} ms, ratio to the floor ${(median(resumed) / median(floor)).toFixed(2)} (goal 150 ms)`,
+    );
     sizes();
   } finally {
     await server.close();
@@ -88,7 +119,11 @@ async function main(): Promise<void> {
   }
 }
 
-async function firstRequestSeen(server: Awaited<ReturnType<typeof startModelServer>>, args: readonly string[], cwd: string): Promise<number> {
+async function firstRequestSeen(
+  server: Awaited<ReturnType<typeof startModelServer>>,
+  args: readonly string[],
+  cwd: string,
+): Promise<number> {
   const before = server.requests.length;
   const started = Date.now();
   const child = spawn(process.execPath, args, { cwd, stdio: 'ignore' });
@@ -105,14 +140,18 @@ function sizes(): void {
     if (needed.has(file)) return;
     needed.add(file);
     const text = readFileSync(join('dist', file), 'utf8');
-    for (const [, name = ''] of text.matchAll(/(?<!=>\s?(?:__toESM\()?)require\("\.\/([\w-]+\.js)"\)/g)) if (!text.includes(`then(()=>__toESM(require("./${name}")))`)) follow(name);
+    for (const [, name = ''] of text.matchAll(/(?<!=>\s?(?:__toESM\()?)require\("\.\/([\w-]+\.js)"\)/g))
+      if (!text.includes(`then(()=>__toESM(require("./${name}")))`)) follow(name);
   };
   const [extension] = readdirSync('dist').filter((name) => name === 'extension.js');
   if (extension) {
     follow(extension);
-    say(`start-up of the extension: ${[...needed].reduce((sum, name) => sum + kilobytes(join('dist', name)), 0)} KB in ${needed.size} files (goal 120 KB)`);
+    say(
+      `start-up of the extension: ${[...needed].reduce((sum, name) => sum + kilobytes(join('dist', name)), 0)} KB in ${needed.size} files (goal 120 KB)`,
+    );
   }
-  for (const name of readdirSync('out').filter((file) => file.endsWith('.vsix'))) say(`${name}: ${kilobytes(join('out', name))} KB (goal 2200 KB)`);
+  for (const name of readdirSync('out').filter((file) => file.endsWith('.vsix')))
+    say(`${name}: ${kilobytes(join('out', name))} KB (goal 2200 KB)`);
 }
 
 await main();

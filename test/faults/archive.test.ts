@@ -128,7 +128,7 @@ function forged(folder: string, change: (events: Event[]) => void): void {
 
 const first = (events: Event[], type: string): Event => events.find((event) => event['type'] === type) ?? {};
 const inserted = (type: string, fields: Event) => (folder: string) =>
-  forged(folder, (events) => events.splice(3, 0, { ...(events[2] ?? {}), type, more: undefined, ...fields }));
+  forged(folder, (events) => events.splice(3, 0, { ...events[2], type, more: undefined, ...fields }));
 const changed = (type: string, fields: Event) => (folder: string) =>
   forged(folder, (events) => Object.assign(first(events, type), fields));
 
@@ -182,7 +182,7 @@ const HOSTILE: Record<string, (folder: string, outside: string) => void> = {
   'a line of 10 MB': (folder) =>
     forged(folder, (events) =>
       events.splice(3, 0, {
-        ...(events[2] ?? {}),
+        ...events[2],
         more: undefined,
         type: 'guidance.given',
         text: 'x'.repeat(10 * 2 ** 20),

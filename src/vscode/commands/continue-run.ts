@@ -23,7 +23,7 @@ export function isLimit(reason: StopReason | null): boolean {
 /** Raises a limit of a run, and goes on with it where it had ended. */
 export async function continueRun(app: App, argument: unknown): Promise<void> {
   const title = vscode.l10n.t('Continue with More');
-  const entry = await pickRun(app, argument, title, ({ brief }) => brief.status !== 'elsewhere');
+  const entry = await pickRun(app, argument, title, ({ isElsewhere, brief }) => !isElsewhere && !brief.imported);
   const run = entry && (await app.runs.open(entry.runId));
   if (!entry || !run) {
     if (entry?.problem) void vscode.window.showErrorMessage(inMessage(entry.problem, 500));

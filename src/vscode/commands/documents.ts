@@ -35,9 +35,21 @@ export async function openAnswer(app: App, argument: unknown): Promise<void> {
   );
 }
 
-/** The newest segment of the log as it is: JSON, a line for each event. */
+/** The log as one line for each event; it goes on while the run does. */
 export async function openLog(app: App, argument: unknown): Promise<void> {
   const entry = await pickRun(app, argument, vscode.l10n.t('Open Log'), isAny);
+  if (!entry) return;
+  const document = await vscode.workspace.openTextDocument(app.documents.log(entry));
+  const editor = await vscode.window.showTextDocument(document, { preview: true });
+  // What a run does now is at the end.
+  if (entry.session) editor.revealRange(document.lineAt(document.lineCount - 1).range);
+}
+
+/** The newest segment of the log as it is: JSON, a line for each event. */
+export async function openRawLog(app: App, argument: unknown): Promise<void> {
+  // The button of a log document hands over its address.
+  const named = argument instanceof vscode.Uri ? argument.query : argument;
+  const entry = await pickRun(app, named, vscode.l10n.t('Open Raw Log'), isAny);
   if (!entry) return;
   const { log } = runFolder(entry.directory);
   const names = await nodeDisk.list(log).catch(() => [] as string[]);
@@ -50,6 +62,12 @@ export async function openLog(app: App, argument: unknown): Promise<void> {
     return;
   }
   await vscode.window.showTextDocument(uriOf(join(log, newest)), { preview: true });
+}
+
+/** Why a run stopped, what it cost and what to do now. */
+export async function whyStopped(app: App, argument: unknown): Promise<void> {
+  const entry = await pickRun(app, argument, vscode.l10n.t('Why Did It Stop?'), isAny);
+  if (entry) await showMarkdown(app.documents.why(entry));
 }
 
 export async function revealRunFolder(app: App, argument: unknown): Promise<void> {
@@ -73,6 +91,10 @@ async function preview(
     void vscode.window.showInformationMessage(missing);
     return;
   }
+  await showMarkdown(uri);
+}
+
+async function showMarkdown(uri: vscode.Uri): Promise<void> {
   try {
     await vscode.commands.executeCommand('markdown.showPreview', uri);
   } catch {

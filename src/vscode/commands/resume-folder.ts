@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { formatUsd, picoFromUsd } from '../../budget/money.ts';
+import { isIncluded } from '../../run/cost-words.ts';
 import type { LimitName } from '../../run/limits.ts';
 import { isLoopback } from '../../safety/origin.ts';
 import type { App } from '../app.ts';
@@ -43,11 +44,15 @@ async function isOurs(app: App, run: RunView): Promise<boolean> {
   const detail = [
     vscode.l10n.t('Objective: {0}', inMessage(config.objective, 300)),
     vscode.l10n.t('Server: {0}', config.model.base_url),
-    vscode.l10n.t(
-      'Cost limit: {0}, spent: {1}',
-      formatUsd(picoFromUsd(limits.max_cost_usd)),
-      formatUsd(money.settled + money.held),
-    ),
+    ...(isIncluded(config)
+      ? []
+      : [
+          vscode.l10n.t(
+            'Cost limit: {0}, spent: {1}',
+            formatUsd(picoFromUsd(limits.max_cost_usd)),
+            formatUsd(money.settled + money.held),
+          ),
+        ]),
     vscode.l10n.t('Iterations: {0} of {1}', run.state.iteration, limits.max_iterations),
   ].join('\n');
   const message = vscode.l10n.t('This run was not started by VS Code on this machine. Go on with it here?');
@@ -56,7 +61,7 @@ async function isOurs(app: App, run: RunView): Promise<boolean> {
 
 async function keyIsThere(app: App, { state }: RunView): Promise<boolean> {
   const { provider, base_url } = state.config.model;
-  if (provider === 'rehearsal' || !URL.canParse(base_url)) return true;
+  if (provider !== 'openai' || !URL.canParse(base_url)) return true;
   const { origin, hostname } = new URL(base_url);
   if (isLoopback(hostname) || (await app.keys.keyFor(origin)) !== null) return true;
   const action = setApiKey(origin);

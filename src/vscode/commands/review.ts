@@ -1,12 +1,15 @@
 import * as vscode from 'vscode';
 import type { Session } from '../../engine.ts';
-import { formatUsd, picoFromUsd } from '../../budget/money.ts';
+import { spentOfLimit } from '../../run/cost-words.ts';
 import { reviewDigest } from '../../run/review.ts';
 import type { App } from '../app.ts';
 import { inQuickPick } from '../labels.ts';
 import { pickRun } from '../pick-run.ts';
 import { askPick, BACK } from '../steps.ts';
+import type { RunView } from '../run-view.ts';
+import type { RunEntry } from '../runs.ts';
 import { tellProblem } from '../tell.ts';
+import { askOwner } from './ask-owner.ts';
 import { askRaise, pickLimit } from './continue-run.ts';
 import { steer } from './control.ts';
 import { askTaskText, moveBy } from './tasks.ts';
@@ -42,9 +45,10 @@ export async function reviewRun(app: App, argument: unknown): Promise<void> {
     app,
     argument,
     vscode.l10n.t('Review'),
-    ({ session, brief }) => session !== null && brief.status === 'review',
+    ({ brief }) => brief.status === 'review' || brief.status === 'review_elsewhere',
   );
   if (!entry) return;
+  if (entry.isElsewhere) return reviewElsewhere(app, entry);
   if (!entry.session) return steer(app, entry, '', () => {});
   const { session } = entry;
   if (!isPending(session)) {
@@ -69,6 +73,26 @@ export async function reviewRun(app: App, argument: unknown): Promise<void> {
   }
 }
 
+/** From here a review that waits in another window can be looked at and decided. */
+async function reviewElsewhere(app: App, entry: RunEntry): Promise<void> {
+  const { view } = entry;
+  if (!view?.state.review) {
+    void vscode.window.showInformationMessage(vscode.l10n.t('No review is pending for this run.'));
+    return;
+  }
+  const digest = reviewDigest(view.state);
+  const picked = await askPick<Item>({
+    title: titleOf(view),
+    placeholder: vscode.l10n.t('Approve or stop; the tasks can be changed in the window that the run is in'),
+    items: itemsOf(view)
+      .filter(({ what }) => what === 'approve' || what === 'stop' || what === 'none' || what === 'task')
+      .map(({ buttons: _, ...item }) => item),
+  });
+  if (picked === undefined || picked === BACK || (picked.what !== 'approve' && picked.what !== 'stop')) return;
+  const what = picked.what === 'approve' ? 'approve_review' : 'stop_at_review';
+  await askOwner(app, entry, { do: what, digest }, vscode.l10n.t('The review was not decided.'));
+}
+
 function isPending({ state }: Session): boolean {
   return state.review !== null;
 }
@@ -87,17 +111,13 @@ export async function decideReview(
   }
 }
 
-function titleOf({ state }: Session): string {
+function titleOf({ state }: Pick<RunView, 'state'>): string {
   const { iteration, money, limits } = state;
-  const spent = vscode.l10n.t(
-    '{0} of {1}',
-    formatUsd(money.settled + money.held),
-    formatUsd(picoFromUsd(limits.max_cost_usd)),
-  );
+  const spent = spentOfLimit(state, money.settled + money.held);
   return vscode.l10n.t('Checkpoint review: {0} of {1} iterations, {2}', iteration, limits.max_iterations, spent);
 }
 
-function itemsOf({ state }: Session): Item[] {
+function itemsOf({ state }: Pick<RunView, 'state'>): Item[] {
   const { pending, tasks } = state;
   const buttons: TaskButton[] = [
     { what: 'up', iconPath: new vscode.ThemeIcon('arrow-up'), tooltip: vscode.l10n.t('Move Up') },

@@ -6,11 +6,12 @@ import { isLoopback } from '../../safety/origin.ts';
 import type { App } from '../app.ts';
 import { SECTION } from '../ids.ts';
 import { inMessage, inQuickPick } from '../labels.ts';
+import { type LanguageModelChoice, languageModelChoices } from '../lm-choices.ts';
 import { type Configured, SETTING_OF_LIMIT } from '../settings.ts';
 import { askPick, askText, BACK, runSteps } from '../steps.ts';
 import { openSettings, setApiKey as setApiKeyAction, tellProblem } from '../tell.ts';
 import { askFolder, settingsOf } from '../workspace.ts';
-import { launch } from './launch.ts';
+import { launch, requestOf } from './launch.ts';
 import { setApiKey } from './api-key.ts';
 
 /** What a person typed so far; limits as text, so that going back shows what was there. */
@@ -18,6 +19,8 @@ interface Draft {
   objective: string;
   criteria: string;
   model: string;
+  /** A model of VS Code, where one is chosen instead of one at the server. */
+  languageModel: LanguageModelChoice | null;
   limits: Record<AskedLimit, string>;
   saveLimits: boolean;
 }
@@ -26,6 +29,8 @@ const ASKED = ['max_iterations', 'max_cost_usd', 'max_wall_time_minutes'] as con
 type AskedLimit = (typeof ASKED)[number];
 
 const TOTAL = 7;
+/** Counted from 0. */
+const ITERATIONS_STEP = 3;
 const OPENAI = 'https://api.openai.com';
 /** Offered beside the configured one where requests go to OpenAI; any other name can be typed. */
 const OPENAI_MODELS = [
@@ -38,26 +43,34 @@ const OPENAI_MODELS = [
 /** Shown while nothing is typed; never taken by itself. */
 const EXAMPLE: Record<AskedLimit, string> = { max_iterations: '20', max_cost_usd: '0.50', max_wall_time_minutes: '60' };
 
+/** Every run has a cost limit on record; that of a run whose requests have no price is never reached. */
+const NOTHING_COUNTS = 1;
+
 type Where = 'next' | 'back' | 'cancel' | number;
 
-/** Asks for all that a run needs, shows it once more, and starts it. */
-export async function runObjective(app: App): Promise<void> {
+/** Asks for all that a run needs, shows it once more, and starts it. `argument` may prefill: `{objective}`. */
+export async function runObjective(app: App, argument?: unknown): Promise<void> {
   const folder = await askFolder();
   if (!folder) return;
   const configured = settingsOf(folder);
   const { DEFAULTS, DEFAULT_LIMITS, checkSettings, originOf } = await import('../run-world.ts');
   const baseUrl = typeof configured.raw.baseUrl === 'string' ? configured.raw.baseUrl : DEFAULTS.baseUrl;
+  const choices = languageModelChoices();
+  let keyless = false;
   try {
-    if (!(await hasKey(app, originOf(baseUrl, configured)))) return;
+    const access = await accessTo(app, originOf(baseUrl, configured), choices);
+    if (access === null) return;
+    keyless = access === 'language_model';
   } catch (error) {
     return tellProblem(app, vscode.l10n.t('The run was not started.'), error);
   }
   if (configured.problems.length > 0) return tellSettings(configured.problems);
 
   const draft: Draft = {
-    objective: '',
+    objective: objectiveIn(argument),
     criteria: '',
     model: typeof configured.raw.model === 'string' ? configured.raw.model : DEFAULTS.model,
+    languageModel: null,
     limits: {
       max_iterations: prefilled(configured, 'max_iterations'),
       max_cost_usd: prefilled(configured, 'max_cost_usd'),
@@ -69,28 +82,47 @@ export async function runObjective(app: App): Promise<void> {
   const steps = [
     () => askObjective(draft, vscode.l10n.t('Run Objective'), TOTAL),
     () => askCriteria(draft),
-    () => askModel(draft, baseUrl),
+    () => askModel(draft, baseUrl, choices, keyless),
     ...ASKED.map((limit, index) => () => askLimit(draft, limit, configured, index + 4)),
-    () => confirm(draft, baseUrl),
+    () => confirm(draft, baseUrl, (signal) => forecastOf(app, draft, configured, folder, signal)),
   ];
   if (!(await runSteps(steps))) return;
 
   const checked = checkSettings(rawOf(draft, configured));
   if ('problems' in checked) return tellSettings(checked.problems);
   if (draft.saveLimits) await saveLimits(draft);
-  await launch(app, { settings: checked.settings, provider: 'openai', configured, folder });
+  const { languageModel } = draft;
+  if (languageModel === null)
+    return launch(app, { settings: checked.settings, provider: 'openai', configured, folder });
+  const settings = { ...checked.settings, baseUrl: languageModel.origin, embeddingModel: null };
+  await launch(app, { settings, provider: 'vscode-lm', configured, folder });
 }
 
-/** Whether requests to the origin can be signed, or need not be. Asks for the key where it is missing. */
-async function hasKey(app: App, origin: string): Promise<boolean> {
-  if (isLoopback(new URL(origin).hostname) || (await app.keys.keyFor(origin)) !== null) return true;
+function objectiveIn(argument: unknown): string {
+  const { objective } = typeof argument === 'object' && argument !== null ? (argument as { objective?: unknown }) : {};
+  return typeof objective === 'string' ? objective.trim().slice(0, 8000) : '';
+}
+
+/**
+ * How the run can be had: by requests to the origin, which are signed or need not be, or by a model of VS Code. Asks
+ * where there is no key. Null: cancelled.
+ */
+async function accessTo(
+  app: App,
+  origin: string,
+  choices: Promise<readonly LanguageModelChoice[]>,
+): Promise<'server' | 'language_model' | null> {
+  if (isLoopback(new URL(origin).hostname) || (await app.keys.keyFor(origin)) !== null) return 'server';
   const action = setApiKeyAction(origin);
   const message = vscode.l10n.t(
     'There is no API key for {0}. Set it, then the run can be set up. It is kept in the secret storage and sent to that server only.',
     origin,
   );
-  const chosen = await vscode.window.showWarningMessage(message, action);
-  return chosen === action && (await setApiKey(app, origin));
+  const other: vscode.MessageItem = { title: vscode.l10n.t('Use a Model of VS Code') };
+  const others = (await choices).length > 0 ? [other] : [];
+  const chosen = await vscode.window.showWarningMessage<vscode.MessageItem>(message, action, ...others);
+  if (chosen === other) return 'language_model';
+  return chosen === action && (await setApiKey(app, origin)) ? 'server' : null;
 }
 
 /** Also used by a rehearsal. */
@@ -134,25 +166,46 @@ async function askCriteria(draft: Draft): Promise<Where> {
   return 'next';
 }
 
-async function askModel(draft: Draft, baseUrl: string): Promise<Where> {
+interface ModelItem extends vscode.QuickPickItem {
+  readonly languageModel: LanguageModelChoice | null;
+}
+
+/** `keyless`: only models of VS Code can be asked. */
+async function askModel(
+  draft: Draft,
+  baseUrl: string,
+  choices: Promise<readonly LanguageModelChoice[]>,
+  keyless: boolean,
+): Promise<Where> {
   const known = new URL(baseUrl).origin === OPENAI ? OPENAI_MODELS : [];
-  const names = [...new Set([draft.model, ...known])];
-  const items = names.map((label): vscode.QuickPickItem => ({ label }));
+  const names = keyless ? [] : [...new Set([draft.model, ...known])];
+  const atServer = (label: string): ModelItem => ({ label, languageModel: null });
+  const inVsCode = (await choices).map(
+    (choice): ModelItem => ({
+      label: inQuickPick(choice.name, 80),
+      description: vscode.l10n.t('{0}, in VS Code: no key, cost included', inQuickPick(choice.vendor, 40)),
+      languageModel: choice,
+    }),
+  );
+  const items = [...names.map(atServer), ...inVsCode];
   const answer = await askPick({
     title: vscode.l10n.t('Run Objective'),
     step: 3,
     totalSteps: TOTAL,
     placeholder: vscode.l10n.t('The model at {0}: choose one, or type its name', new URL(baseUrl).host),
     items,
-    active: items[0],
-    typed: (label) => ({ label }),
+    active: items.find(({ languageModel }) => languageModel === draft.languageModel),
+    ...(!keyless && { typed: atServer }),
   });
   if (answer === undefined || answer === BACK) return whereOf(answer);
-  draft.model = answer.label;
+  draft.languageModel = answer.languageModel;
+  if (answer.languageModel === null) draft.model = answer.label;
   return 'next';
 }
 
 async function askLimit(draft: Draft, limit: AskedLimit, configured: Configured, step: number): Promise<Where> {
+  // Without a price nothing counts against a limit of the cost.
+  if (limit === 'max_cost_usd' && draft.languageModel !== null) return 'next';
   const answer = await askLimitText(limit, draft.limits[limit], {
     title: vscode.l10n.t('Run Objective'),
     step,
@@ -162,6 +215,7 @@ async function askLimit(draft: Draft, limit: AskedLimit, configured: Configured,
         ? vscode.l10n.t('The offered value is from the workspace settings.')
         : '',
   });
+  if (answer === BACK && limit === 'max_wall_time_minutes' && draft.languageModel !== null) return ITERATIONS_STEP;
   if (typeof answer !== 'string') return whereOf(answer);
   draft.limits[limit] = answer;
   return 'next';
@@ -206,25 +260,39 @@ interface Choice extends vscode.QuickPickItem {
 }
 
 /** The last step shows all answers; each can be gone back to. */
-async function confirm(draft: Draft, baseUrl: string): Promise<Where> {
-  const { limits } = draft;
-  const ends = vscode.l10n.t(
-    'at most {0}, {1} iterations, {2} min',
-    usd(limits.max_cost_usd),
-    limits.max_iterations,
-    limits.max_wall_time_minutes,
-  );
+async function confirm(
+  draft: Draft,
+  baseUrl: string,
+  forecast: (signal: AbortSignal) => Promise<string>,
+): Promise<Where> {
+  const { limits, languageModel } = draft;
+  const ends =
+    languageModel === null
+      ? vscode.l10n.t(
+          'at most {0}, {1} iterations, {2} min',
+          usd(limits.max_cost_usd),
+          limits.max_iterations,
+          limits.max_wall_time_minutes,
+        )
+      : vscode.l10n.t(
+          'at most {0} iterations, {1} min; cost included',
+          limits.max_iterations,
+          limits.max_wall_time_minutes,
+        );
+  const where = languageModel === null ? new URL(baseUrl).host : vscode.l10n.t('VS Code ({0})', languageModel.vendor);
   const criteria = criteriaOf(draft.criteria);
   const answers: [string, string, number][] = [
     [vscode.l10n.t('Objective'), draft.objective, 0],
     [vscode.l10n.t('Acceptance criteria'), criteria.length === 0 ? vscode.l10n.t('none') : criteria.join('; '), 1],
-    [vscode.l10n.t('Model'), vscode.l10n.t('{0} at {1}', draft.model, new URL(baseUrl).host), 2],
+    [vscode.l10n.t('Model'), vscode.l10n.t('{0} at {1}', languageModel?.name ?? draft.model, where), 2],
     [vscode.l10n.t('Iteration limit'), limits.max_iterations, 3],
-    [vscode.l10n.t('Cost limit'), usd(limits.max_cost_usd), 4],
+    ...(languageModel === null
+      ? [[vscode.l10n.t('Cost limit'), usd(limits.max_cost_usd), 4] satisfies [string, string, number]]
+      : []),
     [vscode.l10n.t('Time limit'), vscode.l10n.t('{0} minutes', limits.max_wall_time_minutes), 5],
   ];
-  const items: Choice[] = [
-    { label: `$(play) ${vscode.l10n.t('Start')}`, description: ends, goes: 'next' },
+  const itemsWith = (cost: string): Choice[] => [
+    { label: `$(play) ${vscode.l10n.t('Start')}`, description: ends, detail: inQuickPick(cost), goes: 'next' },
     {
       label: `$(save) ${vscode.l10n.t('Save limits as settings and start')}`,
       description: vscode.l10n.t('offered the next time'),
@@ -236,6 +304,7 @@ async function confirm(draft: Draft, baseUrl: string): Promise<Where> {
       ([label, value, goes]): Choice => ({ label: `$(edit) ${label}`, description: inQuickPick(value, 90), goes }),
     ),
   ];
+  const items = itemsWith(vscode.l10n.t('What it will probably cost is being worked out…'));
   const answer = await askPick({
     title: vscode.l10n.t('Run Objective: Start?'),
     step: TOTAL,
@@ -243,10 +312,48 @@ async function confirm(draft: Draft, baseUrl: string): Promise<Where> {
     placeholder: inQuickPick(draft.objective, 90),
     items,
     active: items[0],
+    // Nobody has to wait for it.
+    later: (show, signal) => void forecast(signal).then((cost) => show(itemsWith(cost))),
   });
   if (answer === undefined || answer === BACK) return whereOf(answer);
   draft.saveLimits = answer.save ?? false;
   return answer.goes;
+}
+
+/** What the run would probably cost, as a sentence, or why that is not known. Never rejects. */
+async function forecastOf(
+  app: App,
+  draft: Draft,
+  configured: Configured,
+  folder: vscode.WorkspaceFolder,
+  signal: AbortSignal,
+): Promise<string> {
+  if (draft.languageModel !== null) {
+    return vscode.l10n.t('The cost is included in what the provider of the model is paid for; requests count there.');
+  }
+  const unknown = vscode.l10n.t('What it will probably cost is not known; the cost limit holds in any case.');
+  try {
+    const { checkSettings } = await import('../run-world.ts');
+    const checked = checkSettings(rawOf(draft, configured));
+    if ('problems' in checked) return unknown;
+    const { expectedUsd, worstUsd, iterations, endsAfter } = await app.control.forecast(
+      requestOf({ settings: checked.settings, provider: 'openai', configured, folder }),
+      signal,
+    );
+    const [expected, worst] = [dollars(expectedUsd), dollars(worstUsd)];
+    return endsAfter === null
+      ? vscode.l10n.t('Forecast: about {0} for {1} iterations, at the most {2}', expected, iterations, worst)
+      : vscode.l10n.t(
+          'Forecast: about {0}, at the most {1}; the cost limit probably ends it after {2} of {3} iterations',
+          expected,
+          worst,
+          endsAfter,
+          iterations,
+        );
+  } catch (error) {
+    if (!signal.aborted) app.output.error('The cost of the run could not be forecast.', error);
+    return unknown;
+  }
 }
 
 function whereOf(answer: typeof BACK | undefined): Where {
@@ -278,7 +385,11 @@ export function limitOf(text: string): number {
 }
 
 function usd(text: string): string {
-  return formatUsd(picoFromUsd(limitOf(text)));
+  return dollars(limitOf(text));
+}
+
+function dollars(amount: number): string {
+  return formatUsd(picoFromUsd(amount));
 }
 
 function rawOf(draft: Draft, { raw, limits }: Configured): RawSettings {
@@ -287,17 +398,18 @@ function rawOf(draft: Draft, { raw, limits }: Configured): RawSettings {
     ...raw,
     objective: draft.objective,
     acceptanceCriteria: criteriaOf(draft.criteria),
-    model: draft.model,
+    model: draft.languageModel?.family ?? draft.model,
     max_iterations: limitOf(draft.limits.max_iterations),
-    max_cost_usd: limitOf(draft.limits.max_cost_usd),
+    max_cost_usd: draft.languageModel === null ? limitOf(draft.limits.max_cost_usd) : NOTHING_COUNTS,
     max_wall_time_minutes: limitOf(draft.limits.max_wall_time_minutes),
     ...(timeout !== undefined && { task_timeout_seconds: timeout }),
   };
 }
 
-async function saveLimits({ limits }: Draft): Promise<void> {
+async function saveLimits({ limits, languageModel }: Draft): Promise<void> {
   const configuration = vscode.workspace.getConfiguration(SECTION);
   for (const limit of ASKED) {
+    if (limit === 'max_cost_usd' && languageModel !== null) continue;
     await configuration.update(SETTING_OF_LIMIT[limit], limitOf(limits[limit]), vscode.ConfigurationTarget.Global);
   }
 }

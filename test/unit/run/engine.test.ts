@@ -27,6 +27,6 @@ describe('a guarded run against a server', () => {
     assert.equal(settled.filter((event) => event.agent === 'planning').length, 10);
     assert.equal(settled.filter((event) => event.agent === 'embedding').length, 10);
     const first = readFileSync(join(outcome.runDirectory, 'log/000001.jsonl'), 'utf8').split('\n')[0] ?? '';
-    assert.equal(JSON.parse(first).e.type, 'run.created');
+    assert.match(first, /"type":"run\.created"/);
   });
 });

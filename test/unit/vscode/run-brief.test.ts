@@ -37,6 +37,11 @@ describe('a run as a list shows it', () => {
     assert.equal(briefOfFiles(CONFIG, { ...SUMMARY, stop_reason: 'constructor' }, false)?.status, 'interrupted');
   });
 
+  it('is imported where the folder says so', () => {
+    assert.equal(briefOfFiles(CONFIG, SUMMARY, false)?.imported, false);
+    assert.equal(briefOfFiles(CONFIG, SUMMARY, false, true)?.imported, true);
+  });
+
   it('is none without a configuration', () => {
     for (const config of [null, 1, 'text', [], {}, { run_id: 1, objective: 'x' }])
       assert.equal(briefOfFiles(config, SUMMARY, false), null);

@@ -1,0 +1,137 @@
+import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import type { RunEvent, UnknownEvent } from '../run/events.ts';
+import { printable } from '../safety/text.ts';
+
+/** Characters of a column. */
+const LONGEST = 240;
+
+/** The line above all others: what stands where. */
+export const LOG_HEADING = row('time (UTC)', 'event', 'task', 'agent', 'cost', 'what');
+
+/** An event as one line: time, event, task, agent, cost, what happened. Money that is only reserved is in the last column. */
+export function logLine(event: RunEvent | UnknownEvent): string {
+  if (event.type === 'unknown') {
+    const { ts, type } = event.raw;
+    const known = (value: unknown) => (typeof value === 'string' ? value : '');
+    return row(known(ts), known(type), '', '', '', 'This event is of a later version.');
+  }
+  const task = 'task_id' in event ? (event.task_id ?? '') : '';
+  const agent = 'agent' in event ? event.agent : '';
+  const cost = 'cost_usd' in event ? usd(event.cost_usd) : '';
+  return row(event.ts, event.type, task, agent, cost, whatOf(event));
+}
+
+export interface Fold {
+  /** Line numbers from 0. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** One fold for each iteration: from the start of its task to the line before the next one starts. */
+export function foldsOf(lines: readonly string[]): Fold[] {
+  const starts = lines.flatMap((line, at) => (/^\S+ +task\.started /.test(line) ? [at] : []));
+  const end = lines.findLastIndex((line) => line !== '');
+  return starts
+    .map((first, index) => ({ first, last: (starts[index + 1] ?? end + 1) - 1 }))
+    .filter(({ first, last }) => last > first);
+}
+
+function row(time: string, type: string, task: string, agent: string, cost: string, what: string): string {
+  // The texts are of models and of files of a workspace: a line stays a line.
+  const cell = (text: string, width: number) => printable(text, LONGEST).padEnd(width);
+  const cells = [
+    cell(time, 24),
+    cell(type, 19),
+    cell(task, 5),
+    cell(agent, 14),
+    printable(cost, LONGEST).padStart(11),
+    printable(what, LONGEST),
+  ];
+  return cells.join('  ').trimEnd();
+}
+
+function whatOf(event: RunEvent): string {
+  switch (event.type) {
+    case 'run.created':
+      return `format ${event.format_version}`;
+    case 'epoch.opened': {
+      const { owner, previous } = event;
+      const cut = previous === null || previous.tail === 'none' ? '' : `, behind a cut (${previous.tail})`;
+      return `process ${owner.pid} on ${owner.host}${cut}`;
+    }
+    case 'run.paused':
+      return event.why;
+    case 'run.resumed':
+      return `by ${event.by}`;
+    case 'run.ended':
+      return `${event.stop_reason}: ${event.detail}`;
+    case 'call.reserved': {
+      const again = event.attempt > 1 ? `, attempt ${event.attempt}` : '';
+      return `${event.call_id}${again}: ${usd(event.reserved_usd)} reserved`;
+    }
+    case 'call.settled': {
+      const tokens = `${event.input_tokens ?? '?'} + ${event.output_tokens ?? '?'} tokens`;
+      const answer = event.answer === undefined ? '' : `: ${event.answer}`;
+      return `${event.call_id}, ${tokens}${event.latency_ms === null ? '' : `, ${Math.round(event.latency_ms)} ms`}${answer}`;
+    }
+    case 'call.held':
+    case 'call.released':
+      return `${event.call_id}: ${event.error?.message ?? 'no answer'}`;
+    case 'model.adapted':
+      return `without ${event.feature}: ${event.why}`;
+    case 'task.created':
+      return event.by === 'user' ? `by user: ${event.text}` : event.text;
+    case 'task.started':
+    case 'task.completed':
+    case 'iteration.completed':
+      return `iteration ${event.iteration}`;
+    case 'task.failed':
+      return `iteration ${event.iteration}: ${event.error.message}`;
+    case 'task.edited':
+    case 'guidance.given':
+      return `by ${event.by}: ${event.text}`;
+    case 'task.removed':
+      return `by ${event.by}: ${event.why}`;
+    case 'task.suppressed':
+      return `${event.why}${event.duplicate_of === null ? '' : ` as ${event.duplicate_of}`}: ${event.text}`;
+    case 'tasks.prioritized':
+      return `by ${event.by}: ${event.order.join(' ')}`;
+    case 'tasks.replaced':
+      return event.tasks.map(({ task_id }) => task_id).join(' ');
+    case 'reply.rejected':
+      return `strike ${event.strike}: ${event.why}`;
+    case 'memory.stored':
+      return event.memory_id;
+    case 'checkpoint.saved':
+      return event.file;
+    case 'objective.judged': {
+      const met = event.met.filter(Boolean).length;
+      return `${met} of ${event.met.length} criteria met${event.complete ? ', complete' : ''}`;
+    }
+    case 'review.requested':
+      return `after iteration ${event.iteration}: ${event.why}`;
+    case 'review.decided':
+      return `${event.decision} by ${event.by} (${event.via})`;
+    case 'limit.reached':
+      return `${event.limit} ${event.value}, spent ${event.spent}`;
+    case 'limit.raised':
+      return `${event.limit} from ${event.from} to ${event.to} by ${event.by}`;
+    case 'notice.queued':
+      return `${event.kind}: ${event.text}`;
+    case 'notice.sent':
+      return `${event.channel} to ${event.origin}`;
+    case 'notice.failed':
+      return `${event.channel}: ${event.error.message}`;
+    case 'file.intended':
+    case 'file.written':
+      return `${event.name}, ${event.bytes} bytes`;
+    case 'file.refused':
+      return `${event.name}: ${event.error.message}`;
+    default:
+      return event satisfies never;
+  }
+}
+
+function usd(amount: number): string {
+  return formatUsd(picoFromUsd(amount));
+}

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { eventually } from '../support/eventually.ts';
+import type { QuickInput } from '../support/quick-input.ts';
+import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
+import { openWorkbench, type Workbench } from '../support/workbench.ts';
+
+const OBJECTIVE = 'Find out what this garden lacks';
+const PICTURES = ['runs', 'model', 'limits', 'review', 'rehearse'];
+const REHEARSE = 'Rehearse Objective (offline, nothing is spent)';
+
+/** The first steps, and all that can be read of a run: by a person's clicks, in what a user installs. */
+describe('documents, archives and first steps in VS Code', () => {
+  const root = mkdtempSync(path.join(tmpdir(), 'babyagi-documents-'));
+  const workspace = path.join(root, 'garden');
+  const archive = path.join(root, 'garden-run.zip');
+  const runs = path.join(workspace, '.babyagi', 'runs');
+  let server: VscodeServer;
+  let workbench: Workbench;
+
+  before(async () => {
+    mkdirSync(workspace, { recursive: true });
+    writeFileSync(path.join(workspace, 'README.md'), '# Garden\n\nBeds and paths. Where does the compost go?\n');
+    // No key is needed for a server on this machine; nothing is sent to it here.
+    const settings = {
+      'babyagi.baseUrl': 'http://127.0.0.1:9/v1',
+      'babyagi.prices': { '*': { input: 0.4, output: 1.6 } },
+    };
+    mkdirSync(path.join(root, 'data', 'data', 'Machine'), { recursive: true });
+    writeFileSync(path.join(root, 'data', 'data', 'Machine', 'settings.json'), JSON.stringify(settings));
+    server = await startVscodeServer({ workspace, dataDir: path.join(root, 'data'), extensions: [packaged()] });
+    workbench = await openWorkbench(server, { theme: 'dark' });
+  });
+
+  after(async () => {
+    await workbench?.close();
+    await server?.close();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it('begins with a walkthrough, to which the empty view leads', async () => {
+    await workbench.openView('BabyAGI');
+    await eventually('the link', async () => /Get Started/.test(await workbench.view('Runs').welcome()));
+    await workbench.runCommand('BabyAGI: Get Started');
+    const steps = workbench.page.locator('.gettingStartedContainer .step-title');
+    const shown = async () => (await steps.allInnerTexts()).map((text) => text.trim());
+    await eventually('five steps', async () => (await shown()).length === 5);
+    assert.deepEqual(await shown(), [
+      'See where runs are',
+      'Choose a model',
+      'Set limits',
+      'Have it wait for you',
+      'Rehearse a run',
+    ]);
+    // There is room for the pictures only then.
+    await workbench.runCommand('View: Toggle Primary Side Bar Visibility');
+    for (const [index, name] of PICTURES.entries()) {
+      await steps.nth(index).click();
+      await eventually(`the picture of ${name}`, async () => {
+        const pages = await Promise.all(workbench.page.frames().map((frame) => frame.content().catch(() => '')));
+        return pages.some((page) => page.includes(aPathOf(name)));
+      });
+      await workbench.screenshot(`walkthrough-${name}-dark`);
+    }
+    await workbench.setTheme('light');
+    await workbench.screenshot('walkthrough-light');
+    await workbench.setTheme('dark');
+    await workbench.runCommand('View: Toggle Primary Side Bar Visibility');
+  });
+
+  it('shows the log while the run is in progress, a line for each event', async () => {
+    await workbench.runCommand('BabyAGI: Rehearse Objective…');
+    await (await workbench.quickInput(`${REHEARSE} (1/3)`)).enter(OBJECTIVE);
+    await (await workbench.quickInput(`${REHEARSE} (2/3)`)).enter('4');
+    await (await workbench.quickInput(`${REHEARSE} (3/3)`)).accept();
+    await workbench.view('Runs').waitForRow(OBJECTIVE, /running/);
+    await workbench.runCommand('View: Close All Editors');
+    await workbench.runCommand('BabyAGI: Open Log');
+    // Nobody touches it: the end comes into view by itself.
+    await eventually(
+      'the end of the log',
+      async () => /\brun\.ended\b/.test(await workbench.activeEditorText()),
+      60_000,
+    );
+    await workbench.screenshot('log-dark');
+    const tabs = await workbench.editorTabs();
+    assert.deepEqual(
+      tabs.map(({ label }) => label),
+      [`${OBJECTIVE}.log`],
+    );
+    await workbench.page.keyboard.press('Control+Home');
+    await eventually('the heading', async () =>
+      /^time \(UTC\) +event +task +agent +cost +what\n\S+Z +run\.created/.test(await workbench.activeEditorText()),
+    );
+    await workbench.runCommand('Fold All');
+    await eventually('the iterations to be folded', async () => {
+      const text = await workbench.activeEditorText();
+      return (text.match(/task\.started/g) ?? []).length === 4 && !text.includes('task.completed');
+    });
+    await workbench.screenshot('log-folded-dark');
+    await workbench.setTheme('light');
+    await workbench.screenshot('log-light');
+    await workbench.setTheme('dark');
+  });
+
+  it('leads from the log to the file', async () => {
+    await workbench.page.locator('.editor-actions .action-label[aria-label^="Open Raw Log"]').click();
+    await eventually('the file', async () => /"type":"run\.created"/.test(await workbench.activeEditorText()));
+    await workbench.runCommand('View: Close All Editors');
+  });
+
+  it('says why a run stopped', async () => {
+    await workbench.runCommand('BabyAGI: Why Did It Stop?');
+    const frame = await workbench.webviewFrame(`Preview Why ${OBJECTIVE}.md`);
+    await frame.locator('h1', { hasText: 'Why it stopped' }).waitFor();
+    const text = await frame.locator('body').innerText();
+    assert.match(text, /The run ended: (max_iterations|queue_empty)\./);
+    assert.match(text, /What to do now/);
+    await workbench.screenshot('why-dark');
+    await workbench.setTheme('light');
+    await workbench.screenshot('why-light');
+    await workbench.setTheme('dark');
+    await workbench.runCommand('View: Close All Editors');
+  });
+
+  it('shows a run in a read-only editor of its summary.json', async () => {
+    const [folder = ''] = readdirSync(runs);
+    await workbench.runCommand('File: Open File...');
+    await choose(await workbench.quickInput(/Open File/), path.join(runs, folder, 'summary.json'));
+    await eventually('the text', async () => (await workbench.activeEditorText()).includes('"stop_reason"'));
+    await workbench.runCommand('View: Reopen Editor With...');
+    await (await workbench.quickInput()).pick('BabyAGI Summary');
+    const shown = async () => {
+      for (const frame of workbench.page.frames()) {
+        const text = await frame
+          .locator('body')
+          .innerText({ timeout: 500 })
+          .catch(() => '');
+        if (text.includes(OBJECTIVE) && text.includes('Tasks')) return true;
+      }
+      return false;
+    };
+    await eventually('the summary', shown);
+    await workbench.screenshot('run-editor-dark');
+    await workbench.runCommand('View: Close All Editors');
+  });
+
+  it('exports the run, and takes the archive in again elsewhere', async () => {
+    await workbench.runCommand('BabyAGI: Export Run Archive…');
+    const save = await workbench.quickInput('Export Run Archive');
+    await eventually('a name', async () => /\/\d{8}T\d{6}Z-find-out.*\.zip$/.test(await save.value()));
+    await workbench.screenshot('export-dark');
+    await choose(save, archive, path.basename(workspace));
+    await workbench.waitForNotification(/The run was exported to .*garden-run\.zip \(\d+ files, 0\.\d\d MB\)/);
+    assert.ok(existsSync(archive));
+
+    const importArchive = async () => {
+      // Only three are on screen at a time.
+      await workbench.runCommand('Notifications: Clear All Notifications');
+      await workbench.runCommand('BabyAGI: Import Run Archive…');
+      await choose(await workbench.quickInput('Import Run Archive'), archive);
+    };
+    await importArchive();
+    await workbench.waitForNotification(/The run was not imported\. The run is there already/);
+    const [folder = ''] = readdirSync(runs);
+    rmSync(path.join(runs, folder), { recursive: true });
+    await workbench.runCommand('BabyAGI: Refresh Runs');
+    await eventually('no run', async () => (await workbench.view('Runs').rows()).length === 0);
+    await importArchive();
+    await workbench.waitForNotification(/The run was imported to .* not resumed/);
+    assert.deepEqual(readdirSync(runs), [folder]);
+    const view = workbench.view('Runs');
+    await view.waitForRow(OBJECTIVE, /imported$/);
+    await workbench.screenshot('import-dark');
+  });
+
+  it('shows a forecast before a run is started, when it is there', async () => {
+    await workbench.runCommand('BabyAGI: Run Objective…');
+    for (const [step, text] of ['Plan a small garden', '', 'gpt-4o', '3', '0.5', '60'].entries()) {
+      await (await workbench.quickInput(`Run Objective (${step + 1}/7)`)).enter(text);
+    }
+    const confirm = await workbench.quickInput('Run Objective: Start? (7/7)');
+    const start = async () => (await confirm.rows()).find(({ label }) => label === 'Start');
+    await eventually('the forecast', async () =>
+      /^Forecast: about \$0\.\d+ for 3 iterations, at the most \$0\.\d+$/.test((await start())?.detail ?? ''),
+    );
+    await workbench.screenshot('forecast-dark');
+    await confirm.cancel();
+  });
+
+  it('shows no errors', () => {
+    // Behind its own front end this server would hand out a key for the secret storage of the browser.
+    const errors = workbench.consoleErrors().filter((error) => !/405 \(Method Not Allowed\)/.test(error));
+    assert.deepEqual(errors, []);
+  });
+});
+
+/** Takes the file in a dialog that reads folders while one types: what is accepted before `row` is listed may be lost. */
+async function choose(dialog: QuickInput, file: string, row = path.basename(file)): Promise<void> {
+  await dialog.fill(file);
+  await eventually(`${row} in the list`, async () => (await dialog.rows()).some(({ label }) => label === row));
+  await dialog.accept();
+  await eventually('the dialog to close', async () => !(await dialog.isOpen()));
+}
+
+/** Something that only this picture has. */
+function aPathOf(picture: string): string {
+  const svg = readFileSync(path.join('media', 'walkthrough', `${picture}.svg`), 'utf8');
+  return / d="([^"]+)"/g.exec(svg)?.[1] ?? '';
+}
+
+/** Makes the VSIX, and returns its absolute path. */
+function packaged(): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
+  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
+  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
+  return path.resolve(file);
+}

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { after, before, describe, it } from 'node:test';
+import { ZipFile } from 'yazl';
+import { eventually } from '../support/eventually.ts';
+import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
+import { openWorkbench, type Workbench } from '../support/workbench.ts';
+
+/** A provider of language models, as other extensions bring them: it plans one task at a time and answers in a sentence. */
+const PROVIDER = `
+const vscode = require('vscode');
+exports.activate = (context) => {
+  const model = { id: 'steady-1', name: 'Steady', family: 'steady', version: '1', maxInputTokens: 100000, maxOutputTokens: 4000, capabilities: { toolCalling: true }, isUserSelectable: true };
+  const textOf = (message) => message.content.map((part) => part.value ?? '').join('');
+  context.subscriptions.push(vscode.lm.registerLanguageModelChatProvider('steady-vendor', {
+    provideLanguageModelChatInformation: () => [model],
+    provideTokenCount: (_model, text) => Math.ceil((typeof text === 'string' ? text : textOf(text)).length / 4),
+    provideLanguageModelChatResponse: async (_model, messages, _options, progress) => {
+      const asked = messages.map(textOf).join('\\n');
+      progress.report(new vscode.LanguageModelTextPart(/JSON/.test(asked) ? '{"tasks":["Measure the beds"]}' : 'The beds are dry.'));
+    },
+  }));
+};`;
+
+describe('a run with a language model of VS Code', () => {
+  const root = mkdtempSync(path.join(tmpdir(), 'babyagi-lm-'));
+  const workspace = path.join(root, 'garden');
+  let server: VscodeServer;
+  let workbench: Workbench;
+
+  before(async () => {
+    mkdirSync(workspace);
+    const provider = await providerPackage(root);
+    server = await startVscodeServer({
+      workspace,
+      dataDir: path.join(root, 'data'),
+      extensions: [packaged(), provider],
+      userSettings: { 'chat.disableAIFeatures': false },
+    });
+    workbench = await openWorkbench(server, { theme: 'dark' });
+  });
+
+  after(async () => {
+    await workbench?.close();
+    await server?.close();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it('needs no key, asks for no cost limit, and ends at its iteration limit', async () => {
+    await workbench.openView('BabyAGI');
+    await workbench.runCommand('BabyAGI: Run Objective…');
+    await workbench.notificationButton(/There is no API key/, 'Use a Model of VS Code');
+    await (await workbench.quickInput('Run Objective (1/7)')).enter('Find out what the beds need');
+    await (await workbench.quickInput('Run Objective (2/7)')).accept();
+    const models = await workbench.quickInput('Run Objective (3/7)');
+    await eventually('the model', async () => (await models.rows()).some(({ label }) => label === 'Steady'));
+    await models.pick('Steady');
+    await (await workbench.quickInput('Run Objective (4/7)')).enter('2');
+    const minutes = await workbench.quickInput('Run Objective (6/7)');
+    await minutes.button('Back');
+    await (await workbench.quickInput('Run Objective (4/7)')).accept();
+    await (await workbench.quickInput('Run Objective (6/7)')).accept();
+    const confirm = await workbench.quickInput('Run Objective: Start? (7/7)');
+    await workbench.screenshot('lm-confirm-dark');
+    assert.ok((await confirm.rows()).some(({ description }) => description.includes('cost included')));
+    await confirm.pick('Start');
+    await workbench.view('Runs').waitForRow('Find out what the beds need', /iteration limit · 2\/2 · cost included/);
+    await workbench.screenshot('lm-end-dark');
+    const folder = path.join(workspace, '.babyagi', 'runs');
+    const [name = ''] = existsSync(folder) ? readdirSync(folder) : [];
+    const text = (file: string) => readFileSync(path.join(folder, name, file), 'utf8');
+    assert.match(text('config.json'), /"base_url": "vscode:lm\/steady-vendor\/steady"/);
+    assert.match(text('answer.md'), /The beds are dry\./);
+    assert.doesNotMatch(text('summary.md'), /\$0\.00/);
+  });
+
+  it('is told of in the chat, and opened from there', async () => {
+    const { page } = workbench;
+    await workbench.runCommand('Notifications: Clear All Notifications');
+    await workbench.runCommand('Chat: Open Chat');
+    // VS Code asks no participant before the chat has a model.
+    await page.getByText('Steady', { exact: true }).first().waitFor();
+    await page.keyboard.type('@babyagi /status ');
+    await page.keyboard.press('Enter');
+    const open = page.getByRole('button', { name: 'Open: Find out what the beds need' });
+    await open.waitFor();
+    await workbench.screenshot('chat-status-dark');
+    await open.click();
+    const panel = await workbench.webviewFrame('Find out what the beds need');
+    await panel.getByRole('heading', { level: 1, name: 'Find out what the beds need' }).waitFor();
+    await panel.getByText('at a price that is not known here').waitFor();
+    assert.equal(await panel.getByText('Cost per iteration').count(), 0);
+    await workbench.screenshot('lm-summary-dark');
+  });
+
+  it('goes on with the same model', async () => {
+    await workbench.runCommand('BabyAGI: Continue with More…');
+    await (await workbench.quickInput('Continue with More')).enter('3');
+    await workbench.view('Runs').waitForRow('Find out what the beds need', /3\/3 · cost included|no task left · 2\/3/);
+  });
+});
+
+/** A VSIX is a zip with the extension below `extension/`. */
+async function providerPackage(folder: string): Promise<string> {
+  const manifest = {
+    name: 'steady-models',
+    publisher: 'test',
+    version: '1.0.0',
+    engines: { vscode: '^1.104.0' },
+    main: './main.js',
+    activationEvents: ['*'],
+    contributes: { languageModelChatProviders: [{ vendor: 'steady-vendor', displayName: 'Steady' }] },
+  };
+  const zip = new ZipFile();
+  zip.addBuffer(Buffer.from(JSON.stringify(manifest)), 'extension/package.json');
+  zip.addBuffer(Buffer.from(PROVIDER), 'extension/main.js');
+  zip.end();
+  const file = path.join(folder, 'steady-models.vsix');
+  await pipeline(zip.outputStream, createWriteStream(file));
+  return file;
+}
+
+function packaged(): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
+  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
+  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
+  return path.resolve(file);
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+
+type Texts = Readonly<Record<string, string>>;
+
+const readTexts = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Texts;
+
+/** The texts of all `vscode.l10n.t(…)` in the sources; anything but a literal is a failure. */
+function textsInSources(): Set<string> {
+  const files = readdirSync('src/vscode', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const texts = new Set<string>();
+  for (const file of ['src/extension.ts', ...files.map((name) => path.join('src', 'vscode', name))]) {
+    for (const [call, literal] of readFileSync(file, 'utf8').matchAll(
+      /\bl10n\.t\(\s*('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")?/g,
+    )) {
+      assert.ok(literal !== undefined, `${file}: ${call} is not followed by a string in quotes`);
+      texts.add(literal.slice(1, -1).replaceAll(/\\(['"\\])/g, '$1'));
+    }
+  }
+  return texts;
+}
+
+/** What a translation must take over as it is: places for values, commands, settings and other code. */
+function fixedParts(text: string): string[] {
+  return (text.match(/\{\d\}|\(command:[^)]*\)|`[^`]*`|\$\([^)]*\)/g) ?? []).sort();
+}
+
+describe('the German texts', () => {
+  const bundle = readTexts('l10n/bundle.l10n.de.json');
+  const manifest = readTexts('package.nls.de.json');
+  const original = readTexts('package.nls.json');
+
+  it('are there for every text of the code, and for no other', () => {
+    const used = textsInSources();
+    assert.ok(used.size > 100, `${used.size} texts were found`);
+    assert.deepEqual(
+      {
+        missing: [...used].filter((text) => !(text in bundle)),
+        stale: Object.keys(bundle).filter((text) => !used.has(text)),
+      },
+      { missing: [], stale: [] },
+    );
+  });
+
+  it('are there for every text of the manifest, and for no other', () => {
+    assert.deepEqual(Object.keys(manifest).sort(), Object.keys(original).sort());
+  });
+
+  it('have the values, commands and code of the original', () => {
+    for (const [text, german] of Object.entries(bundle)) assert.deepEqual(fixedParts(german), fixedParts(text), text);
+    for (const [key, text] of Object.entries(original)) {
+      assert.deepEqual(fixedParts(manifest[key] ?? ''), fixedParts(text), key);
+    }
+    for (const german of [...Object.values(bundle), ...Object.values(manifest)]) assert.notEqual(german.trim(), '');
+  });
+});

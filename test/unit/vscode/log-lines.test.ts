@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { foldsOf, LOG_HEADING, logLine } from '../../../src/vscode/log-lines.ts';
+import { answered, ended, events, iteration, startOfRun, task } from '../../support/run-events.ts';
+
+describe('a line of the log document', () => {
+  it('tells time, event, task, agent and cost in columns', () => {
+    const lines = events(
+      ...startOfRun(),
+      ...answered('c1', 'Two beds.\nOne path.', { costUsd: 0.0012, taskId: 't1' }),
+    ).map(logLine);
+    const settled = lines.at(-1) ?? '';
+    assert.match(
+      settled,
+      /^2025-01-02T03:04:\d\d\.000Z {2}call\.settled {9}t1 {5}execution +\$0\.0012 {2}c1, .*: Two beds\. One path\.$/,
+    );
+    const columns = ['event', 'task', 'agent'].map((name) => LOG_HEADING.indexOf(name));
+    assert.deepEqual(
+      columns,
+      ['call.settled', 't1', 'execution'].map((text) => settled.indexOf(text)),
+    );
+  });
+
+  it('stays one line whatever a model wrote, and of a length that can be read', () => {
+    const [line = ''] = events(task('t2', `a\nb\u202e\u2028${'x'.repeat(5000)}`)).map(logLine);
+    assert.equal(/[\n\r\u2028\u202e]/.test(line), false);
+    assert.ok(line.length < 400);
+  });
+
+  it('shows an event of a later version', () => {
+    const line = logLine({
+      type: 'unknown',
+      seq: 9,
+      raw: { ts: '2030-01-01T00:00:00Z', type: 'dream.dreamt', seq: 9 },
+    });
+    assert.match(line, /^2030-01-01T00:00:00Z +dream\.dreamt .*later version/);
+  });
+});
+
+describe('the folds of the log document', () => {
+  const lines = [
+    LOG_HEADING,
+    ...events(
+      ...startOfRun(),
+      ...iteration(1, 't1', 'One.'),
+      ...iteration(2, 't2', 'Two.'),
+      ended('max_iterations'),
+    ).map(logLine),
+    '',
+  ];
+
+  it('are one for each iteration, side by side, up to the end', () => {
+    const folds = foldsOf(lines);
+    assert.equal(folds.length, 2);
+    for (const { first } of folds) assert.match(lines[first] ?? '', /task\.started/);
+    assert.equal(folds[0]?.last, (folds[1]?.first ?? 0) - 1);
+    assert.equal(folds[1]?.last, lines.length - 2);
+  });
+
+  it('are none where no iteration began', () => {
+    assert.deepEqual(foldsOf([LOG_HEADING, '']), []);
+  });
+});

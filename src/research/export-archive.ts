@@ -8,6 +8,7 @@ import { ZipFile } from 'yazl';
 import { RunConfig } from '../run/config.ts';
 import { runFolderName } from '../runlog/folder.ts';
 import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, MANIFEST, onArchiveDisk, unfitPath } from './archive.ts';
+import { DRAFT } from '../runlog/disk.ts';
 
 export interface ExportOptions {
   readonly signal?: AbortSignal;
@@ -119,7 +120,10 @@ async function pathsOf(root: string): Promise<{ paths: string[]; leftOut: string
 
 /** What lies in a run folder and is never archived, so that nobody need be told. */
 function isOurs(path: string): boolean {
-  return /^(owner|imported\.json|\.reserve|\.gitignore)$|(^|\/)(\.\d+-\d+\.tmp|\.sandbox-[^/]*)$/.test(path);
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return (
+    /^(owner|imported\.json|\.reserve|\.gitignore)$/.test(path) || name.startsWith('.sandbox-') || DRAFT.test(name)
+  );
 }
 
 /** Fixes the length first: a log that grows meanwhile is archived up to there. */

@@ -49,6 +49,13 @@ const MOST_BYTES = 1024 ** 3;
 const flags: Partial<typeof constants> = constants;
 const READ_ONLY = constants.O_RDONLY | (flags.O_NOFOLLOW ?? 0) | (flags.O_NONBLOCK ?? 0);
 
+/** What `replace` writes to before it renames; one that is left over is the unfinished write of a process that died. */
+export const DRAFT = /^\.[0-9a-f-]{36}\.tmp$/;
+
+export function draftName(): string {
+  return `.${randomUUID()}.tmp`;
+}
+
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
 
@@ -100,7 +107,7 @@ export const nodeDisk: Disk = {
   },
   async replace(path, content) {
     await refuseLink(dirname(path));
-    const draft = join(dirname(path), `.${randomUUID()}.tmp`);
+    const draft = join(dirname(path), draftName());
     try {
       const handle = await fs.open(draft, 'wx', PRIVATE_FILE);
       try {

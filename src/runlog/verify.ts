@@ -8,7 +8,7 @@ import { apply, initialState, type RunState } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
 import { parseOutputPath } from '../safety/output-path.ts';
 import { checkpointOf } from './checkpoint.ts';
-import { type Disk, ForeignFile } from './disk.ts';
+import { type Disk, DRAFT, ForeignFile } from './disk.ts';
 import { type ExitFile, exitFiles } from './exit-files.ts';
 import { MOST_CONFIG_BYTES, type RunFolder, runFolder, sixDigits } from './folder.ts';
 import { pausing } from './pause.ts';
@@ -150,8 +150,7 @@ class RunVerifier {
     for (const [directory, pattern] of expected) {
       const names = await this.disk.list(join(this.folder.path, directory)).catch(() => []);
       for (const name of names.filter((one) => !pattern.test(one)).sort()) {
-        if (/^\.\d+-\d+\.tmp$/.test(name))
-          this.notes.push(`${directory}/${name} is an unfinished write: normal after a crash.`);
+        if (DRAFT.test(name)) this.notes.push(`${directory}/${name} is an unfinished write: normal after a crash.`);
         else foreign.push(`${directory}/${JSON.stringify(name)}`);
       }
     }

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Disk, DiskFile } from '../../src/runlog/disk.ts';
+import { type Disk, type DiskFile, draftName } from '../../src/runlog/disk.ts';
 
 /** Where in the fatal operation the process dies. */
 export type Moment = 'before' | 'half' | 'after';
@@ -45,7 +45,7 @@ export class CrashDisk implements Disk {
 
   replace(path: string, content: string | Uint8Array): Promise<void> {
     const bytes = Buffer.from(content);
-    const half = () => writeFileSync(join(dirname(path), '.dead.tmp'), bytes.subarray(0, bytes.length >> 1));
+    const half = () => writeFileSync(join(dirname(path), draftName()), bytes.subarray(0, bytes.length >> 1));
     return this.step(() => this.inner.replace(path, bytes), half);
   }
 

@@ -189,7 +189,7 @@ describe('the archive of a run', () => {
       '.reserve': 'r',
       '.gitignore': '*',
       'imported.json': '{}',
-      'log/.12-3.tmp': 'half',
+      'log/.0b0f4c1e-0000-4000-8000-000000000000.tmp': 'half',
     };
     const run = smallRun({
       ...ours,

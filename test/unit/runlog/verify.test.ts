@@ -274,7 +274,7 @@ describe('verifying a run folder', () => {
     assert.deepEqual(await failed(new Map([...files, [`${FOLDER.log}/000001.jsonl.orig`, OUTPUT]])), ['files']);
     const drafts = new Map([
       ...files,
-      [`${FOLDER.blobs}/.12-3.tmp`, OUTPUT],
+      [`${FOLDER.blobs}/.0b0f4c1e-0000-4000-8000-000000000000.tmp`, OUTPUT],
       [`${FOLDER.log}/000003.jsonl`, Buffer.alloc(0)],
     ]);
     const result = await verified(drafts);

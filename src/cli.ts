@@ -9,6 +9,7 @@ import {
   type Host,
   type Outcome,
   readRun,
+  readRunConfig,
   resumeRun,
   type Session,
   startRun,
@@ -101,8 +102,7 @@ async function start(options: Options, provider: 'openai' | 'rehearsal'): Promis
 
 async function resume(options: Options): Promise<number> {
   const directory = folderOperand(options);
-  const state = await readRun(nodeDisk, directory);
-  const { provider, base_url } = state.config.model;
+  const { provider, base_url } = (await readRunConfig(nodeDisk, directory)).model;
   const keyOrigin = originOf(options.text('base-url') ?? DEFAULTS.baseUrl);
   const runOrigin = provider === 'openai' ? originOf(base_url) : keyOrigin;
   if (runOrigin !== keyOrigin && !isLoopback(new URL(base_url).hostname)) {
@@ -110,13 +110,13 @@ async function resume(options: Options): Promise<number> {
       `This run sends its requests, and so the API key, to ${base_url}. If that is right, say so with --base-url ${base_url}.`,
     ]);
   }
-  const raise: Partial<Record<LimitName, number>> = {};
+  const add: Partial<Record<LimitName, number>> = {};
   const more = (flag: 'add-iterations' | 'add-cost-usd' | 'add-minutes', limit: LimitName) => {
     const value = options.number(flag);
     if (value === undefined) return;
     if (typeof value !== 'number' || value <= 0)
       throw new UsageError([`--${flag} ${JSON.stringify(value)} is not valid: give a number above 0.`]);
-    raise[limit] = state.limits[limit] + value;
+    add[limit] = value;
   };
   more('add-iterations', 'max_iterations');
   more('add-cost-usd', 'max_cost_usd');
@@ -130,7 +130,7 @@ async function resume(options: Options): Promise<number> {
   const host = hostOf(options, { key, keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
   const session = await resumeRun(
     directory,
-    { raise, byPerson: true, approveReview: options.isSet('approve-review') || options.isSet('skip-reviews') },
+    { raise: {}, add, byPerson: true, approveReview: options.isSet('approve-review') || options.isSet('skip-reviews') },
     host,
   );
   return follow(session, options);

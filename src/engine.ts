@@ -94,7 +94,10 @@ export interface StartOptions {
 }
 
 export interface ResumeOptions {
+  /** New values of limits; one that is not above the old value changes nothing. */
   readonly raise: Readonly<Partial<Record<LimitName, number>>>;
+  /** The same by amounts to add. */
+  readonly add?: Readonly<Partial<Record<LimitName, number>>>;
   /** A person says that the pending review is approved. */
   readonly approveReview?: boolean;
   /** A person asked for it; false where a window picks up what it ran before. */
@@ -171,9 +174,8 @@ export async function resumeRun(directory: string, options: ResumeOptions, host:
       throw new EngineError('imported', [`${directory} came from an archive: the run can be looked at, not resumed.`]);
     return owning(folder, host, async (ownership) => {
       const { state, end } = await readState(disk, folder, config);
-      const problems = Object.entries(options.raise).flatMap(
-        ([limit, to]) => limitProblem(limit as LimitName, to) ?? [],
-      );
+      const raises = raisesOf(state, options);
+      const problems = raises.flatMap(([limit, to]) => limitProblem(limit, to) ?? []);
       if (problems.length > 0) throw new EngineError('configuration', problems);
       await keepReserve(disk, folder);
       const session = await Session.open(host, folder, bytes, state, end, ownership, options.paceMs);
@@ -220,12 +222,19 @@ export async function forecastRun(
   return forecast(config, { tokens: tokensFor(config, host.distDirectory), workspace: host.workspace, signal });
 }
 
+/** What a run was started with, without reading its log. Throws EngineError. */
+export async function readRunConfig(disk: Disk, directory: string): Promise<RunConfig> {
+  return (await readConfig(disk, runFolder(directory))).config;
+}
+
 /** The configuration and state of a run folder, for looking. Throws EngineError. */
 export async function readRun(disk: Disk, directory: string): Promise<RunState> {
   const folder = runFolder(directory);
   const { config } = await readConfig(disk, folder);
   return (await readState(disk, folder, config)).state;
 }
+
+const WATCH_AFTER_MS = 250;
 
 /** A run in progress in this process. */
 export class Session {
@@ -307,16 +316,21 @@ export class Session {
     await this.done;
   }
   private abandoned = false;
+  private watchdog: Watchdog | null = null;
 
   private async run(): Promise<Outcome> {
-    const watchdog = this.watch();
+    // Its thread starts behind the first request, which it would only hold up.
+    const watching = setTimeout(() => {
+      this.watchdog = this.watch();
+    }, WATCH_AFTER_MS);
     // What a server said may repeat the key: this goes to screens and files.
     let ending = this.host.redactor.redactJson(await this.untilEnd());
     if (ending !== null && !this.abandoned) ending = await this.finish(ending);
     // Who stopped the run knows, and does not wait for a channel that hangs.
     await this.outbox.close(this.abandoned ? 0 : this.stopping.signal.aborted ? 500 : 5000);
     await this.log.close();
-    watchdog?.stop();
+    clearTimeout(watching);
+    this.watchdog?.stop();
     const { state } = this;
     const reason = ending?.reason ?? 'error';
     return {
@@ -621,6 +635,12 @@ async function readState(
   }
 }
 
+/** The limits that are to be raised, with their new values. */
+function raisesOf(state: RunState, { raise, add = {} }: ResumeOptions): [LimitName, number][] {
+  const added = Object.entries(add).map(([limit, more]) => [limit, state.limits[limit as LimitName] + more]);
+  return [...Object.entries(raise), ...added] as [LimitName, number][];
+}
+
 /** What a new owner says first: calls of unknown outcome are held, limits raised, and a person's go-ahead noted. */
 export function resumeEvents(state: RunState, options: ResumeOptions): EventDraft[] {
   const events: EventDraft[] = [];
@@ -643,7 +663,7 @@ export function resumeEvents(state: RunState, options: ResumeOptions): EventDraf
       error: { class: 'interrupted_by_crash', message: 'The process ended before the outcome was known.' },
     });
   }
-  for (const [limit, to] of Object.entries(options.raise) as [LimitName, number][]) {
+  for (const [limit, to] of raisesOf(state, options)) {
     const from = state.limits[limit];
     if (to > from) events.push({ type: 'limit.raised', limit, from, to, by: 'user' });
   }

@@ -98,7 +98,8 @@ function withProgress<T>(title: string, work: (options: Options) => Promise<T>):
     try {
       return await work({ signal: abort.signal, progress: report });
     } catch (error) {
-      if (abort.signal.aborted) return undefined;
+      // A refusal is told even where the notice of the progress was closed meanwhile.
+      if (abort.signal.aborted && error instanceof Error && error.name === 'AbortError') return undefined;
       throw error;
     }
   });

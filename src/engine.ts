@@ -234,8 +234,6 @@ export async function readRun(disk: Disk, directory: string): Promise<RunState> 
   return (await readState(disk, folder, config)).state;
 }
 
-const WATCH_AFTER_MS = 250;
-
 /** A run in progress in this process. */
 export class Session {
   readonly folder: RunFolder;
@@ -316,21 +314,16 @@ export class Session {
     await this.done;
   }
   private abandoned = false;
-  private watchdog: Watchdog | null = null;
 
   private async run(): Promise<Outcome> {
-    // Its thread starts behind the first request, which it would only hold up.
-    const watching = setTimeout(() => {
-      this.watchdog = this.watch();
-    }, WATCH_AFTER_MS);
+    const watchdog = this.watch();
     // What a server said may repeat the key: this goes to screens and files.
     let ending = this.host.redactor.redactJson(await this.untilEnd());
     if (ending !== null && !this.abandoned) ending = await this.finish(ending);
     // Who stopped the run knows, and does not wait for a channel that hangs.
     await this.outbox.close(this.abandoned ? 0 : this.stopping.signal.aborted ? 500 : 5000);
     await this.log.close();
-    clearTimeout(watching);
-    this.watchdog?.stop();
+    watchdog?.stop();
     const { state } = this;
     const reason = ending?.reason ?? 'error';
     return {

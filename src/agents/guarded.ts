@@ -71,9 +71,9 @@ export class GuardedStrategy implements Strategy {
     const still = shown.filter((id) => state.pending.includes(id));
     const placed = placement(state.pending, still, candidates.length, plan?.order ?? []);
     const changes: EventDraft[] = [];
-    if (placed.order.some((id, index) => id !== still[index])) {
-      changes.push({ type: 'tasks.prioritized', order: placed.order, by: 'loop', call_id: answer.callId });
-    }
+    // Only what moved is named: the tasks of an event take the places that they hold together.
+    const moved = placed.order.filter((id, index) => id !== still[index]);
+    if (moved.length > 0) changes.push({ type: 'tasks.prioritized', order: moved, by: 'loop', call_id: answer.callId });
     const accepted: typeof candidates = [];
     for (const index of placed.sequence) {
       const candidate = candidates[index];

@@ -192,10 +192,15 @@ describe('documents, archives and first steps in VS Code', () => {
   });
 });
 
-/** Takes the file in a dialog that reads folders while one types: what is accepted before `row` is listed may be lost. */
+/** Takes the file in a dialog that reads folders while one types: what is typed meanwhile may be lost, as for a person. */
 async function choose(dialog: QuickInput, file: string, row = path.basename(file)): Promise<void> {
-  await dialog.fill(file);
-  await eventually(`${row} in the list`, async () => (await dialog.rows()).some(({ label }) => label === row));
+  const listed = async () => (await dialog.rows()).some(({ label }) => label === row);
+  const typed = async () => {
+    await dialog.fill('');
+    await dialog.fill(file);
+    return eventually(`${row} in the list`, listed, 5_000);
+  };
+  await eventually(`${row} to be chosen`, typed);
   await dialog.accept();
   await eventually('the dialog to close', async () => !(await dialog.isOpen()));
 }

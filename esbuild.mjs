@@ -82,10 +82,64 @@ async function buildNode(entries, dev) {
   const files = await Promise.all(
     outputFiles.map(async (file) => {
       const sourcefile = path.basename(file.path);
-      return [sourcefile, (await esbuild.transform(file.text, { ...toCommonJs, sourcefile })).code];
+      const { code } = await esbuild.transform(file.text, { ...toCommonJs, sourcefile });
+      return [sourcefile, code.replaceAll('__toESM(require("vscode"))', 'require("vscode")')];
     }),
   );
-  return { files, packages: packagesIn(metafile) };
+  const exportsOf = new Map(
+    Object.entries(metafile.outputs).map(([file, { exports }]) => [path.basename(file), exports]),
+  );
+  return { files: pack(new Map(files), exportsOf), packages: packagesIn(metafile) };
+}
+
+/**
+ * Opening many small files is most of the time that a start takes: each of these bundles becomes one file together with the
+ * chunks that it needs at once, of functions that run when what they define is first asked for. A chunk that several need
+ * lies with the first of them.
+ */
+const PACKS = ['extension.js', 'engine.js', 'cli.js'];
+
+function pack(files, exportsOf) {
+  const packOf = new Map();
+  for (const bundle of PACKS) {
+    for (const chunk of chunksBelow(files, bundle)) if (!packOf.has(chunk)) packOf.set(chunk, bundle);
+    packOf.set(bundle, bundle);
+  }
+  const packed = new Map();
+  for (const [name, text] of files) {
+    const inside = packOf.get(name);
+    const code = text.replaceAll(CHUNK, (whole, chunk) => {
+      const where = packOf.get(chunk);
+      const lookup = where === inside ? 'chunk' : `require("./${where}").chunk`;
+      return where === undefined ? whole : `${lookup}(${JSON.stringify(chunk)})`;
+    });
+    if (inside === undefined) packed.set(name, code);
+    else packed.set(inside, `${packed.get(inside) ?? ''}${JSON.stringify(name)}(module,exports){${code}\n},\n`);
+  }
+  for (const bundle of PACKS) {
+    const names = JSON.stringify(exportsOf.get(bundle));
+    const start = `chunk(${JSON.stringify(bundle)})`;
+    packed.set(
+      bundle,
+      `const made=new Map,chunks={${packed.get(bundle)}};function chunk(name){let module=made.get(name);` +
+        'if(module===undefined){module={exports:{}};made.set(name,module);chunks[name](module,module.exports)}return module.exports}' +
+        `module.exports={__esModule:!0,chunk};for(const name of ${names})` +
+        `Object.defineProperty(module.exports,name,{enumerable:!0,get:()=>${start}[name]});` +
+        // What exports nothing is run for what it does.
+        (names === '[]' ? start : ''),
+    );
+  }
+  return packed;
+}
+
+const CHUNK = /require\("\.\/(chunk-\w+\.js)"\)/g;
+
+/** The chunks that a bundle needs at once, without those that it reads later by `import()`. */
+function chunksBelow(files, name, found = new Set()) {
+  for (const [, chunk] of files.get(name).matchAll(CHUNK)) {
+    if (!found.has(chunk)) chunksBelow(files, chunk, found.add(chunk));
+  }
+  return found;
 }
 
 async function buildWebview(dev) {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { nodeDisk } from './runlog/disk.ts';
 import { processTable, thisProcess } from './runlog/machine.ts';
+import type { OwnerIdentity } from './runlog/owner.ts';
 import { Redactor } from './safety/redaction.ts';
 import type { App } from './vscode/app.ts';
 import { followContextKeys } from './vscode/context-keys.ts';
@@ -53,7 +54,9 @@ function wire(context: vscode.ExtensionContext): void {
   const keys = new Keys(context.secrets, context.globalState, redactor);
   const known = new KnownRuns(nodeDisk, vscode.Uri.joinPath(context.globalStorageUri, 'runs').fsPath);
   const inbox = new Inbox(nodeDisk, vscode.Uri.joinPath(context.globalStorageUri, 'inbox').fsPath);
-  const identity = thisProcess();
+  let own: OwnerIdentity | undefined;
+  // On first use: it asks the operating system.
+  const identity = () => (own ??= thisProcess());
   const runs = new Runs(new RunFiles(nodeDisk, identity, processTable));
   const tree = new RunsTree(runs);
   const world = {

@@ -12,10 +12,10 @@ export interface FoundRun {
 /** Reads what a list of runs needs, without their logs. */
 export class RunFiles {
   private readonly disk: Disk;
-  private readonly identity: OwnerIdentity;
+  private readonly identity: () => OwnerIdentity;
   private readonly processes: ProcessTable;
 
-  constructor(disk: Disk, identity: OwnerIdentity, processes: ProcessTable) {
+  constructor(disk: Disk, identity: () => OwnerIdentity, processes: ProcessTable) {
     this.disk = disk;
     this.identity = identity;
     this.processes = processes;
@@ -43,7 +43,7 @@ export class RunFiles {
     const [config, summary, owned, imported] = await Promise.all([
       this.json(folder.config),
       this.json(folder.summaryJson),
-      isOwned(this.disk, folder, this.identity, this.processes).catch(() => false),
+      isOwned(this.disk, folder, this.identity(), this.processes).catch(() => false),
       this.disk.exists(folder.imported).catch(() => false),
     ]);
     return briefOfFiles(config, summary, owned, imported);

@@ -26,7 +26,7 @@ export interface World {
   readonly redactor: Redactor;
   readonly keys: Keys;
   readonly output: Output;
-  readonly identity: OwnerIdentity;
+  readonly identity: () => OwnerIdentity;
   readonly distDirectory: string;
   readonly extensionVersion: string;
   readonly vscodeVersion: string;
@@ -77,7 +77,7 @@ export async function hostFor(
     clock: systemClock,
     random: Math.random,
     disk: nodeDisk,
-    identity: world.identity,
+    identity: world.identity(),
     processes: processTable,
     egress: gate,
     redactor,

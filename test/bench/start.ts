@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readRun, startRun } from '../../src/engine.ts';
@@ -135,21 +135,7 @@ async function firstRequestSeen(
 
 function sizes(): void {
   const kilobytes = (file: string) => Math.round(statSync(file).size / 1024);
-  const needed = new Set<string>();
-  const follow = (file: string) => {
-    if (needed.has(file)) return;
-    needed.add(file);
-    const text = readFileSync(join('dist', file), 'utf8');
-    for (const [, name = ''] of text.matchAll(/(?<!=>\s?(?:__toESM\()?)require\("\.\/([\w-]+\.js)"\)/g))
-      if (!text.includes(`then(()=>__toESM(require("./${name}")))`)) follow(name);
-  };
-  const [extension] = readdirSync('dist').filter((name) => name === 'extension.js');
-  if (extension) {
-    follow(extension);
-    say(
-      `start-up of the extension: ${[...needed].reduce((sum, name) => sum + kilobytes(join('dist', name)), 0)} KB in ${needed.size} files (goal 120 KB)`,
-    );
-  }
+  say(`start-up of the extension: ${kilobytes('dist/extension.js')} KB in one file (goal 120 KB)`);
   for (const name of readdirSync('out').filter((file) => file.endsWith('.vsix')))
     say(`${name}: ${kilobytes(join('out', name))} KB (goal 2200 KB)`);
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import type { QuickInput } from '../support/quick-input.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
+import { packaged } from '../support/vsix.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
 const OBJECTIVE = 'Find out what this garden lacks';
@@ -209,12 +209,4 @@ async function choose(dialog: QuickInput, file: string, row = path.basename(file
 function aPathOf(picture: string): string {
   const svg = readFileSync(path.join('media', 'walkthrough', `${picture}.svg`), 'utf8');
   return / d="([^"]+)"/g.exec(svg)?.[1] ?? '';
-}
-
-/** Makes the VSIX, and returns its absolute path. */
-function packaged(): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
-  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
-  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
-  return path.resolve(file);
 }

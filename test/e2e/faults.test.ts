@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,6 +17,7 @@ import { type BillPrices, billed } from '../support/model-bill.ts';
 import { type ModelServer, startModelServer } from '../support/model-server.ts';
 import { testHost, testSettings, testStart } from '../support/run-host.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
+import { packaged } from '../support/vsix.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
 /** US dollars a million tokens. */
@@ -350,14 +350,6 @@ function picoOf(rates: Rates | null): BillPrices {
 
 function booksOf({ settled, held }: { settled: bigint; held: bigint }) {
   return { settled: formatUsd(settled), held: formatUsd(held) };
-}
-
-/** Makes the VSIX, and returns its absolute path. */
-function packaged(): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
-  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
-  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
-  return path.resolve(file);
 }
 
 function writeJson(file: string, value: unknown): void {

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { after, before, describe, it } from 'node:test';
-import { ZipFile } from 'yazl';
 import { eventually } from '../support/eventually.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
+import { packaged, vsixOf } from '../support/vsix.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
 /** A provider of language models, as other extensions bring them: it plans one task at a time and answers in a sentence. */
@@ -34,7 +32,16 @@ describe('a run with a language model of VS Code', () => {
 
   before(async () => {
     mkdirSync(workspace);
-    const provider = await providerPackage(root);
+    const provider = await vsixOf(
+      root,
+      {
+        name: 'steady-models',
+        engines: { vscode: '^1.104.0' },
+        activationEvents: ['*'],
+        contributes: { languageModelChatProviders: [{ vendor: 'steady-vendor', displayName: 'Steady' }] },
+      },
+      PROVIDER,
+    );
     server = await startVscodeServer({
       workspace,
       dataDir: path.join(root, 'data'),
@@ -103,30 +110,3 @@ describe('a run with a language model of VS Code', () => {
     await workbench.view('Runs').waitForRow('Find out what the beds need', /3\/3 · cost included|no task left · 2\/3/);
   });
 });
-
-/** A VSIX is a zip with the extension below `extension/`. */
-async function providerPackage(folder: string): Promise<string> {
-  const manifest = {
-    name: 'steady-models',
-    publisher: 'test',
-    version: '1.0.0',
-    engines: { vscode: '^1.104.0' },
-    main: './main.js',
-    activationEvents: ['*'],
-    contributes: { languageModelChatProviders: [{ vendor: 'steady-vendor', displayName: 'Steady' }] },
-  };
-  const zip = new ZipFile();
-  zip.addBuffer(Buffer.from(JSON.stringify(manifest)), 'extension/package.json');
-  zip.addBuffer(Buffer.from(PROVIDER), 'extension/main.js');
-  zip.end();
-  const file = path.join(folder, 'steady-models.vsix');
-  await pipeline(zip.outputStream, createWriteStream(file));
-  return file;
-}
-
-function packaged(): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
-  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
-  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
-  return path.resolve(file);
-}

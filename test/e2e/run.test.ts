@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,6 +8,7 @@ import { eventually } from '../support/eventually.ts';
 import { type ModelServer, startModelServer } from '../support/model-server.ts';
 import type { QuickInput } from '../support/quick-input.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
+import { packaged } from '../support/vsix.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
 const KEY = 'sk-test-0123456789abcdefghijklmnop';
@@ -230,14 +230,6 @@ describe('a run in VS Code', () => {
       assert.equal(readFileSync(path.join(file.parentPath, file.name)).includes(KEY), false, file.name);
   });
 });
-
-/** Makes the VSIX, and returns its absolute path. */
-function packaged(): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
-  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
-  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
-  return path.resolve(file);
-}
 
 async function refused(input: QuickInput, why: RegExp): Promise<void> {
   await eventually(`the message ${why}`, async () => why.test(await input.message()));

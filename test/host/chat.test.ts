@@ -27,7 +27,7 @@ const LIVE = /(?<!\\)\[[^\]\\]*\]\(command:|(?<!\\)!\[|<img/;
 
 /** Runs of this workspace as the window has them; what would be started is noted, and nothing is. */
 function appWith({ key = 'sk-test' }: { key?: string | null } = {}) {
-  const runs = new Runs(new RunFiles(nodeDisk, thisProcess(), processTable));
+  const runs = new Runs(new RunFiles(nodeDisk, thisProcess, processTable));
   const started: StartRequest[] = [];
   const shown: string[] = [];
   const app = {

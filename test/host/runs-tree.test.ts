@@ -28,7 +28,7 @@ function runsFolder(objectives: readonly string[]): string {
 }
 
 function treeOf(): { runs: Runs; tree: RunsTree } {
-  const runs = new Runs(new RunFiles(nodeDisk, thisProcess(), processTable));
+  const runs = new Runs(new RunFiles(nodeDisk, thisProcess, processTable));
   return { runs, tree: new RunsTree(runs) };
 }
 

@@ -3,17 +3,10 @@ import { homedir } from 'node:os';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { KeyLedgerFile } from './budget/key-ledger.ts';
 import { MAX_USD, picoFromUsd } from './budget/money.ts';
-import {
-  EngineError,
-  forecastRun,
-  type Host,
-  type Outcome,
-  readRun,
-  readRunConfig,
-  resumeRun,
-  type Session,
-  startRun,
-} from './engine.ts';
+import { EngineError } from './engine/engine-error.ts';
+import type { Host, Outcome } from './engine/host.ts';
+import type { Session } from './engine/session.ts';
+import { forecastRun, startRun } from './engine/start.ts';
 import { SlackWebhook } from './notify/slack.ts';
 import type { LimitName } from './run/limits.ts';
 import { checkSettings, DEFAULTS, type RunSettings } from './run/settings.ts';
@@ -102,6 +95,10 @@ async function start(options: Options, provider: 'openai' | 'rehearsal'): Promis
 
 async function resume(options: Options): Promise<number> {
   const directory = folderOperand(options);
+  const [{ readRunConfig }, { resumeRun }] = await Promise.all([
+    import('./engine/read.ts'),
+    import('./engine/resume.ts'),
+  ]);
   const { provider, base_url } = (await readRunConfig(nodeDisk, directory)).model;
   const keyOrigin = originOf(options.text('base-url') ?? DEFAULTS.baseUrl);
   const runOrigin = provider === 'openai' ? originOf(base_url) : keyOrigin;
@@ -198,6 +195,7 @@ async function explain(options: Options): Promise<number> {
   const { explainRun, explanationLines } = await import('./research/explain.ts');
   const directory = folderOperand(options);
   const folder = runFolder(directory);
+  const { readRun } = await import('./engine/read.ts');
   const state = await readRun(nodeDisk, directory);
   const [owned, imported] = await Promise.all([
     isOwned(nodeDisk, folder, thisProcess(), processTable),

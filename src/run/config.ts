@@ -1,8 +1,6 @@
 import * as z from 'zod';
-import { Limits } from './limits.ts';
-
-/** Of config.json, of the events and of the files at exit. */
-export const FORMAT_VERSION = 1;
+import { FORMAT_VERSION, STRATEGIES, UNATTENDED_ACTIONS } from './format.ts';
+import { LIMIT_RANGES, type LimitName } from './limits.ts';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -27,13 +25,14 @@ export const Rates = z.object({
 });
 export type Rates = z.infer<typeof Rates>;
 
-export const STRATEGIES = ['guarded', 'classic'] as const;
 export const Strategy = z.enum(STRATEGIES);
 export type Strategy = z.infer<typeof Strategy>;
 
 export const UnattendedReview = z
-  .object({ action: z.enum(['wait', 'continue', 'stop']), after_minutes: z.number().min(0) })
+  .object({ action: z.enum(UNATTENDED_ACTIONS), after_minutes: z.number().min(0) })
   .describe('What to do with a review that nobody answers: wait for ever, or continue or stop after a time.');
+
+export type UnattendedReview = z.infer<typeof UnattendedReview>;
 
 /** A prompt as it was used. */
 export const PromptRecord = z.object({
@@ -42,6 +41,15 @@ export const PromptRecord = z.object({
   source: z.string().describe('`built-in`, or the file that overrode it.'),
 });
 export type PromptRecord = z.infer<typeof PromptRecord>;
+
+const within = (limit: LimitName) => z.number().min(LIMIT_RANGES[limit].least).max(LIMIT_RANGES[limit].most);
+
+export const Limits = z.strictObject({
+  max_iterations: z.int().min(LIMIT_RANGES.max_iterations.least).max(LIMIT_RANGES.max_iterations.most),
+  max_cost_usd: within('max_cost_usd'),
+  max_wall_time_minutes: within('max_wall_time_minutes'),
+  task_timeout_seconds: within('task_timeout_seconds'),
+});
 
 /** config.json: everything a run was started with. The log's first event carries its sha256. Holds no secret. */
 export const RunConfig = z.object({

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { MAX_USD } from '../budget/money.ts';
-import { Limits } from './limits.ts';
+import { AGENTS } from './format.ts';
+import { LIMIT_RANGES, type LimitName } from './limits.ts';
 import { STOP_REASONS } from './stop-reason.ts';
 
 /**
@@ -19,16 +20,6 @@ const Envelope = {
   more: z.literal(true).optional(),
 };
 
-export const AGENTS = [
-  'execution',
-  'creation',
-  'prioritization',
-  'planning',
-  'repair',
-  'judge',
-  'synthesis',
-  'embedding',
-] as const;
 export const Agent = z.enum(AGENTS);
 export type Agent = z.infer<typeof Agent>;
 
@@ -202,7 +193,7 @@ const EVENTS = [
   }),
   event('limit.reached', { limit: z.string(), value: z.number(), spent: z.number() }),
   event('limit.raised', {
-    limit: z.enum(Object.keys(Limits.shape) as [keyof Limits]),
+    limit: z.enum(Object.keys(LIMIT_RANGES) as [LimitName]),
     from: z.number(),
     to: z.number(),
     by: Origin,

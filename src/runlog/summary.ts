@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import { picoFromUsd, usdFromPico } from '../budget/money.ts';
-import { FORMAT_VERSION, RunConfig, Strategy } from '../run/config.ts';
+import { Limits, RunConfig, Strategy } from '../run/config.ts';
 import { INCLUDED, isIncluded } from '../run/cost-words.ts';
-import { AGENTS, Agent, ErrorRecord } from '../run/events.ts';
-import { Limits } from '../run/limits.ts';
+import { Agent, ErrorRecord } from '../run/events.ts';
+import { AGENTS, FORMAT_VERSION } from '../run/format.ts';
+import { LIMIT_RANGES } from '../run/limits.ts';
 import { DEFAULTS } from '../run/settings.ts';
 import { activeMs, type Call, type RunState, resultOf } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
@@ -350,7 +351,7 @@ export function continueWith(
   const server = provider === 'openai' && base_url !== DEFAULTS.baseUrl ? ` --base-url ${shellWord(base_url)}` : '';
   const resume = `node dist/cli.js resume ${shellWord(folder)}${server}`;
   const raised = (flag: string, limit: 'max_iterations' | 'max_cost_usd' | 'max_wall_time_minutes') => {
-    const room = (Limits.shape[limit].maxValue ?? Number.POSITIVE_INFINITY) - limits[limit];
+    const room = LIMIT_RANGES[limit].most - limits[limit];
     const more = Number(Math.min(config.limits[limit], room).toFixed(6));
     return more > 0 ? `${resume} ${flag} ${more}` : null;
   };

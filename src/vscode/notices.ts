@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Outcome } from '../engine.ts';
+import type { Outcome } from '../engine/host.ts';
 import { spentOfLimit } from '../run/cost-words.ts';
 import { reviewDigest } from '../run/review.ts';
 import { explainStop } from '../run/stop-reason.ts';

@@ -1,6 +1,6 @@
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
 import { costWords, isIncluded } from '../run/cost-words.ts';
-import { AGENTS } from '../run/events.ts';
+import { AGENTS } from '../run/format.ts';
 import { reviewDigest } from '../run/review.ts';
 import type { Call, IterationRecord, RunState, Task } from '../run/state.ts';
 import { explainStop, type StopReason } from '../run/stop-reason.ts';

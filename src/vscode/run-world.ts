@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import type { Host } from '../engine.ts';
+import type { Host } from '../engine/host.ts';
 import type { Channel } from '../notify/channel.ts';
 import { SlackWebhook } from '../notify/slack.ts';
 import { environmentSnapshot, variableSnapshot } from '../research/environment.ts';
@@ -19,7 +19,6 @@ import type { Configured } from './settings.ts';
 // What a run needs of the world, and the checks before it starts. Loaded on first use: see extension.ts.
 export { DEFAULT_LIMITS, LIMIT_WORDS, limitProblem } from '../run/limits.ts';
 export { checkSettings, DEFAULTS } from '../run/settings.ts';
-export { SteerError } from '../run/steer.ts';
 
 /** What the window lends to each of its runs. */
 export interface World {

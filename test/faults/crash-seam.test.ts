@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { EngineError, readRun, resumeRun, type Session, startRun } from '../../src/engine.ts';
+import { EngineError } from '../../src/engine/engine-error.ts';
+import { readRun } from '../../src/engine/read.ts';
+import { resumeRun } from '../../src/engine/resume.ts';
+import type { Session } from '../../src/engine/session.ts';
+import { startRun } from '../../src/engine/start.ts';
 import type { RawSettings } from '../../src/run/settings.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
 import type { ModelServer, ModelServerOptions } from '../support/model-server.ts';

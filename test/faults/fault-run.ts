@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { picoPerToken } from '../../src/budget/money.ts';
-import type { Host } from '../../src/engine.ts';
+import type { Host } from '../../src/engine/host.ts';
 import type { RunConfig } from '../../src/run/config.ts';
 import { systemClock } from '../../src/run/clock.ts';
 import type { Clock } from '../../src/run/ports.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { type Pico, picoFromUsd, usdFromPico } from '../../src/budget/money.ts';
-import { resumeEvents } from '../../src/engine.ts';
+import { resumeEvents } from '../../src/engine/resume.ts';
 import { Caller } from '../../src/run/call.ts';
 import type { Rates, RunConfig } from '../../src/run/config.ts';
 import {

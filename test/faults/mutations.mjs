@@ -135,7 +135,7 @@ const MUTATIONS = [
   {
     name: 'redact-log',
     guard: 'every event is redacted before it is written',
-    file: 'src/engine.ts',
+    file: 'src/engine/session.ts',
     changes: [
       [
         'const redact = (draft: EventDraft): EventDraft => redactDraft(redactor, draft);',

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Session } from '../../engine.ts';
+import type { Session } from '../../engine/session.ts';
 import { spentOfLimit } from '../../run/cost-words.ts';
 import { reviewDigest } from '../../run/review.ts';
 import type { App } from '../app.ts';

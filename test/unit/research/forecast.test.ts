@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { EngineError, forecastRun } from '../../../src/engine.ts';
+import { EngineError } from '../../../src/engine/engine-error.ts';
+import { forecastRun } from '../../../src/engine/start.ts';
 import { type Forecast, forecastSentence, projection, TYPICAL_ANSWER_TOKENS } from '../../../src/research/forecast.ts';
 import type { EventDraft } from '../../../src/run/events.ts';
 import type { RawSettings } from '../../../src/run/settings.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import type { Host } from '../../../src/engine.ts';
+import type { Host } from '../../../src/engine/host.ts';
 import type { RawSettings } from '../../../src/run/settings.ts';
 import type { RunState } from '../../../src/run/state.ts';
 import { brain } from '../../support/brain.ts';

@@ -368,6 +368,8 @@ function settingsOf(options: Options, provider: 'openai' | 'rehearsal'): RunSett
     task_timeout_seconds: options.number('task-timeout'),
     checkpointEvery: options.number('checkpoint-every'),
     reviewEvery: options.number('review-every'),
+    reviewEveryUsd: options.number('review-every-usd'),
+    reviewFirstUse: options.isSet('review-first-use'),
     sleepSeconds: options.number('sleep-interval'),
     synthesis: !options.isSet('no-answer'),
   });

@@ -405,7 +405,8 @@ export class Session {
     let ending: Ending | null = wanted;
     let logged = true;
     try {
-      if (ANSWERABLE.has(wanted.reason) && !this.stopping.signal.aborted) {
+      // A run that waits for a person spends nothing until then.
+      if (ANSWERABLE.has(wanted.reason) && this.state.review === null && !this.stopping.signal.aborted) {
         const { limits, money } = this.state;
         await synthesize(this.parts, picoFromUsd(limits.max_cost_usd) - money.settled - money.held - money.reserved);
       }
@@ -502,6 +503,8 @@ async function snapshotConfig(
     loop: {
       checkpoint_every: settings.checkpointEvery,
       review_every: settings.reviewEvery,
+      review_every_usd: settings.reviewEveryUsd,
+      review_first_use: settings.reviewFirstUse,
       unattended_review: settings.unattendedReview,
       max_new_tasks_per_iteration: settings.maxNewTasks,
       max_pending_tasks: 10_000,

@@ -134,7 +134,8 @@ async function rehearse(
   { tokens, workspace, signal }: ForecastParts,
 ): Promise<{ state: RunState; synthesis: Pico }> {
   const iterations = Math.min(REHEARSED, config.limits.max_iterations);
-  const loop = { ...config.loop, sleep_seconds: 0, review_every: 0, checkpoint_every: iterations + 1 };
+  const reviews = { review_every: 0, review_every_usd: 0, review_first_use: false };
+  const loop = { ...config.loop, ...reviews, sleep_seconds: 0, checkpoint_every: iterations + 1 };
   const state = initialState({ ...config, loop, limits: { ...LIMITLESS, max_iterations: iterations } });
   const log = new MemoryLog(state);
   const memory = new RunMemory(state);

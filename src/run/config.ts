@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { MAX_USD } from '../budget/money.ts';
 import { Limits } from './limits.ts';
 
 /** Of config.json, of the events and of the files at exit. */
@@ -81,6 +82,17 @@ export const RunConfig = z.object({
   loop: z.object({
     checkpoint_every: z.int().min(1).describe('Iterations between checkpoints.'),
     review_every: z.int().min(0).describe('Iterations between reviews by a person; 0: no reviews.'),
+    // With defaults: a run that was started before these were settings is still read.
+    review_every_usd: z
+      .number()
+      .min(0)
+      .max(MAX_USD)
+      .default(0)
+      .describe('US dollars, settled and held, between reviews by a person; 0: none for the cost.'),
+    review_first_use: z
+      .boolean()
+      .default(false)
+      .describe('Whether a person reviews the first use of a tool: the first file that is to be written.'),
     unattended_review: UnattendedReview,
     max_new_tasks_per_iteration: z.int().min(1).max(50),
     max_pending_tasks: z.int().min(1),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { MAX_USD } from '../budget/money.ts';
 import { STRATEGIES, UnattendedReview } from './config.ts';
 import { DEFAULT_LIMITS, LIMIT_WORDS, type LimitName, Limits, limitProblem, quoted } from './limits.ts';
 
@@ -17,6 +18,8 @@ export interface RunSettings {
   readonly limits: Limits;
   readonly checkpointEvery: number;
   readonly reviewEvery: number;
+  readonly reviewEveryUsd: number;
+  readonly reviewFirstUse: boolean;
   readonly unattendedReview: z.infer<typeof UnattendedReview>;
   readonly maxNewTasks: number;
   readonly recallTokens: number;
@@ -145,6 +148,20 @@ export function checkSettings(raw: RawSettings): { settings: RunSettings } | { p
       raw.reviewEvery,
       0,
       'a whole number of iterations, 0 for no reviews',
+    ),
+    reviewEveryUsd: read(
+      'review step of the cost',
+      z.number().min(0).max(MAX_USD),
+      raw.reviewEveryUsd,
+      0,
+      `an amount in US dollars up to ${MAX_USD}, 0 for no reviews for the cost`,
+    ),
+    reviewFirstUse: read(
+      'switch for a review of the first use of a tool',
+      z.boolean(),
+      raw.reviewFirstUse,
+      false,
+      'true or false',
     ),
     unattendedReview: read(
       'policy for unattended reviews',

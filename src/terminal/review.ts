@@ -1,13 +1,20 @@
 import { createInterface } from 'node:readline/promises';
-import { formatUsd } from '../budget/money.ts';
+import { aheadWords, happenedWords, reviewReport } from '../research/review-report.ts';
+import type { LimitName } from '../run/limits.ts';
 import { reviewDigest } from '../run/review.ts';
 import type { RunState } from '../run/state.ts';
 import { SteerError, type Steering } from '../run/steer.ts';
 import { printable } from '../safety/text.ts';
 
 const SHOWN = 20;
-const HELP =
-  'a approve · + <text> add · e <task> <text> edit · d <task> delete · u <task> to the front · g <text> guide · s stop';
+const HELP = `a approve · s stop · + <text> add · e <task> <text> edit · d <task> delete
+u <task> to the front · m <task> <other> in front of the other · g <text> guidance
+l iterations|usd|minutes <value> raise a limit`;
+const LIMITS: Readonly<Record<string, LimitName>> = {
+  iterations: 'max_iterations',
+  usd: 'max_cost_usd',
+  minutes: 'max_wall_time_minutes',
+};
 
 /** Asks for a review on the terminal, until it is decided one way or the other. */
 export async function askReview(
@@ -21,9 +28,14 @@ export async function askReview(
   try {
     while (state.review) {
       const shown = reviewDigest(state);
-      output.write(
-        `\nCheckpoint review after iteration ${state.iteration}, ${formatUsd(state.money.settled)} spent. Next:\n`,
-      );
+      const report = reviewReport(state);
+      output.write(`\nCheckpoint review after iteration ${state.iteration}: ${printable(state.review.why, 500)}\n`);
+      output.write(`Since the last one: ${happenedWords(report).join('; ')}.\nAhead: ${aheadWords(report.ahead)}.\n`);
+      if (state.review.firstUse) {
+        output.write('Files that wait to be written:\n');
+        for (const name of state.review.firstUse.files) output.write(`  ${printable(name, 200)}\n`);
+      }
+      output.write(state.pending.length === 0 ? 'No task is waiting.\n' : 'Next:\n');
       for (const id of state.pending.slice(0, SHOWN))
         output.write(`  ${id}  ${printable(state.tasks.get(id)?.text ?? '', 100)}\n`);
       if (state.pending.length > SHOWN) output.write(`  … and ${state.pending.length - SHOWN} more\n`);
@@ -60,6 +72,13 @@ function apply(steering: Steering, state: RunState, answer: string, shown: strin
       return steering.removeTask(first);
     case 'u':
       return steering.moveTask(first, state.pending[0] ?? null);
+    case 'm':
+      return steering.moveTask(first, rest.join(' '));
+    case 'l': {
+      const limit = LIMITS[first];
+      if (limit === undefined) throw new SteerError('bad_limit', `Name a limit: ${Object.keys(LIMITS).join(', ')}.`);
+      return steering.raiseLimit(limit, Number(rest.join(' ') || Number.NaN));
+    }
     case 'g':
       return steering.guide(tail);
     default:

@@ -1,8 +1,9 @@
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
 import { costWords, isIncluded } from '../run/cost-words.ts';
 import { AGENTS } from '../run/events.ts';
+import { aheadWords, happenedWords, reviewReport } from '../research/review-report.ts';
 import { reviewDigest } from '../run/review.ts';
-import type { Call, IterationRecord, RunState, Task } from '../run/state.ts';
+import type { Call, RunState, Task } from '../run/state.ts';
 import { explainStop, type StopReason } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { chartPoints } from './panel-charts.ts';
@@ -157,12 +158,15 @@ function reviewOf(state: RunState, { here }: Moment): ReviewSection | null {
   const since = state.iterations.filter((record) => record.iteration > state.reviewedAt);
   const recent = since.slice(-NEXT_SHOWN).reverse();
   const next = state.pending.slice(0, NEXT_SHOWN);
+  const report = reviewReport(state);
   return {
     digest: reviewDigest(state),
     iteration: review.iteration,
     since: review.since,
     unattended: unattended(state),
-    happened: happenedIn(since, state),
+    why: printable(review.why, 600),
+    firstUse: review.firstUse === null ? [] : review.firstUse.files.map((name) => printable(name, 200)),
+    happened: [...happenedWords(report), aheadWords(report.ahead)],
     done: recent.map((record) => ({ ...labelOf(state, record.taskId), failed: record.failed })),
     doneMore: since.length - recent.length,
     next: next.map((id) => labelOf(state, id)),
@@ -182,21 +186,6 @@ function unattended({ config }: RunState): string {
     case 'stop':
       return `Without an answer it is stopped after ${time}.`;
   }
-}
-
-function happenedIn(records: readonly IterationRecord[], state: RunState): string[] {
-  const failed = records.filter((record) => record.failed).length;
-  const created = total(records, (record) => record.created);
-  const suppressed = total(records, (record) => record.suppressed);
-  const cost = records.reduce((sum, record) => sum + record.cost, 0n);
-  const cap = picoFromUsd(state.limits.max_cost_usd);
-  return [
-    `${counted(records.length - failed, 'task')} done${failed > 0 ? `, ${failed} failed` : ''}`,
-    `${counted(created, 'new task')}${suppressed > 0 ? `, ${suppressed} left out` : ''}`,
-    isIncluded(state.config)
-      ? 'cost included'
-      : `${formatUsd(cost)} spent, ${formatUsd(freeOf(state, cap))} of ${formatUsd(cap)} free`,
-  ];
 }
 
 function labelOf(state: RunState, id: string): { id: string; text: string } {
@@ -328,10 +317,6 @@ function agentsOf({ config }: RunState, calls: readonly Call[]): AgentRow[] {
 
 function total<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((sum, item) => sum + of(item), 0);
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function sentence(word: string): string {

@@ -96,6 +96,11 @@ export interface ReviewSection {
   readonly since: string;
   /** What happens if nobody answers. */
   readonly unattended: string;
+  /** The reason in words. */
+  readonly why: string;
+  /** Files that wait to be written, where that is the reason. */
+  readonly firstUse: readonly string[];
+  /** Since the last review, and what it costs until the next one. */
   readonly happened: readonly string[];
   readonly done: readonly { readonly id: string; readonly text: string; readonly failed: boolean }[];
   readonly doneMore: number;

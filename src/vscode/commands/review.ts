@@ -1,7 +1,10 @@
 import * as vscode from 'vscode';
 import type { Session } from '../../engine.ts';
+import { formatUsd, picoFromUsd } from '../../budget/money.ts';
+import { reviewReport } from '../../research/review-report.ts';
 import { spentOfLimit } from '../../run/cost-words.ts';
-import { reviewDigest } from '../../run/review.ts';
+import { filesInWords, reviewDigest } from '../../run/review.ts';
+import type { RunState } from '../../run/state.ts';
 import type { App } from '../app.ts';
 import { inQuickPick } from '../labels.ts';
 import { pickRun } from '../pick-run.ts';
@@ -117,6 +120,51 @@ function titleOf({ state }: Pick<RunView, 'state'>): string {
   return vscode.l10n.t('Checkpoint review: {0} of {1} iterations, {2}', iteration, limits.max_iterations, spent);
 }
 
+/** Why the person is asked. */
+export function reasonOf({ review, config: { loop } }: RunState): string {
+  switch (review?.reason) {
+    case 'cost':
+      return vscode.l10n.t('a review is due for each {0} spent', formatUsd(picoFromUsd(loop.review_every_usd)));
+    case 'first_use':
+      return vscode.l10n.t(
+        'the first use of a tool: {0} wants to write {1}',
+        review.firstUse?.task_id ?? '',
+        filesInWords(review.firstUse?.files ?? []),
+      );
+    case 'iterations':
+    case undefined:
+      return vscode.l10n.t('a review is due every {0} iterations', loop.review_every);
+  }
+}
+
+/** What happened since the last review, and what it costs until the next one. Choosing one of these does nothing. */
+function factsOf(state: RunState): Item[] {
+  const { done, failed, created, suppressed, cost, ahead } = reviewReport(state);
+  const iterations = ahead.iterations ?? '?';
+  const to = ahead.toReview
+    ? vscode.l10n.t('Until the next review, iterations: {0}', iterations)
+    : vscode.l10n.t('Up to the iteration limit, iterations: {0}; no review before', iterations);
+  const spend = cost === null ? vscode.l10n.t('cost included') : vscode.l10n.t('{0} spent', formatUsd(cost));
+  const price = ahead.usd === null ? '' : vscode.l10n.t('about {0}', formatUsd(picoFromUsd(ahead.usd)));
+  const end = ahead.endsAfter === null ? '' : vscode.l10n.t('cost limit after {0} iterations', ahead.endsAfter);
+  const files = state.review?.firstUse?.files ?? [];
+  const fact = (label: string, ...words: string[]): Item => ({
+    what: 'none',
+    label,
+    description: words.filter(Boolean).join(' · '),
+  });
+  return [
+    fact(`$(question) ${vscode.l10n.t('Reason')}`, inQuickPick(reasonOf(state), 300)),
+    ...files.map((name) => fact(`$(new-file) ${inQuickPick(name)}`, vscode.l10n.t('waits to be written'))),
+    fact(
+      `$(history) ${vscode.l10n.t('Since the last review')}`,
+      vscode.l10n.t('{0} done, {1} failed, {2} new, {3} left out', done, failed, created, suppressed),
+      spend,
+    ),
+    fact(`$(graph-line) ${to}`, price, end),
+  ];
+}
+
 function itemsOf({ state }: Pick<RunView, 'state'>): Item[] {
   const { pending, tasks } = state;
   const buttons: TaskButton[] = [
@@ -130,7 +178,9 @@ function itemsOf({ state }: Pick<RunView, 'state'>): Item[] {
     {
       what: 'approve',
       label: `$(check) ${vscode.l10n.t('Approve')}`,
-      description: vscode.l10n.t('go on with these tasks'),
+      description: state.review?.firstUse
+        ? vscode.l10n.t('write these files, and later ones without asking')
+        : vscode.l10n.t('go on with these tasks'),
     },
     { what: 'add', label: `$(add) ${vscode.l10n.t('Add task…')}` },
     {
@@ -144,6 +194,8 @@ function itemsOf({ state }: Pick<RunView, 'state'>): Item[] {
       label: `$(debug-stop) ${vscode.l10n.t('Stop run')}`,
       description: vscode.l10n.t('it can be resumed'),
     },
+    { what: 'none', label: vscode.l10n.t('What happened, and what comes'), kind: vscode.QuickPickItemKind.Separator },
+    ...factsOf(state),
     {
       what: 'none',
       label: pending.length > SHOWN ? vscode.l10n.t('Next {0} of {1} tasks', SHOWN, pending.length) : next,

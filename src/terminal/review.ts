@@ -16,15 +16,21 @@ const LIMITS: Readonly<Record<string, LimitName>> = {
   minutes: 'max_wall_time_minutes',
 };
 
-/** Asks for a review on the terminal, until it is decided one way or the other. */
+/**
+ * Asks for a review on the terminal, until it is decided one way or the other. `left`: the person ended the input, by
+ * Ctrl+C or Ctrl+D, which the question keeps from the process.
+ */
 export async function askReview(
   state: RunState,
   steering: Steering,
   streams: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<'answered' | 'left'> {
   const { output } = streams;
   const reader = createInterface(streams);
+  const gone = new AbortController();
+  reader.once('close', () => gone.abort());
+  const either = AbortSignal.any([signal, gone.signal]);
   try {
     while (state.review) {
       const shown = reviewDigest(state);
@@ -39,7 +45,7 @@ export async function askReview(
       for (const id of state.pending.slice(0, SHOWN))
         output.write(`  ${id}  ${printable(state.tasks.get(id)?.text ?? '', 100)}\n`);
       if (state.pending.length > SHOWN) output.write(`  … and ${state.pending.length - SHOWN} more\n`);
-      const answer = (await reader.question(`${HELP}\n> `, { signal })).trim();
+      const answer = (await reader.question(`${HELP}\n> `, { signal: either })).trim();
       try {
         apply(steering, state, answer, shown);
       } catch (error) {
@@ -48,11 +54,13 @@ export async function askReview(
       }
     }
   } catch (error) {
-    // The run was stopped while the question stood, or the input ended: the loop knows what to do.
+    // The run was stopped while the question stood, or the input ended.
     if (!(error instanceof Error && (error.name === 'AbortError' || 'code' in error))) throw error;
+    if (gone.signal.aborted) return 'left';
   } finally {
     reader.close();
   }
+  return 'answered';
 }
 
 function apply(steering: Steering, state: RunState, answer: string, shown: string): void {

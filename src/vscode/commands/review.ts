@@ -174,6 +174,11 @@ function itemsOf({ state }: Pick<RunView, 'state'>): Item[] {
     { what: 'delete', iconPath: new vscode.ThemeIcon('trash'), tooltip: vscode.l10n.t('Delete') },
   ];
   const next = vscode.l10n.t('Next tasks');
+  const guide: Item = {
+    what: 'guide',
+    label: `$(comment) ${vscode.l10n.t('Give guidance…')}`,
+    description: vscode.l10n.t('told to the agents from now on'),
+  };
   return [
     {
       what: 'approve',
@@ -183,11 +188,7 @@ function itemsOf({ state }: Pick<RunView, 'state'>): Item[] {
         : vscode.l10n.t('go on with these tasks'),
     },
     { what: 'add', label: `$(add) ${vscode.l10n.t('Add task…')}` },
-    {
-      what: 'guide',
-      label: `$(comment) ${vscode.l10n.t('Give guidance…')}`,
-      description: vscode.l10n.t('told to the agents from now on'),
-    },
+    ...(state.config.strategy === 'classic' ? [] : [guide]),
     { what: 'raise', label: `$(arrow-circle-up) ${vscode.l10n.t('Raise a limit…')}` },
     {
       what: 'stop',

@@ -175,12 +175,14 @@ async function forecast(options: Options): Promise<number> {
       `From ${rehearsedIterations} rehearsed iterations, results of ${answerTokens} tokens, and the price of ${model} (${priceSource}, ${priceAsOf}).`,
     );
   }
-  const { expectedUsd, worstUsd, perIterationUsd, iterations, endsAfter, basis } = foreseen;
+  const { expectedUsd, worstUsd, perIterationUsd, requests, tokens, iterations, endsAfter, basis } = foreseen;
   return say(
     JSON.stringify({
       expected_usd: expectedUsd,
       worst_usd: worstUsd,
       per_iteration_usd: perIterationUsd,
+      requests,
+      tokens,
       iterations,
       ends_after: endsAfter,
       basis: {

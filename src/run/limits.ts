@@ -3,7 +3,11 @@ import * as z from 'zod';
 /** The limits of a run. Without the first two nothing starts; the rest have defaults that a person can see and change. */
 export const Limits = z.strictObject({
   max_iterations: z.int().min(1).max(100_000),
-  max_cost_usd: z.number().min(0.000001).max(1000),
+  max_cost_usd: z
+    .number()
+    .min(0.000001)
+    .max(1000)
+    .describe('The lowest one where the prices are `included`: then no request has a price.'),
   max_wall_time_minutes: z.number().min(0.01).max(43_200),
   task_timeout_seconds: z.number().min(0.1).max(86_400),
 });

@@ -35,9 +35,13 @@ export function dueReview(state: RunState): ReviewRequest | null {
   const spent = state.money.settled + state.money.held - state.reviewedSpend;
   if (step > 0 && spent >= picoFromUsd(step)) {
     const since = state.reviews.length === 0 ? 'the start' : 'the last review';
-    return request('cost', `${formatUsd(spent)} spent since ${since}, with a review at each ${formatUsd(picoFromUsd(step))}`);
+    return request(
+      'cost',
+      `${formatUsd(spent)} spent since ${since}, with a review at each ${formatUsd(picoFromUsd(step))}`,
+    );
   }
-  if (every > 0 && state.iteration % every === 0) return request('iterations', `every ${every} iterations`);
+  if (every > 0 && state.iteration % every === 0)
+    return request('iterations', every === 1 ? 'every iteration' : `every ${every} iterations`);
   return null;
 }
 

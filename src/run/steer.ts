@@ -94,7 +94,8 @@ export class Steering {
     this.assertOpen();
     // The prompts of the original have no place for it; that it is recorded and never read would help nobody.
     if (this.log.state.config.strategy === 'classic') {
-      const message = 'The classic loop takes no guidance: its prompts have no place for it. Add or edit a task instead.';
+      const message =
+        'The classic loop takes no guidance: its prompts have no place for it. Add or edit a task instead.';
       throw new SteerError('no_guidance', message);
     }
     this.log.append({ type: 'guidance.given', text: taskText(text), by: 'user' });

@@ -133,7 +133,9 @@ export function reasonOf({ review, config: { loop } }: RunState): string {
       );
     case 'iterations':
     case undefined:
-      return vscode.l10n.t('a review is due every {0} iterations', loop.review_every);
+      return loop.review_every === 1
+        ? vscode.l10n.t('a review is due after every iteration')
+        : vscode.l10n.t('a review is due every {0} iterations', loop.review_every);
   }
 }
 

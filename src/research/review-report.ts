@@ -71,11 +71,11 @@ export function happenedWords({ iterations, done, failed, created, suppressed, c
 
 /** `until the next review (2 iterations): about $0.02` */
 export function aheadWords({ iterations, toReview, usd, endsAfter }: ReviewAhead): string {
+  if (iterations === null) return 'until the next review: its cost is not known before an iteration is complete';
   const to = toReview ? 'until the next review' : 'up to the iteration limit, with no review before';
-  const far = iterations === null ? '' : ` (${counted(iterations, 'iteration')})`;
   const cost = usd === null ? '' : `: about ${formatUsd(picoFromUsd(usd))}`;
   const ends = endsAfter === null ? '' : `; the cost limit probably ends it after ${counted(endsAfter, 'iteration')}`;
-  return `${to}${far}${cost}${ends}`;
+  return `${to} (${counted(iterations, 'iteration')})${cost}${ends}`;
 }
 
 function counted(count: number, what: string): string {

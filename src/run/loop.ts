@@ -1,7 +1,7 @@
 import type { EventDraft } from './events.ts';
 import type { Clock, RunLog } from './ports.ts';
 import { StepFailed, StopRun } from './ports.ts';
-import { dueReview, firstUseReview } from './review.ts';
+import { dueReview, firstUseReview, reviewPlace } from './review.ts';
 import type { Call, Task } from './state.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -152,10 +152,7 @@ async function answered(parts: LoopParts): Promise<void> {
       via: parts.skipReviews ? 'skipped as asked' : 'unattended policy',
     });
   } else if (policy.action === 'wait' && !parts.attended) {
-    throw new StopRun(
-      'stopped_at_review',
-      `Waiting for a person to review after iteration ${review.iteration} (${review.why}).`,
-    );
+    throw new StopRun('stopped_at_review', `Waiting for a person to review ${reviewPlace(review)} (${review.why}).`);
   } else {
     await changed(parts, policy.action === 'wait' ? Number.POSITIVE_INFINITY : left);
   }

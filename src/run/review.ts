@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { outputFiles } from '../agents/output-files.ts';
+import { type OutputFile, outputFiles } from '../agents/output-files.ts';
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
 import type { EventDraft, FirstUse } from './events.ts';
 import type { Call, RunState, Task } from './state.ts';
@@ -62,6 +62,19 @@ export function firstUseReview(state: RunState, task: Task, result: Call): Revie
     why: `first use of a tool: task ${task.id} wants to write ${filesInWords(files)}`,
     first_use: firstUse,
   };
+}
+
+/** The files that wait for the pending review, in the order of the answer that hands them over. */
+export function waitingFiles({ review, calls }: RunState): OutputFile[] {
+  const answer = review?.firstUse ? calls.get(review.firstUse.call_id)?.answer : null;
+  return outputFiles(answer ?? '')
+    .slice(0, MOST_FILES)
+    .map(({ name, content }) => ({ name: shownName(name), content }));
+}
+
+/** `after iteration 4`, or `in iteration 5` where one is in hand. */
+export function reviewPlace({ iteration, reason }: NonNullable<RunState['review']>): string {
+  return reason === 'first_use' ? `in iteration ${iteration + 1}` : `after iteration ${iteration}`;
 }
 
 /** `a.md, b.md, c.md and 2 more`. */

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { aheadWords, happenedWords, reviewReport } from '../research/review-report.ts';
 import type { LimitName } from '../run/limits.ts';
-import { reviewDigest } from '../run/review.ts';
+import { reviewDigest, reviewPlace, waitingFiles } from '../run/review.ts';
 import type { RunState } from '../run/state.ts';
 import { SteerError, type Steering } from '../run/steer.ts';
 import { printable } from '../safety/text.ts';
@@ -35,17 +35,21 @@ export async function askReview(
     while (state.review) {
       const shown = reviewDigest(state);
       const report = reviewReport(state);
-      output.write(`\nCheckpoint review after iteration ${state.iteration}: ${printable(state.review.why, 500)}\n`);
+      output.write(`\nCheckpoint review ${reviewPlace(state.review)}: ${printable(state.review.why, 500)}\n`);
       output.write(`Since the last one: ${happenedWords(report).join('; ')}.\nAhead: ${aheadWords(report.ahead)}.\n`);
       if (state.review.firstUse) {
-        output.write('Files that wait to be written:\n');
-        for (const name of state.review.firstUse.files) output.write(`  ${printable(name, 200)}\n`);
+        output.write('Files that wait to be written (v shows them):\n');
+        for (const { name } of waitingFiles(state)) output.write(`  ${printable(name, 200)}\n`);
       }
       output.write(state.pending.length === 0 ? 'No task is waiting.\n' : 'Next:\n');
       for (const id of state.pending.slice(0, SHOWN))
         output.write(`  ${id}  ${printable(state.tasks.get(id)?.text ?? '', 100)}\n`);
       if (state.pending.length > SHOWN) output.write(`  … and ${state.pending.length - SHOWN} more\n`);
       const answer = (await reader.question(`${HELP}\n> `, { signal: either })).trim();
+      if (answer === 'v') {
+        for (const { name, content } of waitingFiles(state)) output.write(fileText(name, content));
+        continue;
+      }
       try {
         apply(steering, state, answer, shown);
       } catch (error) {
@@ -61,6 +65,12 @@ export async function askReview(
     reader.close();
   }
   return 'answered';
+}
+
+/** As it is, but for characters that a terminal would obey. */
+function fileText(name: string, content: string): string {
+  const lines = content.trimEnd().split('\n');
+  return `${printable(name, 200)}\n${lines.map((line) => `  | ${line.replaceAll(/\p{C}/gu, ' ')}\n`).join('')}`;
 }
 
 function apply(steering: Steering, state: RunState, answer: string, shown: string): void {

@@ -80,12 +80,12 @@ export async function askForReview(app: App, run: RunView): Promise<void> {
   const approve = vscode.l10n.t('Approve');
   const review = vscode.l10n.t('Review…');
   const stop = vscode.l10n.t('Stop Run');
-  const message = vscode.l10n.t(
-    'BabyAGI waits for your review after iteration {0}: {1}. “{2}”',
-    state.review.iteration,
-    inMessage(reasonOf(state), 300),
-    inMessage(state.config.objective, 60),
-  );
+  const { iteration, reason } = state.review;
+  const words = [inMessage(reasonOf(state), 300), inMessage(state.config.objective, 60)];
+  const message =
+    reason === 'first_use'
+      ? vscode.l10n.t('BabyAGI waits for your review in iteration {0}: {1}. “{2}”', iteration + 1, ...words)
+      : vscode.l10n.t('BabyAGI waits for your review after iteration {0}: {1}. “{2}”', iteration, ...words);
   const chosen = await vscode.window.showInformationMessage(inMessage(message, 500), approve, review, stop);
   if (chosen === approve) await decideReview(app, session, 'approve', digest);
   else if (chosen === stop) await decideReview(app, session, 'stop', digest);

@@ -2,12 +2,12 @@ import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
 import { costWords, isIncluded } from '../run/cost-words.ts';
 import { AGENTS } from '../run/events.ts';
 import { aheadWords, happenedWords, reviewReport } from '../research/review-report.ts';
-import { reviewDigest } from '../run/review.ts';
+import { reviewDigest, reviewPlace, waitingFiles } from '../run/review.ts';
 import type { Call, RunState, Task } from '../run/state.ts';
 import { explainStop, type StopReason } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { chartPoints } from './panel-charts.ts';
-import { callsSection, tasksSection } from './panel-lists.ts';
+import { callsSection, tasksSection, visible } from './panel-lists.ts';
 import type {
   AgentRow,
   HeadSection,
@@ -34,6 +34,8 @@ export interface Moment {
 const LABEL = 160;
 const OBJECTIVE = 2000;
 const NEXT_SHOWN = 5;
+/** Characters of a file that waits to be written. */
+const FILE_SHOWN = 8000;
 const HEALTH_WINDOW = 20;
 
 /** All that the panel shows of a run in this view; lists that the view does not show are left out. */
@@ -161,11 +163,14 @@ function reviewOf(state: RunState, { here }: Moment): ReviewSection | null {
   const report = reviewReport(state);
   return {
     digest: reviewDigest(state),
-    iteration: review.iteration,
+    place: reviewPlace(review),
     since: review.since,
     unattended: unattended(state),
     why: printable(review.why, 600),
-    firstUse: review.firstUse === null ? [] : review.firstUse.files.map((name) => printable(name, 200)),
+    firstUse: waitingFiles(state).map(({ name, content }) => ({
+      name: printable(name, 200),
+      content: visible(content.length > FILE_SHOWN ? `${content.slice(0, FILE_SHOWN)}\n…` : content.trimEnd()),
+    })),
     happened: [...happenedWords(report), aheadWords(report.ahead)],
     done: recent.map((record) => ({ ...labelOf(state, record.taskId), failed: record.failed })),
     doneMore: since.length - recent.length,

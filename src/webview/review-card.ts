@@ -9,21 +9,28 @@ export function reviewCard(review: ReviewSection): HTMLElement {
     taskLine(id, text, icon(failed ? 'cross' : 'check', failed ? 'bad' : 'good'), failed ? 'failed' : null),
   );
   const next = review.next.map(({ id, text }) => taskLine(id, text, icon('circle'), null));
-  const files = review.firstUse.map((name) => h('li', {}, icon('circle'), h('span', { dir: 'auto' }, name)));
+  const files = review.firstUse.map(({ name, content }) =>
+    h('details', {}, h('summary', { dir: 'auto' }, name), h('pre', {}, content)),
+  );
   const asksToWrite = files.length > 0;
   return h(
     'section',
     { class: 'review-card', 'data-key': 'review', 'aria-labelledby': 'review-title' },
-    h('h2', { id: 'review-title' }, icon('eye'), `Checkpoint review after iteration ${review.iteration}`),
+    h('h2', { id: 'review-title' }, icon('eye'), `Checkpoint review ${review.place}`),
     h('p', { dir: 'auto' }, `Reason: ${review.why}.`),
     h('p', { class: 'dim' }, `It waits since ${formatTime(review.since)}. ${review.unattended}`),
     h('ul', { class: 'facts-list' }, ...review.happened.map((line) => h('li', {}, line))),
+    asksToWrite && h('div', { class: 'waiting-files' }, h('h3', {}, 'Files that wait to be written'), ...files),
     h(
       'div',
       { class: 'columns' },
-      asksToWrite && h('div', {}, h('h3', {}, 'Files that wait to be written'), list(files, 0, '')),
       h('div', {}, h('h3', {}, 'Since the last review'), list(done, review.doneMore, 'Nothing was done.')),
-      h('div', {}, h('h3', {}, 'Next tasks'), list(next, review.nextMore, 'No task is left.')),
+      h(
+        'div',
+        {},
+        h('h3', {}, 'Next tasks'),
+        list(next, review.nextMore, asksToWrite ? 'No task waits yet.' : 'No task is left.'),
+      ),
     ),
     review.decidable
       ? h(

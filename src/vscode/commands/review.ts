@@ -15,6 +15,7 @@ import { tellProblem } from '../tell.ts';
 import { askOwner } from './ask-owner.ts';
 import { askRaise, pickLimit } from './continue-run.ts';
 import { steer } from './control.ts';
+import { openSummary } from './documents.ts';
 import { askTaskText, moveBy } from './tasks.ts';
 
 const SHOWN = 200;
@@ -31,6 +32,7 @@ type What =
   | 'down'
   | 'front'
   | 'delete'
+  | 'look'
   | 'none';
 
 interface Item extends vscode.QuickPickItem {
@@ -68,6 +70,7 @@ export async function reviewRun(app: App, argument: unknown): Promise<void> {
       onButton: (item, button) => ({ ...item, what: (button as TaskButton).what }),
     });
     if (picked === undefined || picked === BACK) return;
+    if (picked.what === 'look') return openSummary(app, entry.runId);
     try {
       await act(session, picked, digest);
     } catch (error) {
@@ -142,12 +145,19 @@ export function reasonOf({ review, config: { loop } }: RunState): string {
 /** What happened since the last review, and what it costs until the next one. Choosing one of these does nothing. */
 function factsOf(state: RunState): Item[] {
   const { done, failed, created, suppressed, cost, ahead } = reviewReport(state);
-  const iterations = ahead.iterations ?? '?';
-  const to = ahead.toReview
-    ? vscode.l10n.t('Until the next review, iterations: {0}', iterations)
-    : vscode.l10n.t('Up to the iteration limit, iterations: {0}; no review before', iterations);
+  const to =
+    ahead.iterations === null
+      ? vscode.l10n.t('Until the next review')
+      : ahead.toReview
+        ? vscode.l10n.t('Until the next review, iterations: {0}', ahead.iterations)
+        : vscode.l10n.t('Up to the iteration limit, iterations: {0}; no review before', ahead.iterations);
   const spend = cost === null ? vscode.l10n.t('cost included') : vscode.l10n.t('{0} spent', formatUsd(cost));
-  const price = ahead.usd === null ? '' : vscode.l10n.t('about {0}', formatUsd(picoFromUsd(ahead.usd)));
+  const price =
+    ahead.usd !== null
+      ? vscode.l10n.t('about {0}', formatUsd(picoFromUsd(ahead.usd)))
+      : cost === null
+        ? ''
+        : vscode.l10n.t('cost not known before an iteration is complete');
   const end = ahead.endsAfter === null ? '' : vscode.l10n.t('cost limit after {0} iterations', ahead.endsAfter);
   const files = state.review?.firstUse?.files ?? [];
   const fact = (label: string, ...words: string[]): Item => ({
@@ -157,7 +167,10 @@ function factsOf(state: RunState): Item[] {
   });
   return [
     fact(`$(question) ${vscode.l10n.t('Reason')}`, inQuickPick(reasonOf(state), 300)),
-    ...files.map((name) => fact(`$(new-file) ${inQuickPick(name)}`, vscode.l10n.t('waits to be written'))),
+    ...files.map((name): Item => {
+      const label = `$(new-file) ${inQuickPick(name)}`;
+      return { what: 'look', label, description: vscode.l10n.t('waits to be written; look at it in the summary') };
+    }),
     fact(
       `$(history) ${vscode.l10n.t('Since the last review')}`,
       vscode.l10n.t('{0} done, {1} failed, {2} new, {3} left out', done, failed, created, suppressed),
@@ -258,6 +271,7 @@ async function act(session: Session, { what, taskId = '' }: Item, digest: string
       return steering.moveTask(taskId, state.pending.find((id) => id !== taskId) ?? null);
     case 'delete':
       return steering.removeTask(taskId);
+    case 'look':
     case 'none':
       return;
     default:

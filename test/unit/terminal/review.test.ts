@@ -17,7 +17,7 @@ const BEFORE: readonly EventDraft[] = [
   task('t2', 'Two'),
   task('t3', 'Three'),
   task('t4', 'Four \u001b[2J'),
-  ...iteration(1, 't1', 'x', task('t5', 'Five', { iteration: 1 })),
+  ...iteration(1, 't1', '```file:plan.md\nDig\u001b[2J.\n```', task('t5', 'Five', { iteration: 1 })),
   ...failedIteration(2, 't2', 'No.'),
 ];
 
@@ -80,10 +80,12 @@ describe('a review on the terminal', () => {
     );
   });
 
-  it('names the files that wait to be written', async () => {
-    const first_use = { tool: 'write_files', task_id: 't3', call_id: 'x1', files: ['plan.md'] } as const;
-    const { shown } = await ask({ reason: 'first_use', first_use: { ...first_use, files: [...first_use.files] } }, 's');
-    assert.match(shown, /Files that wait to be written:\n {2}plan\.md\n/);
+  it('names the files that wait to be written, and shows them', async () => {
+    const first_use = { tool: 'write_files' as const, task_id: 't3', call_id: 'x1', files: ['plan.md'] };
+    const { shown } = await ask({ reason: 'first_use', first_use }, 'v', 's');
+    assert.match(shown, /Checkpoint review in iteration 3: /);
+    assert.match(shown, /Files that wait to be written \(v shows them\):\n {2}plan\.md\n/);
+    assert.match(shown, /plan\.md\n {2}\| Dig \[2J\.\n/);
   });
 
   it('takes every change, shows what it made, and decides for that', async () => {

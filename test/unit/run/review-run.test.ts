@@ -51,6 +51,16 @@ describe('a review for the cost, in a run', () => {
     assert.deepEqual(asked, [1, 2]);
   });
 
+  it('that nobody can answer ends the run, and nothing more is bought, no closing answer either', async (t) => {
+    const run = await oneRun(t, { server: { reply: brain() }, settings: { reviewEveryUsd: 0.00001 } });
+    assert.equal(run.outcome.stopReason, 'stopped_at_review');
+    assert.match(run.outcome.detail, /after iteration 1 \(\$0\.\d+ spent since the start/);
+    assert.deepEqual(
+      [...run.state.calls.values()].map(({ agent }) => agent).filter((agent) => agent === 'synthesis'),
+      [],
+    );
+  });
+
   it('does not come where less is spent', async (t) => {
     const settings = { reviewEveryUsd: 1, max_iterations: 3, synthesis: false };
     const run = await oneRun(t, { server: { reply: brain() }, settings });
@@ -111,9 +121,8 @@ describe('a review of the first use of a tool, in a run', () => {
     );
   });
 
-  it('that nobody can answer ends the run, unspent; an approval on resuming writes the file', async (t) => {
-    const settings = { ...FIRST_USE, synthesis: true };
-    const run = await oneRun(t, { server: { reply: handsOver() }, settings });
+  it('ends the run where nobody can answer; an approval on resuming writes the file', async (t) => {
+    const run = await oneRun(t, { server: { reply: handsOver() }, settings: FIRST_USE });
     assert.equal(run.outcome.stopReason, 'stopped_at_review');
     assert.match(run.outcome.detail, /first use of a tool: task t1 wants to write plan\.md/);
     assert.equal(existsSync(planIn(run.outcome.runDirectory)), false);
@@ -169,10 +178,11 @@ describe('a stop at a review', () => {
     const decided = lines.findIndex((line) => line.includes('"review.decided"'));
     writeFileSync(log, `${lines.slice(0, decided + 1).join('\n')}\n`);
     const sent = run.server.requests.length;
-    const host = testHost(run.server.url, { attended: true });
+    const host = testHost(run.server.url);
     t.after(() => host.egress.close());
     const again = await resumed(t, run.outcome.runDirectory, host, { byPerson: false });
     assert.equal(again.outcome.stopReason, 'stopped_at_review');
+    assert.equal(again.state.review, null);
     assert.equal(run.server.requests.length, sent);
     const onward = await resumed(t, run.outcome.runDirectory, testHost(run.server.url, { skipReviews: true }));
     assert.equal(onward.outcome.iterations, 3, 'who resumes it goes on');

@@ -172,12 +172,14 @@ async function forecast(options: Options): Promise<number> {
       `From ${rehearsedIterations} rehearsed iterations, results of ${answerTokens} tokens, and the price of ${model} (${priceSource}, ${priceAsOf}).`,
     );
   }
-  const { expectedUsd, worstUsd, perIterationUsd, iterations, endsAfter, basis } = foreseen;
+  const { expectedUsd, worstUsd, perIterationUsd, requests, tokens, iterations, endsAfter, basis } = foreseen;
   return say(
     JSON.stringify({
       expected_usd: expectedUsd,
       worst_usd: worstUsd,
       per_iteration_usd: perIterationUsd,
+      requests,
+      tokens,
       iterations,
       ends_after: endsAfter,
       basis: {
@@ -281,22 +283,28 @@ async function follow(session: Session, options: Options): Promise<number> {
       'Rehearsal: a built-in program answers, no language model. Costs are what the chosen model would cost; nothing is spent.',
     );
   }
-  const ended = new AbortController();
+  // What takes the question away again: its answer, also by the policy, and the end of the run.
+  let over = new AbortController();
   session.subscribe((event) => {
     progress.show(event);
     if (event.type === 'review.requested') answerReview();
+    if (event.type === 'review.decided') over.abort();
   });
   const answerReview = () => {
     if (!process.stdin.isTTY || options.isSet('skip-reviews')) return;
     progress.pause();
-    void import('./terminal/review.ts').then(({ askReview }) =>
-      askReview(session.state, session.steering, { input: process.stdin, output: stream }, ended.signal),
-    );
+    over = new AbortController();
+    const { signal } = over;
+    void import('./terminal/review.ts')
+      .then(({ askReview }) =>
+        askReview(session.state, session.steering, { input: process.stdin, output: stream }, signal),
+      )
+      .then((how) => how === 'left' && session.stop());
   };
   if (session.state.review) answerReview();
   stopOnSignals(session);
   const outcome = await session.done;
-  ended.abort();
+  over.abort();
   progress.close();
   report(outcome, json, stream);
   return exitCodeOf(outcome, session);
@@ -366,6 +374,8 @@ function settingsOf(options: Options, provider: 'openai' | 'rehearsal'): RunSett
     task_timeout_seconds: options.number('task-timeout'),
     checkpointEvery: options.number('checkpoint-every'),
     reviewEvery: options.number('review-every'),
+    reviewEveryUsd: options.number('review-every-usd'),
+    reviewFirstUse: options.isSet('review-first-use'),
     sleepSeconds: options.number('sleep-interval'),
     synthesis: !options.isSet('no-answer'),
   });

@@ -209,7 +209,8 @@ export class Session {
     let ending: Ending | null = wanted;
     let logged = true;
     try {
-      if (ANSWERABLE.has(wanted.reason) && !this.stopping.signal.aborted) {
+      // A run that waits for a person spends nothing until then.
+      if (ANSWERABLE.has(wanted.reason) && this.state.review === null && !this.stopping.signal.aborted) {
         const { limits, money } = this.state;
         await synthesize(this.parts, picoFromUsd(limits.max_cost_usd) - money.settled - money.held - money.reserved);
       }

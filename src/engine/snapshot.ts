@@ -48,6 +48,8 @@ export async function snapshotConfig(
     loop: {
       checkpoint_every: settings.checkpointEvery,
       review_every: settings.reviewEvery,
+      review_every_usd: settings.reviewEveryUsd,
+      review_first_use: settings.reviewFirstUse,
       unattended_review: settings.unattendedReview,
       max_new_tasks_per_iteration: settings.maxNewTasks,
       max_pending_tasks: 10_000,

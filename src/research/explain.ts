@@ -80,7 +80,7 @@ function whyOf(state: RunState, status: Explanation['status']): string {
   const { end, iteration, limits, review, pausedWhy } = state;
   const done = `${iteration} of ${limits.max_iterations} iterations are done.`;
   if (status === 'in_progress') {
-    if (review) return `The run is in progress and waits for a checkpoint review. ${done}`;
+    if (review) return `The run is in progress and waits for a checkpoint review: ${review.why}. ${done}`;
     return pausedWhy === null
       ? `The run is in progress. ${done}`
       : `The run is in progress and paused: ${pausedWhy} ${done}`;

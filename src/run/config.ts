@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { MAX_USD } from '../budget/money.ts';
 import { FORMAT_VERSION, STRATEGIES, UNATTENDED_ACTIONS } from './format.ts';
 import { LIMIT_RANGES, type LimitName } from './limits.ts';
 
@@ -46,7 +47,9 @@ const within = (limit: LimitName) => z.number().min(LIMIT_RANGES[limit].least).m
 
 export const Limits = z.strictObject({
   max_iterations: z.int().min(LIMIT_RANGES.max_iterations.least).max(LIMIT_RANGES.max_iterations.most),
-  max_cost_usd: within('max_cost_usd'),
+  max_cost_usd: within('max_cost_usd').describe(
+    'The lowest one where the prices are `included`: then no request has a price.',
+  ),
   max_wall_time_minutes: within('max_wall_time_minutes'),
   task_timeout_seconds: within('task_timeout_seconds'),
 });
@@ -89,6 +92,17 @@ export const RunConfig = z.object({
   loop: z.object({
     checkpoint_every: z.int().min(1).describe('Iterations between checkpoints.'),
     review_every: z.int().min(0).describe('Iterations between reviews by a person; 0: no reviews.'),
+    // With defaults: a run that was started before these were settings is still read.
+    review_every_usd: z
+      .number()
+      .min(0)
+      .max(MAX_USD)
+      .default(0)
+      .describe('US dollars, settled and held, between reviews by a person; 0: none for the cost.'),
+    review_first_use: z
+      .boolean()
+      .default(false)
+      .describe('Whether a person reviews the first use of a tool: the first file that is to be written.'),
     unattended_review: UnattendedReview,
     max_new_tasks_per_iteration: z.int().min(1).max(50),
     max_pending_tasks: z.int().min(1),

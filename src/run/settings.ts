@@ -1,3 +1,4 @@
+import { MAX_USD } from '../budget/money.ts';
 import { type Check, listOf, number, oneOf, text, webAddress, whole, yesOrNo } from './checks.ts';
 import type { UnattendedReview } from './config.ts';
 import { STRATEGIES, UNATTENDED_ACTIONS } from './format.ts';
@@ -18,6 +19,8 @@ export interface RunSettings {
   readonly limits: Limits;
   readonly checkpointEvery: number;
   readonly reviewEvery: number;
+  readonly reviewEveryUsd: number;
+  readonly reviewFirstUse: boolean;
   readonly unattendedReview: UnattendedReview;
   readonly maxNewTasks: number;
   readonly recallTokens: number;
@@ -139,6 +142,20 @@ export function checkSettings(raw: RawSettings): { settings: RunSettings } | { p
       raw.reviewEvery,
       0,
       'a whole number of iterations, 0 for no reviews',
+    ),
+    reviewEveryUsd: read(
+      'review step of the cost',
+      number(0, MAX_USD),
+      raw.reviewEveryUsd,
+      0,
+      `an amount in US dollars up to ${MAX_USD}, 0 for no reviews for the cost`,
+    ),
+    reviewFirstUse: read(
+      'switch for a review of the first use of a tool',
+      yesOrNo,
+      raw.reviewFirstUse,
+      false,
+      'true or false',
     ),
     unattendedReview: read(
       'policy for unattended reviews',

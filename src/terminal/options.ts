@@ -64,6 +64,8 @@ export const FLAGS = {
     help: 'iterations between reviews by a person (0: none)',
     plain: 'HUMAN_CHECKPOINT_EVERY',
   },
+  'review-every-usd': { type: 'string', value: 'X', help: 'US dollars spent between reviews by a person (0: none)' },
+  'review-first-use': { type: 'boolean', help: 'review before the first file is written below output/' },
   'skip-reviews': { type: 'boolean', help: 'approve every review without asking' },
   'sleep-interval': {
     type: 'string',

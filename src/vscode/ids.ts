@@ -72,6 +72,8 @@ export const SETTINGS = [
   'taskTimeoutSeconds',
   'checkpointEvery',
   'reviewEvery',
+  'reviewEveryUsd',
+  'reviewFirstUse',
   'unattendedReview',
   'maxNewTasksPerIteration',
   'recallTokens',

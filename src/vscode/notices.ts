@@ -5,7 +5,7 @@ import { reviewDigest } from '../run/review.ts';
 import { explainStop } from '../run/stop-reason.ts';
 import type { App } from './app.ts';
 import { isLimit } from './commands/continue-run.ts';
-import { decideReview } from './commands/review.ts';
+import { decideReview, reasonOf } from './commands/review.ts';
 import { COMMANDS } from './ids.ts';
 import { inMessage } from './labels.ts';
 import type { RunView } from './run-view.ts';
@@ -80,12 +80,13 @@ export async function askForReview(app: App, run: RunView): Promise<void> {
   const approve = vscode.l10n.t('Approve');
   const review = vscode.l10n.t('Review…');
   const stop = vscode.l10n.t('Stop Run');
-  const message = vscode.l10n.t(
-    'BabyAGI waits for your review after iteration {0}. “{1}”',
-    state.review.iteration,
-    inMessage(state.config.objective, 60),
-  );
-  const chosen = await vscode.window.showInformationMessage(inMessage(message, 300), approve, review, stop);
+  const { iteration, reason } = state.review;
+  const words = [inMessage(reasonOf(state), 300), inMessage(state.config.objective, 60)];
+  const message =
+    reason === 'first_use'
+      ? vscode.l10n.t('BabyAGI waits for your review in iteration {0}: {1}. “{2}”', iteration + 1, ...words)
+      : vscode.l10n.t('BabyAGI waits for your review after iteration {0}: {1}. “{2}”', iteration, ...words);
+  const chosen = await vscode.window.showInformationMessage(inMessage(message, 500), approve, review, stop);
   if (chosen === approve) await decideReview(app, session, 'approve', digest);
   else if (chosen === stop) await decideReview(app, session, 'stop', digest);
   else if (chosen === review) await vscode.commands.executeCommand(COMMANDS.review, run.runId);

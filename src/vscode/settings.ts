@@ -59,7 +59,7 @@ const USER_ONLY: ReadonlySet<SettingName> = new Set([
   'localOnly',
 ]);
 
-/** Reads all settings. Of limits and of the distance between reviews a workspace can only make less. */
+/** Reads all settings. Of limits and of the distance between reviews a workspace can only make less, of reviews only more. */
 export function readSettings(inspect: Inspect): Configured {
   const problems: string[] = [];
   const values = Object.fromEntries(SETTINGS.map((name) => [name, valueOf(name, inspect(name) ?? {})]));
@@ -81,6 +81,8 @@ export function readSettings(inspect: Inspect): Configured {
       seed: values['seed'],
       checkpointEvery: values['checkpointEvery'],
       reviewEvery: values['reviewEvery'],
+      reviewEveryUsd: values['reviewEveryUsd'],
+      reviewFirstUse: values['reviewFirstUse'],
       unattendedReview: unattendedPolicy(unattendedReview),
       maxNewTasks: values['maxNewTasksPerIteration'],
       recallTokens: values['recallTokens'],
@@ -106,9 +108,10 @@ function valueOf(name: SettingName, inspected: Inspected): unknown {
   const workspace = inspected.workspaceFolderValue ?? inspected.workspaceValue;
   if (name in LIMIT_SETTINGS) return lower(own, inspected.workspaceValue, inspected.workspaceFolderValue);
   // 0 means never: the longest distance of all.
-  if (name === 'reviewEvery') {
+  if (name === 'reviewEvery' || name === 'reviewEveryUsd') {
     return lower(own === 0 ? undefined : own, workspace === 0 ? undefined : workspace) ?? own ?? workspace;
   }
+  if (name === 'reviewFirstUse' && own === true) return true;
   return workspace ?? own;
 }
 

@@ -74,6 +74,7 @@ export function essence(state: RunState): unknown {
     vectors: [...state.vectors].map(([what, { callId, index }]) => [what, state.calls.get(callId)?.vectors?.[index]]),
     suppressed: state.suppressed.map(({ text, duplicate_of, why }) => ({ text, duplicate_of, why })),
     judged: state.judged?.complete ?? null,
+    files: [...state.files.values()].map(({ name, sha256 }) => [name, sha256]),
     end: state.end?.reason ?? null,
   };
 }

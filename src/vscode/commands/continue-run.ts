@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { isIncluded } from '../../run/cost-words.ts';
 import type { LimitName } from '../../run/limits.ts';
 import type { RunState } from '../../run/state.ts';
 import type { StopReason } from '../../run/stop-reason.ts';
@@ -48,9 +49,13 @@ export async function continueRun(app: App, argument: unknown): Promise<void> {
 }
 
 /** Also used in a review. */
-export async function pickLimit({ limits }: RunState, title: string): Promise<LimitName | undefined> {
+export async function pickLimit({ limits, config }: RunState, title: string): Promise<LimitName | undefined> {
   const { LIMIT_WORDS } = await import('../run-world.ts');
-  const items = (Object.keys(LIMIT_WORDS) as LimitName[]).map((limit) => ({
+  // Nothing is spent where the cost is included: more of that limit is no more of anything.
+  const names = (Object.keys(LIMIT_WORDS) as LimitName[]).filter(
+    (limit) => limit !== 'max_cost_usd' || !isIncluded(config),
+  );
+  const items = names.map((limit) => ({
     label: LIMIT_WORDS[limit].name,
     description: vscode.l10n.t('now {0}', limits[limit]),
     limit,

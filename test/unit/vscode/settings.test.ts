@@ -60,6 +60,12 @@ describe('settings', () => {
     assert.equal(every(5, 0), 5);
     assert.equal(every(0, 3), 3);
     assert.equal(every(0, undefined), 0);
+    const step = (globalValue: unknown, workspaceValue: unknown) =>
+      read({ reviewEveryUsd: { globalValue, workspaceValue } }).raw.reviewEveryUsd;
+    assert.deepEqual([step(0.5, 0.1), step(0.5, 2), step(0.5, 0), step(0, 0.3)], [0.1, 0.5, 0.5, 0.3]);
+    const firstUse = (globalValue: unknown, workspaceValue: unknown) =>
+      read({ reviewFirstUse: { globalValue, workspaceValue } }).raw.reviewFirstUse;
+    assert.deepEqual([firstUse(true, false), firstUse(false, true), firstUse(false, undefined)], [true, true, false]);
   });
 
   it('lets a workspace choose model and strategy', () => {

@@ -379,7 +379,8 @@ export class Session {
 
   /** Null where somebody else goes on with the run. */
   private endingOf(error: unknown): Ending | null {
-    if (error instanceof StopRun) return { reason: error.reason, detail: error.message, error: error.error };
+    if (error instanceof StopRun)
+      return { reason: error.reason, detail: error.message, error: error.error, limit: error.limit };
     if (error instanceof RunLost) {
       if (error.reason === 'not_owner') return null;
       const reason = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'disk_full' : 'error';

@@ -27,6 +27,12 @@ export interface StartRequest {
   readonly promptsDirectory: string;
 }
 
+/** All that is needed of a run to take it up. */
+interface ResumedRun {
+  readonly directory: string;
+  readonly state: Pick<RunView['state'], 'config'>;
+}
+
 /** Starts, resumes and lets go of the runs of this window. */
 export class RunControl {
   private readonly world: World;
@@ -72,7 +78,7 @@ export class RunControl {
   }
 
   /** Throws EngineError and ServerRefused; then nothing was changed. */
-  async resume(run: RunView, configured: Configured, workspace: string, options: ResumeOptions): Promise<RunView> {
+  async resume(run: ResumedRun, configured: Configured, workspace: string, options: ResumeOptions): Promise<RunView> {
     const [{ resumeRun }, { hostFor }] = await this.modules();
     const { provider, base_url } = run.state.config.model;
     const rehearsal = provider === 'rehearsal';

@@ -55,7 +55,9 @@ export class RunControl {
   /** Throws EngineError and ServerRefused; then nothing was started. */
   async start(request: StartRequest): Promise<RunView> {
     const { settings, provider, configured, workspace, runsDirectory, promptsDirectory } = request;
-    const [{ startRun }, { hostFor, promptFiles, snapshotOf }] = await this.modules();
+    const [{ startRun, EngineError }, { hostFor, promptFiles, snapshotOf, folderProblems }] = await this.modules();
+    const problems = await folderProblems(request);
+    if (problems.length > 0) throw new EngineError('configuration', problems);
     const baseUrl = provider === 'rehearsal' ? null : settings.baseUrl;
     const { host, gate } = await hostFor(this.world, configured, { baseUrl, workspace });
     const options = {

@@ -13,6 +13,7 @@ import { processTable } from '../runlog/machine.ts';
 import { Egress } from '../safety/egress.ts';
 import { OriginError, parseOrigin } from '../safety/origin.ts';
 import type { Redactor } from '../safety/redaction.ts';
+import { leadsWhereItSays } from '../tools/inside.ts';
 import { FolderWorkspace } from '../tools/workspace.ts';
 import type { Keys } from './keys.ts';
 import { languageModelOf } from './lm-names.ts';
@@ -136,6 +137,26 @@ function allowWebhook(gate: Egress, webhook: string, configured: Configured): vo
     if (!(error instanceof OriginError)) throw error;
     throw new ServerRefused('webhook', `The webhook cannot be used: ${error.message}`);
   }
+}
+
+/** One sentence for each folder that a link leads out of the workspace: a repository may bring one along. */
+export async function folderProblems(folders: {
+  readonly workspace: string;
+  readonly runsDirectory: string;
+  readonly promptsDirectory: string;
+}): Promise<string[]> {
+  const { workspace, runsDirectory, promptsDirectory } = folders;
+  const named = [
+    ['runsFolder', runsDirectory],
+    ['promptsFolder', promptsDirectory],
+  ] as const;
+  const inside = await Promise.all(named.map(([, path]) => leadsWhereItSays(workspace, path)));
+  return named
+    .filter((_, index) => !inside[index])
+    .map(
+      ([name, path]) =>
+        `${path} is behind a link that leads out of the workspace: remove the link, or name another folder in the setting babyagi.${name}; an absolute path counts in user settings only.`,
+    );
 }
 
 /** `<agent>.md` files that replace built-in prompts. */

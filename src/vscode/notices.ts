@@ -77,9 +77,15 @@ function actionsFor(state: RunState, reason: Outcome['stopReason']): Action[] {
       ? [action(vscode.l10n.t('Open Settings'), 'workbench.action.openSettings', `${SECTION}.maxKeyUsdPerDay`)]
       : []),
     ...(reason === 'waiting_for_key'
-      ? [action(vscode.l10n.t('Set API Key…'), COMMANDS.setApiKey, new URL(model.base_url).origin)]
+      ? [{ title: vscode.l10n.t('Set API Key…'), run: () => setKeyAndResume(runId, new URL(model.base_url).origin) }]
       : []),
   ];
+}
+
+/** Who enters the key that a run waits for wants it to go on. */
+async function setKeyAndResume(runId: string, origin: string): Promise<void> {
+  const isSet = await vscode.commands.executeCommand<boolean>(COMMANDS.setApiKey, origin);
+  if (isSet) await vscode.commands.executeCommand(COMMANDS.resume, runId);
 }
 
 /** Asks for the pending review of a run; its buttons decide for the state at this moment. */

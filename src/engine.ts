@@ -374,7 +374,8 @@ export class Session {
         signal: this.stopping.signal,
         attended: host.attended,
         skipReviews: host.skipReviews ?? false,
-        noticeOf: (kind, text) => this.outbox.notice(kind, text),
+        // Whoever runs several must see which one it is.
+        noticeOf: (kind, text) => this.outbox.notice(kind, `BabyAGI: ${text} Objective: ${state.config.objective}`),
         keepFiles: (task, result) => this.keepFiles(task, result),
         saveCheckpoint: (iteration) => saveCheckpoint(host.disk, folder, log, iteration, host.trace),
       });

@@ -33,7 +33,7 @@ export interface Configured {
   readonly maxKeyUsdPerDay: number | null;
   /** For so long the window may be blocked before somebody is told. */
   readonly watchdogSeconds: number;
-  /** All settings with the values that count, for the config snapshot. */
+  /** All settings with the values that count, for the config snapshot; null where one is not set. */
   readonly snapshot: Readonly<Record<string, unknown>>;
   /** One sentence for each setting that this module reads itself and that is not valid. */
   readonly problems: readonly string[];
@@ -107,7 +107,7 @@ export function readSettings(inspect: Inspect): Configured {
     // A limit that cannot be read leaves nothing to spend.
     maxKeyUsdPerDay: numberOf('maxKeyUsdPerDay', values, [0.000001, MAX_USD], problems, 0),
     watchdogSeconds: numberOf('watchdogSeconds', values, [0.5, 86_400], problems, WATCHDOG_SECONDS) ?? WATCHDOG_SECONDS,
-    snapshot: values,
+    snapshot: Object.fromEntries(SETTINGS.map((name) => [name, values[name] ?? null])),
     problems,
   };
 }

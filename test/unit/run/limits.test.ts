@@ -174,8 +174,9 @@ describe('the limit of the key', () => {
     assert.ok(reached?.type === 'limit.reached');
     assert.deepEqual([reached.limit, reached.value], ['max_key_usd_per_day', 0.01]);
     assert.ok(reached.spent > 0 && reached.spent <= 0.01, `${reached.spent}`);
-    const { why, next } = explainRun(state, { directory: 'runs/one', owned: false, imported: false });
+    const { why, next, lastError } = explainRun(state, { directory: 'runs/one', owned: false, imported: false });
     assert.match(why, /^The run ended: max_cost\. .*what was left of the daily limit of the API key\./);
+    assert.equal(lastError, null);
     assert.match(next.text, /^Resume after midnight UTC/);
     assert.match(next.command ?? '', /^node dist\/cli\.js resume runs\/one --base-url \S+$/);
     assert.match(whyDocument(state, { directory: '', owned: false, imported: false }), /`babyagi\.maxKeyUsdPerDay`/);

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -26,6 +25,7 @@ import { brain } from '../support/brain.ts';
 import { eventually } from '../support/eventually.ts';
 import { type BillPrices, billed } from '../support/model-bill.ts';
 import { type ModelServer, startModelServer } from '../support/model-server.ts';
+import { packagedExtension } from '../support/packaged-extension.ts';
 import { hostStarts, makeProbeExtension } from '../support/probe-extension.ts';
 import { testHost, testSettings, testStart } from '../support/run-host.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
@@ -58,7 +58,7 @@ describe('a run in VS Code, when things go wrong', () => {
       'babyagi.maxKeyUsdPerDay': 5,
     });
     const userSettings = { 'babyagi.maxIterations': 4, 'babyagi.maxCostUsd': 0.5, 'babyagi.reviewEvery': 100 };
-    const extensions = [packaged(), await makeProbeExtension(root)];
+    const extensions = [packagedExtension(), await makeProbeExtension(root)];
     server = await startVscodeServer({ workspace, dataDir, extensions, userSettings, env: { PROBE_LOG: probeLog } });
     workbench = await openWorkbench(server);
     await workbench.openView('BabyAGI');
@@ -459,14 +459,6 @@ function picoOf(rates: Rates | null): BillPrices {
 
 function booksOf({ settled, held }: { settled: bigint; held: bigint }) {
   return { settled: formatUsd(settled), held: formatUsd(held) };
-}
-
-/** Makes the VSIX, and returns its absolute path. */
-function packaged(): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
-  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
-  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
-  return path.resolve(file);
 }
 
 function writeJson(file: string, value: unknown): void {

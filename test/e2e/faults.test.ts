@@ -145,6 +145,16 @@ describe('a run in VS Code, when things go wrong', () => {
     open(workspace);
     const window = await openWorkbench(showing('workspace', file));
     try {
+      // VS Code may read the file before it reaches the machine, and then has no folder: a person would reload.
+      await eventually('the folder in the window', async () => {
+        const row = window.page.locator('.explorer-folders-view .monaco-list-row').first();
+        const shown = await row.waitFor({ timeout: 8000 }).then(
+          () => true,
+          () => false,
+        );
+        if (!shown) await window.reload();
+        return shown;
+      });
       const run = await begin('Survive a folder', window);
       for (const [index, folders] of [[shed, workspace], [workspace]].entries()) {
         const since = Date.now();

@@ -11,6 +11,7 @@ export class EngineError extends Error {
     | 'newer_version'
     | 'imported'
     | 'owned_elsewhere'
+    | 'has_ended'
     | 'disk';
   readonly problems: readonly string[];
   constructor(reason: EngineError['reason'], problems: readonly string[]) {

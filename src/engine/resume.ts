@@ -22,6 +22,8 @@ export interface ResumeOptions {
   readonly approveReview?: boolean;
   /** A person asked for it; false where a window picks up what it ran before. */
   readonly byPerson: boolean;
+  /** Leaves a run alone that has ended meanwhile: `has_ended`. */
+  readonly unlessEnded?: boolean;
   readonly paceMs?: number;
 }
 
@@ -36,6 +38,9 @@ export async function resumeRun(directory: string, options: ResumeOptions, host:
       throw new EngineError('imported', [`${directory} came from an archive: the run can be looked at, not resumed.`]);
     return owning(folder, host, async (ownership) => {
       const { state, end } = await readState(disk, folder, config);
+      // Perhaps only just now, while its owner was waited for: what a person stopped does not go on by itself.
+      if (state.status === 'ended' && options.unlessEnded)
+        throw new EngineError('has_ended', [`The run in ${directory} has ended: a person may go on with it.`]);
       const raises = raisesOf(state, options);
       const problems = raises.flatMap(([limit, to]) => limitProblem(limit, to) ?? []);
       if (problems.length > 0) throw new EngineError('configuration', problems);

@@ -169,7 +169,8 @@ export class Session {
         signal: this.stopping.signal,
         attended: host.attended,
         skipReviews: host.skipReviews ?? false,
-        noticeOf: (kind, text) => this.outbox.notice(kind, text),
+        // Whoever runs several must see which one it is.
+        noticeOf: (kind, text) => this.outbox.notice(kind, `BabyAGI: ${text} Objective: ${state.config.objective}`),
         keepFiles: (task, result) => this.keepFiles(task, result),
         saveCheckpoint: async (iteration) => {
           const { saveCheckpoint } = await import('../runlog/checkpoint.ts');
@@ -183,7 +184,8 @@ export class Session {
 
   /** Null where somebody else goes on with the run. */
   private endingOf(error: unknown): Ending | null {
-    if (error instanceof StopRun) return { reason: error.reason, detail: error.message, error: error.error };
+    if (error instanceof StopRun)
+      return { reason: error.reason, detail: error.message, error: error.error, limit: error.limit };
     if (error instanceof RunLost) {
       if (error.reason === 'not_owner') return null;
       const reason = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'disk_full' : 'error';

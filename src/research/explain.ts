@@ -2,7 +2,7 @@ import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.
 import { isIncluded } from '../run/cost-words.ts';
 import type { Agent, ErrorRecord } from '../run/events.ts';
 import { type Call, type RunState, resultOf, stepKey } from '../run/state.ts';
-import { explainStop, type StopReason } from '../run/stop-reason.ts';
+import { explainStop, KEY_LIMIT, type StopReason } from '../run/stop-reason.ts';
 import { continueWith } from '../runlog/summary.ts';
 import { loopRemarks } from './loop-remarks.ts';
 
@@ -88,13 +88,15 @@ function whyOf(state: RunState, status: Explanation['status']): string {
   if (status === 'interrupted' || end === null) {
     return `The run never ended: its process was killed, crashed or lost its power after ${state.updatedAt}. ${done}`;
   }
-  const sentences = [`The run ended: ${end.reason}.`, explainStop(end.reason).meaning, end.detail];
+  const sentences = [`The run ended: ${end.reason}.`, explainStop(end.reason, end.error).meaning, end.detail];
   if (end.error && end.error.message !== end.detail) sentences.push(end.error.message);
   return sentences.filter((sentence) => sentence !== '').join(' ');
 }
 
 /** The newest of: what ended the run, a request that failed, a task that failed. */
 function lastErrorOf(state: RunState): Explanation['lastError'] {
+  // A limit is no error, and was said already.
+  if (state.end?.error?.class === KEY_LIMIT) return null;
   if (state.end?.error) return { where: 'at the end', error: state.end.error };
   const call = [...state.calls.values()].findLast(({ error }) => error !== null);
   const task = state.iterations.findLast(({ failed }) => failed);
@@ -170,5 +172,8 @@ function nextOf(
       text: 'Approve the checkpoint review, which the run waits for, or look at it in VS Code.',
       command: `${resume} --approve-review`,
     };
-  return { text: explainStop(state.end.reason).next, command: continueWith(state, state.end.reason, directory) };
+  return {
+    text: explainStop(state.end.reason, state.end.error).next,
+    command: continueWith(state, state.end.reason, directory),
+  };
 }

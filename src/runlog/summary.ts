@@ -8,7 +8,7 @@ import { LIMIT_RANGES } from '../run/limits.ts';
 import { DEFAULTS } from '../run/settings.ts';
 import { activeMs, type Call, type RunState, resultOf } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
-import { explainStop, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
+import { explainStop, KEY_LIMIT, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
 import { runFolderName } from './folder.ts';
 import { redactionMarks } from './redaction-marks.ts';
 
@@ -184,8 +184,8 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
 
     stop_reason: end?.reason ?? null,
     detail: end?.detail ?? null,
-    meaning: end && explainStop(end.reason).meaning,
-    next: end && explainStop(end.reason).next,
+    meaning: end && explainStop(end.reason, end.error).meaning,
+    next: end && explainStop(end.reason, end.error).next,
     continue_with: end && continueWith(state, end.reason),
     error: end?.error ?? null,
     end_is_logged: state.end !== null,
@@ -359,7 +359,8 @@ export function continueWith(
     case 'max_iterations':
       return raised('--add-iterations', 'max_iterations');
     case 'max_cost':
-      return raised('--add-cost-usd', 'max_cost_usd');
+      // More for this run would not help against the limit of its key.
+      return state.end?.error?.class === KEY_LIMIT ? resume : raised('--add-cost-usd', 'max_cost_usd');
     case 'max_wall_time':
       return raised('--add-minutes', 'max_wall_time_minutes');
     case 'stopped_by_user':

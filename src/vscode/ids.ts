@@ -70,6 +70,8 @@ export const SETTINGS = [
   'maxCostUsd',
   'maxWallTimeMinutes',
   'taskTimeoutSeconds',
+  'maxKeyUsdPerDay',
+  'watchdogSeconds',
   'checkpointEvery',
   'reviewEvery',
   'reviewEveryUsd',

@@ -58,7 +58,7 @@ export function panelSections(state: RunState, view: PanelView, moment: Moment):
 function headOf(state: RunState, moment: Moment): HeadSection {
   const { config, end } = state;
   const { provider, requested } = config.model;
-  const explained = end && explainStop(end.reason);
+  const explained = end && explainStop(end.reason, end.error);
   return {
     objective: printable(config.objective, OBJECTIVE),
     criteria: config.acceptance_criteria.map((text, index) => ({

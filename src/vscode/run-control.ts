@@ -29,6 +29,12 @@ export interface StartRequest {
   readonly promptsDirectory: string;
 }
 
+/** All that is needed of a run to take it up. */
+interface ResumedRun {
+  readonly directory: string;
+  readonly state: Pick<RunView['state'], 'config'>;
+}
+
 /** Starts, resumes and lets go of the runs of this window. */
 export class RunControl {
   private readonly world: World;
@@ -51,10 +57,13 @@ export class RunControl {
   /** Throws EngineError and ServerRefused; then nothing was started. */
   async start(request: StartRequest): Promise<RunView> {
     const { settings, provider, configured, workspace, runsDirectory, promptsDirectory } = request;
-    const [{ startRun }, { hostFor, promptFiles, snapshotOf }] = await Promise.all([
+    const [{ startRun }, { EngineError }, { hostFor, promptFiles, snapshotOf, folderProblems }] = await Promise.all([
       import('../engine/start.ts'),
+      import('../engine/engine-error.ts'),
       import('./run-world.ts'),
     ]);
+    const problems = await folderProblems(request);
+    if (problems.length > 0) throw new EngineError('configuration', problems);
     const baseUrl = provider === 'rehearsal' ? null : settings.baseUrl;
     const { host, gate } = await hostFor(this.world, configured, { baseUrl, workspace });
     const options = {
@@ -80,7 +89,7 @@ export class RunControl {
   }
 
   /** Throws EngineError and ServerRefused; then nothing was changed. */
-  async resume(run: RunView, configured: Configured, workspace: string, options: ResumeOptions): Promise<RunView> {
+  async resume(run: ResumedRun, configured: Configured, workspace: string, options: ResumeOptions): Promise<RunView> {
     const [{ resumeRun }, { hostFor }] = await Promise.all([import('../engine/resume.ts'), import('./run-world.ts')]);
     const { provider, base_url } = run.state.config.model;
     const rehearsal = provider === 'rehearsal';

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +7,7 @@ import { brain } from '../support/brain.ts';
 import { eventually } from '../support/eventually.ts';
 import { type ModelServer, startModelServer } from '../support/model-server.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
+import { packaged } from '../support/vsix.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
 const OBJECTIVE = 'Plan a small garden';
@@ -162,11 +162,3 @@ describe('a review in VS Code', () => {
     );
   });
 });
-
-/** Makes the VSIX, and returns its absolute path. */
-function packaged(): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
-  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
-  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
-  return path.resolve(file);
-}

@@ -109,6 +109,7 @@ function killable(operations: number): {
     read: async (path) => (step(), nodeDisk.read(path)),
     list: async (path) => (step(), nodeDisk.list(path)),
     exists: async (path) => (step(), nodeDisk.exists(path)),
+    modifiedAt: (path) => nodeDisk.modifiedAt(path),
     replace: async (path, content) => (step(), nodeDisk.replace(path, content)),
     remove: async (path) => (step(), nodeDisk.remove(path)),
     syncFile: async (path) => (step(), nodeDisk.syncFile(path)),

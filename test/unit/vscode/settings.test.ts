@@ -52,6 +52,24 @@ describe('settings', () => {
     assert.deepEqual(raw.unattendedReview, { action: 'wait', after_minutes: 0 });
   });
 
+  it('gives a workspace no say in the limit of the key and the watchdog', () => {
+    const hostile = { workspaceValue: 4000, workspaceFolderValue: null };
+    const one = read({
+      maxKeyUsdPerDay: { globalValue: 2, ...hostile },
+      watchdogSeconds: { defaultValue: 60, ...hostile },
+    });
+    assert.deepEqual([one.maxKeyUsdPerDay, one.watchdogSeconds], [2, 60]);
+    assert.equal(read({ maxKeyUsdPerDay: { defaultValue: null, ...hostile } }).maxKeyUsdPerDay, null);
+  });
+
+  it('leaves nothing to spend where the limit of the key cannot be read', () => {
+    for (const globalValue of ['2', -1, 0, 5000, Number.NaN]) {
+      const { maxKeyUsdPerDay, problems } = read({ maxKeyUsdPerDay: { globalValue } });
+      assert.equal(maxKeyUsdPerDay, 0);
+      assert.match(problems.join(), /babyagi\.maxKeyUsdPerDay .* is not valid/);
+    }
+  });
+
   it('lets a workspace make reviews more frequent, never rarer', () => {
     const every = (globalValue: unknown, workspaceValue: unknown) =>
       read({ reviewEvery: { globalValue, workspaceValue } }).raw.reviewEvery;

@@ -21,8 +21,8 @@ export function registerCommands(app: App): vscode.Disposable {
   return vscode.Disposable.from(...commands);
 }
 
-/** A key press is about the row that is chosen in the Runs view: VS Code hands over only what package.json says. */
+/** A key press is about a row of the Runs view: VS Code hands over only what package.json says. */
 function meant({ tree }: App, argument: unknown): unknown {
-  const fromKey = typeof argument === 'object' && argument !== null && 'row' in argument && argument.row === 'selected';
-  return fromKey ? tree.selected : argument;
+  const fromKey = typeof argument === 'object' && argument !== null && 'row' in argument && argument.row === 'focused';
+  return fromKey ? tree.focused() : argument;
 }

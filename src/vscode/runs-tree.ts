@@ -4,6 +4,7 @@ import { CallLists } from './call-lists.ts';
 import { callItem, callsItem, callTooltip } from './call-item.ts';
 import { Coalescer } from './coalesce.ts';
 import { RUNS_VIEW } from './ids.ts';
+import { KeyFocus } from './key-focus.ts';
 import {
   type CallsOf,
   callsRowId,
@@ -41,6 +42,7 @@ export class RunsTree implements vscode.TreeDataProvider<Row>, vscode.Disposable
   /** Ids of rows; null: the list. */
   private readonly refreshes: Coalescer<string | null>;
   private readonly subscriptions: vscode.Disposable[];
+  private readonly focus = new KeyFocus<Row>();
   private view: vscode.TreeView<Row> | null = null;
 
   constructor(runs: Runs, choice: RunsChoice) {
@@ -67,12 +69,22 @@ export class RunsTree implements vscode.TreeDataProvider<Row>, vscode.Disposable
       showCollapseAll: true,
     });
     this.showChoice();
-    return this.view;
+    const following = this.view.onDidChangeSelection(({ selection }) => this.focus.change(selection));
+    return vscode.Disposable.from(this.view, following);
   }
 
-  /** The row that a person chose, for commands that come from the keyboard. */
-  get selected(): Row | undefined {
-    return this.view?.selection[0];
+  /**
+   * The row that a key was pressed on. VS Code tells its focus to no extension, and the selection may be elsewhere; so the
+   * keys of package.json first toggle whether that row is selected. Then it alone is selected.
+   */
+  focused(): Row | undefined {
+    const { view } = this;
+    const row = this.focus.take() ?? view?.selection[0];
+    if (view && row) {
+      this.focus.expect(row);
+      view.reveal(row, { select: true, focus: true, expand: false }).then(undefined, () => {});
+    }
+    return row;
   }
 
   /** The row with this id, where it was shown once. */

@@ -63,10 +63,11 @@ function nameOf({ agent, attempt }: Call): string {
   return attempt > 1 ? vscode.l10n.t('{0}, attempt {1}', name, attempt) : name;
 }
 
+/** What matters most comes first: the rest may not fit. */
 function figuresOf(call: Call, config: RunState['config']): string[] {
   return [
+    isIncluded(config) ? costWords(config, 0n) : moneyWords(call),
     ...(hasUsage(call) ? [vscode.l10n.t('{0} + {1} tokens', call.inputTokens, call.outputTokens)] : []),
-    ...(isIncluded(config) ? [costWords(config, 0n)] : [moneyWords(call)]),
     ...(call.latencyMs === null ? [] : [secondsOf(call.latencyMs)]),
   ];
 }

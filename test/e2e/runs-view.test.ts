@@ -81,7 +81,7 @@ describe('the Runs view', () => {
   it('shows the calls of a task, each of which leads to its place in the log', async () => {
     await runs.waitForRow(OBJECTIVE, /^waits for review/);
     await runs.expand(FIRST);
-    const call = await runs.waitForRow('Planning', /^answered · \d+ \+ \d+ tokens · \$0\.0\d+ · \d+\.\d s$/);
+    const call = await runs.waitForRow('Planning', /^answered · \$0\.0\d+ · \d+ \+ \d+ tokens · \d+\.\d s$/);
     assert.equal(call.level, 3);
     assert.match(call.ariaLabel, /^Call: Planning, answered · /);
     assert.match(await runs.tooltip('Planning'), /Tokens: \d+ in, \d+ out/);

@@ -143,7 +143,7 @@ describe('calls in the runs view', () => {
       [
         ['Execution', 'failed · $0.0020 released', 'close'],
         ['Execution', 'outcome unknown · $0.020 held', 'question'],
-        ['Execution', 'answered · 812 + 240 tokens · $0.0012 · 0.8 s', 'check'],
+        ['Execution', 'answered · $0.0012 · 812 + 240 tokens · 0.8 s', 'check'],
         ['Planning', 'under way · $0.040 reserved', 'loading~spin'],
       ],
     );
@@ -155,7 +155,7 @@ describe('calls in the runs view', () => {
     assert.ok(third);
     assert.equal(
       third.item.accessibilityInformation?.label,
-      'Call: Execution, answered · 812 + 240 tokens · $0.0012 · 0.8 s',
+      'Call: Execution, answered · $0.0012 · 812 + 240 tokens · 0.8 s',
     );
     assert.deepEqual(third.item.command?.command, COMMANDS.openLog);
     assert.deepEqual(third.item.command?.arguments, [third.row]);

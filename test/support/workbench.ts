@@ -71,6 +71,11 @@ export class Workbench {
   /** Runs the command with exactly this title (`Category: Title`) from the command palette. */
   async runCommand(title: string): Promise<void> {
     const palette = new QuickInput(this.page);
+    await this.openPalette(palette, title);
+    await palette.pick(title);
+  }
+
+  private async openPalette(palette: QuickInput, title: string): Promise<void> {
     // The window takes keys a little later than it is drawn, so the first may be lost.
     await eventually('the command palette', async () => {
       const open = (await palette.isOpen()) && (await palette.value()).startsWith('>');
@@ -79,7 +84,21 @@ export class Workbench {
       await palette.fill(`>${title}`, 1_000);
       return true;
     });
-    await palette.pick(title);
+  }
+
+  /** Whether the command palette has the command with exactly this title. */
+  async offersCommand(title: string): Promise<boolean> {
+    const palette = new QuickInput(this.page);
+    await this.openPalette(palette, title);
+    let before = '';
+    const labels = await eventually('the list of commands', async () => {
+      const now = (await palette.rows()).map(({ label }) => label);
+      const settled = now.length > 0 && now.join() === before;
+      before = now.join();
+      return settled && now;
+    });
+    await palette.cancel();
+    return labels.includes(title);
   }
 
   /** Waits for an input box or a quick pick, with this title where one is given. */

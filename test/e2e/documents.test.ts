@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../support/eventually.ts';
+import { packagedExtension } from '../support/packaged.ts';
 import type { QuickInput } from '../support/quick-input.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
@@ -32,7 +32,11 @@ describe('documents, archives and first steps in VS Code', () => {
     };
     mkdirSync(path.join(root, 'data', 'data', 'Machine'), { recursive: true });
     writeFileSync(path.join(root, 'data', 'data', 'Machine', 'settings.json'), JSON.stringify(settings));
-    server = await startVscodeServer({ workspace, dataDir: path.join(root, 'data'), extensions: [packaged()] });
+    server = await startVscodeServer({
+      workspace,
+      dataDir: path.join(root, 'data'),
+      extensions: [packagedExtension()],
+    });
     workbench = await openWorkbench(server, { theme: 'dark' });
   });
 
@@ -209,12 +213,4 @@ async function choose(dialog: QuickInput, file: string, row = path.basename(file
 function aPathOf(picture: string): string {
   const svg = readFileSync(path.join('media', 'walkthrough', `${picture}.svg`), 'utf8');
   return / d="([^"]+)"/g.exec(svg)?.[1] ?? '';
-}
-
-/** Makes the VSIX, and returns its absolute path. */
-function packaged(): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
-  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
-  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
-  return path.resolve(file);
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -16,6 +15,7 @@ import { brain } from '../support/brain.ts';
 import { eventually } from '../support/eventually.ts';
 import { type BillPrices, billed } from '../support/model-bill.ts';
 import { type ModelServer, startModelServer } from '../support/model-server.ts';
+import { packagedExtension } from '../support/packaged.ts';
 import { testHost, testSettings, testStart } from '../support/run-host.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
@@ -44,7 +44,7 @@ describe('a run in VS Code, when things go wrong', () => {
       'babyagi.prices': { '*': PRICES },
     });
     const userSettings = { 'babyagi.maxIterations': 4, 'babyagi.maxCostUsd': 0.5 };
-    server = await startVscodeServer({ workspace, dataDir, extensions: [packaged()], userSettings });
+    server = await startVscodeServer({ workspace, dataDir, extensions: [packagedExtension()], userSettings });
     workbench = await openWorkbench(server);
     await workbench.openView('BabyAGI');
   });
@@ -350,14 +350,6 @@ function picoOf(rates: Rates | null): BillPrices {
 
 function booksOf({ settled, held }: { settled: bigint; held: bigint }) {
   return { settled: formatUsd(settled), held: formatUsd(held) };
-}
-
-/** Makes the VSIX, and returns its absolute path. */
-function packaged(): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
-  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
-  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
-  return path.resolve(file);
 }
 
 function writeJson(file: string, value: unknown): void {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { after, before, describe, it } from 'node:test';
 import { ZipFile } from 'yazl';
 import { eventually } from '../support/eventually.ts';
+import { packagedExtension } from '../support/packaged.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
@@ -38,7 +38,7 @@ describe('a run with a language model of VS Code', () => {
     server = await startVscodeServer({
       workspace,
       dataDir: path.join(root, 'data'),
-      extensions: [packaged(), provider],
+      extensions: [packagedExtension(), provider],
       userSettings: { 'chat.disableAIFeatures': false },
     });
     workbench = await openWorkbench(server, { theme: 'dark' });
@@ -122,11 +122,4 @@ async function providerPackage(folder: string): Promise<string> {
   const file = path.join(folder, 'steady-models.vsix');
   await pipeline(zip.outputStream, createWriteStream(file));
   return file;
-}
-
-function packaged(): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
-  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
-  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
-  return path.resolve(file);
 }

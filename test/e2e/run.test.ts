@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { brain } from '../support/brain.ts';
 import { eventually } from '../support/eventually.ts';
 import { type ModelServer, startModelServer } from '../support/model-server.ts';
+import { packagedExtension } from '../support/packaged.ts';
 import type { QuickInput } from '../support/quick-input.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
@@ -37,7 +37,7 @@ describe('a run in VS Code', () => {
       'babyagi.baseUrl': model.baseUrl,
       'babyagi.prices': { '*': { input: 0.4, output: 1.6 } },
     });
-    server = await startVscodeServer({ workspace, dataDir, extensions: [packaged()], userSettings });
+    server = await startVscodeServer({ workspace, dataDir, extensions: [packagedExtension()], userSettings });
     workbench = await openWorkbench(server, { theme: 'dark' });
   });
 
@@ -230,14 +230,6 @@ describe('a run in VS Code', () => {
       assert.equal(readFileSync(path.join(file.parentPath, file.name)).includes(KEY), false, file.name);
   });
 });
-
-/** Makes the VSIX, and returns its absolute path. */
-function packaged(): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
-  const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
-  assert.ok(status === 0 && file !== undefined, `${stdout}${stderr}`);
-  return path.resolve(file);
-}
 
 async function refused(input: QuickInput, why: RegExp): Promise<void> {
   await eventually(`the message ${why}`, async () => why.test(await input.message()));

@@ -53,7 +53,7 @@ describe('the Runs view', () => {
 
   /** The waiting tasks, in the order that the view shows. */
   const waiting = async () =>
-    (await runs.rows()).filter(({ ariaLabel }) => /, waiting$/.test(ariaLabel)).map(({ label }) => label);
+    (await runs.rows()).filter(({ ariaLabel }) => ariaLabel.endsWith(', waiting')).map(({ label }) => label);
   const waitingAre = (expected: readonly string[]) =>
     eventually(`the tasks ${expected.join(', ')}`, async () => (await waiting()).join() === expected.join());
   const directory = () => {
@@ -201,7 +201,9 @@ describe('the Runs view', () => {
     assert.equal(await runs.message(), '1 of 3 runs: Ended well · “SHED”');
     await workbench.runCommand('BabyAGI: Filter Runs…');
     await (await workbench.quickInput('Filter Runs')).pick('In progress');
-    await eventually('the reason', async () => /^No run of this workspace fits the filter/.test(await runs.welcome()));
+    await eventually('the reason', async () =>
+      (await runs.welcome()).startsWith('No run of this workspace fits the filter'),
+    );
     await workbench.screenshot('view-filtered-to-nothing-dark');
     await workbench.reload();
     await eventually('the reason again', async () => /Show All Runs/.test(await runs.welcome()));

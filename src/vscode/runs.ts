@@ -5,7 +5,7 @@ import type { RunState } from '../run/state.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { briefOfState, type RunBrief } from './run-brief.ts';
 import type { FoundRun, RunFiles } from './run-files.ts';
-import type { RunRegistry } from './run-registry.ts';
+import type { RunRegistry, Whereabouts } from './run-registry.ts';
 import type { RunChange, RunView } from './run-view.ts';
 
 /** Runs of one folder that are listed; older ones are in the folder. */
@@ -89,6 +89,14 @@ export class Runs implements RunRegistry, vscode.Disposable {
 
   find(runId: string): RunView | undefined {
     return this.byId.get(runId)?.view ?? undefined;
+  }
+
+  whereIs(runId: string): Whereabouts {
+    const entry = this.byId.get(runId);
+    if (entry?.session) return 'here';
+    if (entry?.isElsewhere === true) return 'elsewhere';
+    if (entry?.brief.imported === true) return 'imported';
+    return vscode.workspace.isTrusted ? 'idle' : 'restricted';
   }
 
   /** The runs that are in progress in this window, with their sessions. */

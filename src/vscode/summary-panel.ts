@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { activeMs } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
-import { panelSections } from './panel-data.ts';
+import { HistoryReader } from './history-reader.ts';
+import { type Moment, panelSections } from './panel-data.ts';
+import { l10n } from './panel-l10n.ts';
 import { closingAnswer, taskDetail } from './panel-lists.ts';
 import {
   FIRST_VIEW,
@@ -31,6 +33,7 @@ export interface SummaryPanels {
 
 /** The summary panels, one a run beside those in editors; they come back when the window is reloaded. */
 export function registerSummaryPanel(context: vscode.ExtensionContext, runs: RunRegistry): SummaryPanels {
+  l10n.use(vscode.l10n.bundle, vscode.env.language);
   const panels = new Map<string, SummaryPanel>();
   const all = new Set<SummaryPanel>();
   const roots = [vscode.Uri.joinPath(context.extensionUri, 'dist'), vscode.Uri.joinPath(context.extensionUri, 'media')];
@@ -87,6 +90,7 @@ class SummaryPanel {
   private readonly sent = new Map<string, string>();
   private timer: NodeJS.Timeout | null = null;
   private lastUpdateTook = 0;
+  private readonly histories = new HistoryReader();
 
   constructor(panel: vscode.WebviewPanel, runId: string, runs: RunRegistry, extension: vscode.Uri) {
     this.panel = panel;
@@ -147,13 +151,20 @@ class SummaryPanel {
         // In progress in another window, or in none: the review asks there, or says what to do.
         await vscode.commands.executeCommand('babyagi.review', this.runId);
         return;
-      case 'task': {
-        const detail = taskDetail(run.state, request.taskId);
-        return detail ? this.post({ type: 'task', detail }) : undefined;
-      }
+      case 'task':
+        return this.sendTask(run, request.taskId);
       case 'answer':
         return this.post({ type: 'answer', answer: closingAnswer(run.state, [...run.state.calls.values()]) });
     }
+  }
+
+  /** At once what is known, and the history as soon as the log has been read. */
+  private async sendTask({ state, directory }: RunView, taskId: string): Promise<void> {
+    const detail = taskDetail(state, taskId);
+    if (detail === null) return;
+    this.post({ type: 'task', detail });
+    const histories = await this.histories.of(state, directory);
+    this.post({ type: 'task', detail: { ...detail, history: histories.get(taskId) ?? [] } });
   }
 
   private async begin(view: PanelView): Promise<void> {
@@ -177,9 +188,14 @@ class SummaryPanel {
     if (!this.panel.visible) return;
     if (!run) return this.post({ type: 'gone' });
     const started = performance.now();
-    const sections = this.unsent(panelSections(run.state, this.view ?? FIRST_VIEW, momentOf(run)));
+    const sections = this.unsent(panelSections(run.state, this.view ?? FIRST_VIEW, this.momentOf(run)));
     if (Object.keys(sections).length > 0) this.post({ type: 'sections', sections });
     this.lastUpdateTook = performance.now() - started;
+  }
+
+  private momentOf({ session, state }: RunView): Moment {
+    const elapsed = session?.log.activeMs() ?? activeMs(state);
+    return { now: Date.now(), activeMs: elapsed, where: this.runs.whereIs(this.runId) };
   }
 
   private unsent(sections: Partial<PanelSections>): Partial<PanelSections> {
@@ -196,11 +212,6 @@ class SummaryPanel {
     // Resolves to false when the page has gone meanwhile; the next one asks for everything anew.
     void this.panel.webview.postMessage(reply);
   }
-}
-
-function momentOf(run: RunView): Parameters<typeof panelSections>[2] {
-  const { session, state } = run;
-  return { now: Date.now(), activeMs: session?.log.activeMs() ?? activeMs(state), here: session !== null };
 }
 
 function problemText(error: unknown): string {
@@ -222,16 +233,21 @@ function page(webview: vscode.Webview, extension: vscode.Uri, runId: string): st
     'trusted-types dompurify',
   ].join('; ');
   return `<!DOCTYPE html>
-<html lang="en">
+<html lang="${attribute(l10n.language ?? 'en')}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="${style}">
-<title>BabyAGI summary</title>
+<title>${attribute(l10n.t('Summary of the run'))}</title>
 </head>
-<body data-run-id="${runId}">
+<body data-run-id="${runId}" data-texts="${attribute(JSON.stringify(vscode.l10n.bundle ?? null))}">
 <script nonce="${nonce}" src="${script}"></script>
 </body>
 </html>`;
+}
+
+/** For a place between quotes, or between tags. */
+function attribute(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 }

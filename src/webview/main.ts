@@ -1,3 +1,4 @@
+import { l10n } from '../vscode/panel-l10n.ts';
 import {
   PANEL_ACTIONS,
   PANEL_TABS,
@@ -23,6 +24,7 @@ declare function acquireVsCodeApi(): {
 
 const api = acquireVsCodeApi();
 const runId = document.body.dataset['runId'] ?? '';
+l10n.use(JSON.parse(document.body.dataset['texts'] ?? 'null') ?? undefined, document.documentElement.lang);
 const root = document.createElement('main');
 document.body.append(root);
 
@@ -68,7 +70,8 @@ function receive(reply: PanelReply): void {
       askDetails();
       break;
     case 'task':
-      details.set(reply.detail.taskId, reply.detail);
+      // The history comes later: until then the one from before is shown.
+      details.set(reply.detail.taskId, withHistory(reply.detail));
       break;
     case 'answer':
       answer = reply.answer;
@@ -81,6 +84,10 @@ function receive(reply: PanelReply): void {
       break;
   }
   draw();
+}
+
+function withHistory(detail: TaskDetail): TaskDetail {
+  return { ...detail, history: detail.history ?? details.get(detail.taskId)?.history ?? null };
 }
 
 /** Asks for what is unfolded and on this page, and not known as it is now. */

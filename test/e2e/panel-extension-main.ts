@@ -44,6 +44,7 @@ const RUNS: Readonly<Record<string, MadeRun>> = {
   capped: atEnd(longRun(50, 3), 'max_iterations', '50 of 50 iterations are done.'),
   complete: atEnd(longRun(12, 3), 'objective_complete', 'Every acceptance criterion is met.'),
   failed: atEnd(longRun(9, 3), 'error', 'The server refused the request: the model does not exist.'),
+  imported: atEnd(longRun(8, 3), 'max_iterations', '8 of 8 iterations are done.'),
   long: atWork(longRun(1000, 10)),
 };
 
@@ -52,7 +53,13 @@ function fixtureRegistry(): { registry: RunRegistry; step: () => void } {
   const views = Object.entries(RUNS).map(([name, made]) => viewOf(name, made, changes));
   const find = (runId: string) => views.find((view) => view.runId === runId);
   return {
-    registry: { runs: views, onDidChange: changes.event, find, open: async (runId) => find(runId) },
+    registry: {
+      runs: views,
+      onDidChange: changes.event,
+      find,
+      open: async (runId) => find(runId),
+      whereIs: (runId) => (runId === 'imported' ? 'imported' : find(runId)?.session ? 'here' : 'idle'),
+    },
     step: () => {
       const run = find('running');
       if (!run?.session) return;

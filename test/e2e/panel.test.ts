@@ -9,7 +9,7 @@ import { startVscodeServer, type VscodeServer } from '../support/vscode-server.t
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
 // The panel in a real VS Code, over runs made by hand: an extension of its own stands in for the rest of the product.
-const RUNS = ['empty', 'running', 'review', 'capped', 'complete', 'failed', 'long'];
+const RUNS = ['empty', 'running', 'review', 'capped', 'complete', 'failed', 'imported', 'long'];
 const OBJECTIVE = 'Compare three embedded databases for crash safety and recommend one for a desktop application';
 const TITLE = 'Compare three embedded databases for cr…';
 

@@ -33,7 +33,6 @@ export interface SummaryPanels {
 
 /** The summary panels, one a run beside those in editors; they come back when the window is reloaded. */
 export function registerSummaryPanel(context: vscode.ExtensionContext, runs: RunRegistry): SummaryPanels {
-  l10n.use(vscode.l10n.bundle, vscode.env.language);
   const panels = new Map<string, SummaryPanel>();
   const all = new Set<SummaryPanel>();
   const roots = [vscode.Uri.joinPath(context.extensionUri, 'dist'), vscode.Uri.joinPath(context.extensionUri, 'media')];

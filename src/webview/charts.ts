@@ -61,6 +61,8 @@ export function charts(
   unfolded: (what: string) => boolean,
   priced: boolean,
 ): HTMLElement {
+  if (section.points.length === 0)
+    return h('p', { class: 'empty' }, l10n.t('The charts begin with the first iteration.'));
   return h(
     'div',
     { class: 'charts' },
@@ -69,21 +71,15 @@ export function charts(
       .map((chart) =>
         figure(chart, section, hover?.chart === chart.id ? hover.at : null, unfolded(`table/${chart.id}`)),
       ),
-    agentFigure(agents, unfolded('table/agents')),
+    agents.length > 0 && agentFigure(agents, unfolded('table/agents')),
   );
 }
 
-function figure(chart: Chart, section: IterationsSection, at: number | null, open: boolean): HTMLElement {
+function figure(chart: Chart, section: IterationsSection, at: number | null, open: boolean): HTMLElement | null {
   const { points, per } = section;
   const { id, title, format } = chart;
   const last = points.at(-1);
-  if (!last)
-    return frame(
-      id,
-      title,
-      l10n.t('no iteration yet'),
-      h('p', { class: 'empty' }, l10n.t('The chart begins with the first iteration.')),
-    );
+  if (!last) return null;
   const values = points.map(chart.value);
   const most = Math.max(...points.map(chart.most));
   const maximum = niceMaximum(most);
@@ -198,13 +194,6 @@ const ROW = 20;
 
 function agentFigure(agents: readonly AgentRow[], open: boolean): HTMLElement {
   const title = l10n.t('Tokens by agent');
-  if (agents.length === 0)
-    return frame(
-      'agents',
-      title,
-      l10n.t('no call yet'),
-      h('p', { class: 'empty' }, l10n.t('The chart begins with the first call.')),
-    );
   const maximum = Math.max(1, ...agents.map(({ input, output }) => input + output));
   const all = agents.reduce((sum, { input, output }) => sum + input + output, 0);
   const bars = agents.flatMap(({ input, output }, row) => {

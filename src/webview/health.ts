@@ -37,24 +37,20 @@ export function health(section: HealthSection): HTMLElement {
     },
   ].filter(({ count }) => count > 0);
   const { window, created, done } = section;
-  const span =
-    window === 0
-      ? l10n.t('No iteration yet')
-      : window === 1
-        ? l10n.t('First iteration')
-        : l10n.t('Last {0} iterations', window);
+  const span = window === 1 ? l10n.t('First iteration') : l10n.t('Last {0} iterations', window);
   return h(
     'section',
     { class: 'health', 'aria-labelledby': 'health-title' },
     h('h2', { id: 'health-title', class: 'sr-only' }, l10n.t('Loop health')),
     h('p', {}, icon(name, look), section.words),
-    h(
-      'ul',
-      { class: 'figures' },
-      h('li', { class: 'dim' }, `${span}:`),
-      h('li', {}, created === 1 ? l10n.t('1 new task') : l10n.t('{0} new tasks', formatCount(created))),
-      h('li', {}, l10n.t('{0} done', formatCount(done))),
-      ...troubles.map(({ count, one, many }) => h('li', {}, count === 1 ? one : many(formatCount(count)))),
-    ),
+    window > 0 &&
+      h(
+        'ul',
+        { class: 'figures' },
+        h('li', { class: 'dim' }, `${span}:`),
+        h('li', {}, created === 1 ? l10n.t('1 new task') : l10n.t('{0} new tasks', formatCount(created))),
+        h('li', {}, l10n.t('{0} done', formatCount(done))),
+        ...troubles.map(({ count, one, many }) => h('li', {}, count === 1 ? one : many(formatCount(count)))),
+      ),
   );
 }

@@ -70,9 +70,11 @@ function spendTile({ cap, spent, parts, projection }: ProgressSection['spend']):
   const bars = parts
     .filter(({ part }) => part !== 'free')
     .map(({ part, share }) => h('span', { class: `part ${part}`, 'width%': share * 100, hidden: share === 0 }));
-  const legend = parts.map(({ part, amount }) =>
-    h('li', { title: names[part].means }, h('span', { class: `swatch ${part}` }), names[part].name(amount)),
-  );
+  const legend = parts
+    .filter(({ part, share }) => share > 0 || part === 'settled' || part === 'free')
+    .map(({ part, amount }) =>
+      h('li', { title: names[part].means }, h('span', { class: `swatch ${part}` }), names[part].name(amount)),
+    );
   return tile(
     title,
     [spent, l10n.t('of {0}', cap)],

@@ -1,13 +1,12 @@
 import type { Pico } from '../budget/money.ts';
-import { formatUsd } from '../budget/money.ts';
-import { isIncluded } from '../run/cost-words.ts';
+import { costWords } from '../run/cost-words.ts';
 import type { Agent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { l10n } from './panel-l10n.ts';
 
 /** `$0.0123`, or `included`, in the language of the window. */
 export function amountWords(config: RunState['config'], amount: Pico): string {
-  return isIncluded(config) ? l10n.t('included') : formatUsd(amount);
+  return l10n.known(costWords(config, amount));
 }
 
 export function agentWord(agent: Agent): string {

@@ -1,4 +1,4 @@
-import { l10n } from '../vscode/panel-l10n.ts';
+import { l10n, type Texts } from '../vscode/panel-l10n.ts';
 import {
   PANEL_ACTIONS,
   PANEL_TABS,
@@ -24,7 +24,8 @@ declare function acquireVsCodeApi(): {
 
 const api = acquireVsCodeApi();
 const runId = document.body.dataset['runId'] ?? '';
-l10n.use(JSON.parse(document.body.dataset['texts'] ?? 'null') ?? undefined, document.documentElement.lang);
+const texts = JSON.parse(document.body.dataset['texts'] ?? 'null') as Texts | null;
+l10n.use(texts ?? undefined, document.documentElement.lang);
 const root = document.createElement('main');
 document.body.append(root);
 

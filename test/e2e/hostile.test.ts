@@ -35,6 +35,8 @@ describe('a run whose every text is hostile', () => {
       workspace: workspaces[0] ?? '',
       dataDir: path.join(root, 'data'),
       extensions: [vsix],
+      // It would ask about a separator of lines that is none in JSON.
+      userSettings: { 'editor.unusualLineTerminators': 'off' },
     });
     workbench = await openWorkbench(server, { theme: 'dark' });
     workbench.page.on('request', (request) => requests.push(request.url()));
@@ -63,7 +65,10 @@ describe('a run whose every text is hostile', () => {
     assert.deepEqual(dialogs, []);
     const complaints = workbench.consoleErrors().filter((error) => /Refused|Content Security Policy|evil/i.test(error));
     assert.deepEqual(complaints, []);
-    assert.ok(!(await workbench.editorTabs()).some(({ label }) => /^Untitled/.test(label)), 'a command was executed');
+    assert.ok(
+      !(await workbench.editorTabs()).some(({ label }) => label.startsWith('Untitled')),
+      'a command was executed',
+    );
   };
 
   /** Looks at every part of the panel, with everything unfolded that can be. */
@@ -73,7 +78,8 @@ describe('a run whose every text is hostile', () => {
       await panel.locator(`#tab-panel[aria-labelledby="tab-${tab.toLowerCase()}"]`).waitFor();
       const folded = panel.locator('[data-do="unfold"][aria-expanded="false"]');
       for (let more = Math.min(await folded.count(), 12); more > 0; more -= 1) await folded.first().click();
-      for (const summary of await panel.locator('details:not([open]) > summary').all()) await summary.click();
+      const closed = panel.locator('details:not([open]) > summary');
+      for (let more = await closed.count(); more > 0; more -= 1) await closed.first().click();
       const elements = panel.locator(
         'a, img, script:not([nonce]), iframe, object, embed, form, input, base, math, link',
       );
@@ -132,7 +138,8 @@ describe('a run whose every text is hostile', () => {
       const links = preview.locator('a[href]:not([href^="#"])');
       for (const link of await links.all()) {
         const href = (await link.getAttribute('href')) ?? '';
-        assert.doesNotMatch(href, /^(command|javascript|data|vbscript|https?):/i, command);
+        // What looks like an address on the web is one that can be clicked, which VS Code asks about; nothing else is.
+        assert.doesNotMatch(href, /^(?!https?:)[\w+.-]+:/i, command);
       }
       assert.equal(await preview.locator(`[src*="${EVIL}"], [style*="${EVIL}"], iframe, object, form`).count(), 0);
       await workbench.screenshot(`hostile-${command.toLowerCase().replaceAll(/\W+/g, '-')}dark`);
@@ -148,7 +155,6 @@ describe('a run whose every text is hostile', () => {
     await eventually('the file', async () => (await files.rows()).some(({ label }) => label === 'summary.json'));
     await files.accept();
     await eventually('the text', async () => /"format_version"/.test(await workbench.activeEditorText()));
-    await workbench.screenshot('hostile-summary-json');
     await workbench.runCommand('View: Reopen Editor With...');
     await (await workbench.quickInput()).pick('BabyAGI Summary');
     await lookThrough(await workbench.webviewFrame('summary.json'));

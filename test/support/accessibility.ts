@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import type { FrameLocator } from 'playwright-core';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
 
 interface Violation {
@@ -16,7 +14,7 @@ export async function accessibilityViolations(panel: FrameLocator): Promise<stri
   const body = await panel.locator('body').elementHandle();
   const frame = await body?.ownerFrame();
   if (!frame) throw new Error('The panel is not there any more.');
-  if (!(await frame.evaluate('typeof axe === "object"'))) await frame.evaluate(`${AXE}; undefined`);
+  if (!(await frame.evaluate('typeof axe === "object"'))) await frame.evaluate(`${axe.source}; undefined`);
   const options = { runOnly: RULES, resultTypes: ['violations'], iframes: false };
   const violations = await frame.evaluate<Violation[]>(
     `axe.run(document, ${JSON.stringify(options)}).then(({ violations }) => violations)`,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { INCLUDED } from '../../../src/run/cost-words.ts';
 import { explainStop, STOP_REASONS } from '../../../src/run/stop-reason.ts';
 
 type Texts = Readonly<Record<string, string>>;
@@ -29,6 +30,7 @@ function textsInSources(): Set<string> {
 /** Sentences of the run itself, which the panel shows in the language of the window where it has them. */
 const SENTENCES_OF_THE_RUN = [
   ...STOP_REASONS.flatMap((reason) => Object.values(explainStop(reason))),
+  INCLUDED,
   'A person paused the run.',
   'removed by a person',
   'left out of the prioritized list',

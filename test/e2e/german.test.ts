@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { accessibilityViolations } from '../support/accessibility.ts';
 import { eventually } from '../support/eventually.ts';
+import { plainText } from '../support/page-text.ts';
 import { packaged } from '../support/packaged.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
@@ -64,7 +65,9 @@ describe('VS Code in German', () => {
       await eventually('the hover to go', async () => (await hover.count()) === 0);
       await workbench.statusBarItem('babyagi.status').hover();
       await hover.first().waitFor();
-      return /Reicht( knapp)?: etwa \$/.test((await hover.allInnerTexts()).join());
+      const text = plainText((await hover.allInnerTexts()).join());
+      assert.match(text, /Reicht( knapp)?: etwa \$/);
+      return true;
     });
     await workbench.screenshot('german-status-dark');
   });

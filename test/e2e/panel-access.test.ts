@@ -123,9 +123,9 @@ describe('the summary panel for everybody', () => {
     await workbench.runCommand('View: Toggle Primary Side Bar Visibility');
     for (const width of [352, 1460]) {
       await workbench.page.setViewportSize({ width, height: 1000 });
-      for (const run of ['empty', 'review', 'failed', 'long'] as const) {
+      for (const run of ['empty', 'review', 'failed', 'complete', 'long'] as const) {
         const panel = await window.open(run);
-        for (const tab of run === 'long' ? TABS : ['Overview']) {
+        for (const tab of run === 'long' ? TABS : run === 'complete' ? ['Answer'] : ['Overview']) {
           await panel.getByRole('tab', { name: tab }).click();
           await panel.locator(`#tab-panel[aria-labelledby="tab-${tab.toLowerCase()}"]`).waitFor();
           await workbench.screenshot(`panel-${width < 400 ? 'narrow' : 'wide'}-${run}-${tab.toLowerCase()}`);
@@ -133,6 +133,7 @@ describe('the summary panel for everybody', () => {
             scrollWidth: page.scrollWidth,
             clientWidth: page.clientWidth,
           }));
+          assert.deepEqual(await accessibilityViolations(panel), []);
           assert.ok(scrollWidth <= clientWidth, `${run}, ${tab}: ${scrollWidth} pixels wide in ${clientWidth}`);
         }
       }

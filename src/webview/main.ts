@@ -45,10 +45,15 @@ let frame = 0;
 function draw(): void {
   frame ||= requestAnimationFrame(() => {
     frame = 0;
+    const focused = document.activeElement;
     merge(
       root,
       panel({ ui, sections, details, answer, problem, gone, hover, sinceMs: performance.now() - progressAt }),
     );
+    // A row that has moved in its list loses the focus.
+    if (focused instanceof HTMLElement && focused.isConnected && focused !== document.activeElement) {
+      focused.focus({ preventScroll: true });
+    }
     if (!restored && sections.head) {
       restored = true;
       window.scrollTo(0, ui.scroll);

@@ -109,7 +109,7 @@ describe('the summary panel for everybody', () => {
     await later(10);
     assert.equal(await panel.locator(':focus').innerText(), 'Open Log');
     await panel.getByRole('tab', { name: 'Tasks' }).click();
-    const task = panel.locator('.task.done').last().getByRole('button');
+    const task = panel.locator('.task.done').first().getByRole('button');
     await task.focus();
     const name = await task.getAttribute('data-what');
     await later(30);

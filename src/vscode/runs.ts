@@ -69,6 +69,8 @@ export class Runs implements RunRegistry, vscode.Disposable {
   private readonly files: RunFiles;
   private readonly byId = new Map<string, RunEntry>();
   private scanning: Promise<void> | null = null;
+  /** Runs that are being read: who asks meanwhile gets the same. */
+  private readonly opening = new Map<string, Promise<RunView | undefined>>();
 
   constructor(files: RunFiles) {
     this.files = files;
@@ -107,6 +109,14 @@ export class Runs implements RunRegistry, vscode.Disposable {
   async open(runId: string): Promise<RunView | undefined> {
     const entry = this.byId.get(runId);
     if (entry === undefined || entry.view !== null) return entry?.view ?? undefined;
+    const known = this.opening.get(runId);
+    if (known !== undefined) return known;
+    const opening = this.read(entry).finally(() => this.opening.delete(runId));
+    this.opening.set(runId, opening);
+    return opening;
+  }
+
+  private async read(entry: RunEntry): Promise<RunView | undefined> {
     const { EngineError } = await import('../engine.ts');
     try {
       const view = await readView(entry.directory);

@@ -24,7 +24,7 @@ const HOST_SHARE = 20;
 
 export interface SummaryPanels {
   /** Opens the panel of a run, or brings it to the front. */
-  show(run: RunView): void;
+  show(runId: string, objective: string): void;
   /** Shows the run in the panel of an editor. */
   fill(panel: vscode.WebviewPanel, runId: string): void;
   /** Whether a person can see the panel of this run now. */
@@ -64,19 +64,19 @@ export function registerSummaryPanel(context: vscode.ExtensionContext, runs: Run
     }),
   );
   return {
-    show: (run) => {
-      const shown = panels.get(run.runId);
+    show: (runId, objective) => {
+      const shown = panels.get(runId);
       if (shown) return shown.reveal();
-      const title = titleOf(run);
-      adopt(vscode.window.createWebviewPanel(VIEW_TYPE, title, vscode.ViewColumn.Active, {}), run.runId);
+      const title = titleOf(objective);
+      adopt(vscode.window.createWebviewPanel(VIEW_TYPE, title, vscode.ViewColumn.Active, {}), runId);
     },
     fill,
     isVisible: (runId) => [...all].some((panel) => panel.runId === runId && panel.visible),
   };
 }
 
-function titleOf(run: RunView): string {
-  return printable(run.state.config.objective, 40);
+function titleOf(objective: string): string {
+  return printable(objective, 40);
 }
 
 class SummaryPanel {
@@ -171,7 +171,7 @@ class SummaryPanel {
     this.view = view;
     const run = await this.run();
     if (!run) return this.post({ type: 'gone' });
-    this.panel.title = titleOf(run);
+    this.panel.title = titleOf(run.state.config.objective);
     this.update();
   }
 

@@ -111,7 +111,7 @@ describe('the summary panel for everybody', () => {
     await panel.getByRole('tab', { name: 'Tasks' }).click();
     const task = panel.locator('.task.done').first().getByRole('button');
     await task.focus();
-    const name = await task.getAttribute('data-what');
+    const name = await panel.locator(':focus').getAttribute('data-what');
     await later(30);
     assert.equal(await panel.locator(':focus').getAttribute('data-what'), name);
     await window.workbench.runCommand('Panel: Live');

@@ -24,7 +24,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const panels = registerSummaryPanel(context, registry);
   const log = process.env['PANEL_LOG'] ?? '';
   const commands: readonly (readonly [string, (...args: unknown[]) => unknown])[] = [
-    ...registry.runs.map((run) => [`panel.${run.runId}`, () => panels.show(run)] as const),
+    ...registry.runs.map(
+      (run) => [`panel.${run.runId}`, () => panels.show(run.runId, run.state.config.objective)] as const,
+    ),
     ['panel.step', step],
     ['panel.live', live(step)],
     ...PANEL_ACTIONS.map((action) => {

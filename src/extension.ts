@@ -11,6 +11,7 @@ import { Keys } from './vscode/keys.ts';
 import { KnownRuns } from './vscode/known-runs.ts';
 import { followNotices } from './vscode/follow-notices.ts';
 import { Output } from './vscode/output.ts';
+import { l10n } from './vscode/panel-l10n.ts';
 import { registerChat } from './vscode/register-chat.ts';
 import { registerCommands } from './vscode/register-commands.ts';
 import { RunControl } from './vscode/run-control.ts';
@@ -50,6 +51,7 @@ export async function deactivate(): Promise<void> {
 }
 
 function wire(context: vscode.ExtensionContext): void {
+  l10n.use(vscode.l10n.bundle, vscode.env.language);
   const redactor = new Redactor();
   const channel = vscode.window.createOutputChannel('BabyAGI', { log: true });
   const output = new Output(channel, redactor);

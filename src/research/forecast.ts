@@ -19,7 +19,7 @@ import {
   StopRun,
   type Tokens,
 } from '../run/ports.ts';
-import { apply, type Call, type IterationRecord, initialState, type RunState } from '../run/state.ts';
+import { apply, type Call, initialState, type RunState } from '../run/state.ts';
 import type { WorkspaceReader } from '../tools/workspace.ts';
 
 /** What models give as the result of a task, by long experience with the default prompts: some 250 words. */
@@ -103,38 +103,6 @@ export function forecastSentence({ expectedUsd, worstUsd, perIterationUsd, itera
   return endsAfter === null
     ? head
     : `${head} The cost limit probably ends it after ${endsAfter === 1 ? '1 iteration' : `${endsAfter} iterations`}.`;
-}
-
-export interface Projection {
-  /** At the iteration limit, if the pace stays what it was over the last iterations. May be above the cost limit. */
-  readonly totalUsd: number;
-  readonly perIterationUsd: number;
-  /** Complete iterations after which the cost limit ends the run at this pace; null: the iteration limit comes first. */
-  readonly endsAfter: number | null;
-  readonly level: 'ok' | 'warning';
-}
-
-/** Iterations whose mean cost is taken for that of the next ones. */
-const PACE_WINDOW = 10;
-
-/** Where the cost of a run goes. Null until an iteration is complete. */
-export function projection(state: RunState): Projection | null {
-  if (state.iterations.length === 0) return null;
-  const { max_iterations, max_cost_usd } = state.limits;
-  const { settled, held, reserved } = state.money;
-  const cap = picoFromUsd(max_cost_usd);
-  const pace = mean(state.iterations.slice(-PACE_WINDOW).map(({ cost }: IterationRecord) => cost));
-  const left = Math.max(0, max_iterations - state.iteration);
-  const spent = settled + held;
-  const room = cap - synthesisEarmark(state.config, cap) - spent - reserved;
-  const affordable = pace === 0n ? left : Number(room > 0n ? room / pace : 0n);
-  const endsAfter = affordable < left ? state.iteration + affordable : null;
-  return {
-    totalUsd: usdFromPico(spent + pace * BigInt(left)),
-    perIterationUsd: usdFromPico(pace),
-    endsAfter,
-    level: endsAfter === null ? 'ok' : 'warning',
-  };
 }
 
 /** Runs the loop against the rehearsal model, with nothing but memory below it. */

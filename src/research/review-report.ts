@@ -1,7 +1,7 @@
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { RunState } from '../run/state.ts';
-import { projection } from './forecast.ts';
+import { projection } from './projection.ts';
 
 /** What a person needs to know at a review, besides the tasks that come next. */
 export interface ReviewReport {
@@ -60,24 +60,38 @@ function aheadOf(state: RunState): ReviewAhead {
   };
 }
 
+/** A sentence with `{0}`, `{1}` … replaced, in the reader's language where the caller has it. */
+type Translate = (message: string, ...values: readonly (string | number)[]) => string;
+
+const inEnglish: Translate = (message, ...values) =>
+  message.replace(/\{(\d)\}/g, (place, index) => String(values[Number(index)] ?? place));
+
 /** What happened since the last review, in a few words each. */
-export function happenedWords({ iterations, done, failed, created, suppressed, cost }: ReviewReport): string[] {
+export function happenedWords(report: Omit<ReviewReport, 'ahead'>, translated: Translate = inEnglish): string[] {
+  const { done, failed, created, suppressed, cost } = report;
+  const tasks = done === 1 ? translated('1 task done') : translated('{0} tasks done', done);
+  const made = created === 1 ? translated('1 new task') : translated('{0} new tasks', created);
   return [
-    `${counted(iterations, 'iteration')}: ${counted(done, 'task')} done${failed > 0 ? `, ${failed} failed` : ''}`,
-    `${counted(created, 'new task')}${suppressed > 0 ? `, ${suppressed} left out` : ''}`,
-    cost === null ? 'cost included' : `${formatUsd(cost)} spent`,
+    `${iterationsInWords(report.iterations, translated)}: ${tasks}${failed > 0 ? `, ${translated('{0} failed', failed)}` : ''}`,
+    `${made}${suppressed > 0 ? `, ${translated('{0} left out', suppressed)}` : ''}`,
+    cost === null ? translated('cost included') : translated('{0} spent', formatUsd(cost)),
   ];
 }
 
 /** `until the next review (2 iterations): about $0.02` */
-export function aheadWords({ iterations, toReview, usd, endsAfter }: ReviewAhead): string {
-  if (iterations === null) return 'until the next review: its cost is not known before an iteration is complete';
-  const to = toReview ? 'until the next review' : 'up to the iteration limit, with no review before';
-  const cost = usd === null ? '' : `: about ${formatUsd(picoFromUsd(usd))}`;
-  const ends = endsAfter === null ? '' : `; the cost limit probably ends it after ${counted(endsAfter, 'iteration')}`;
-  return `${to} (${counted(iterations, 'iteration')})${cost}${ends}`;
+export function aheadWords(ahead: ReviewAhead, translated: Translate = inEnglish): string {
+  const { iterations, toReview, usd, endsAfter } = ahead;
+  if (iterations === null)
+    return translated('until the next review: its cost is not known before an iteration is complete');
+  const counted = iterationsInWords(iterations, translated);
+  const to = toReview
+    ? translated('until the next review ({0})', counted)
+    : translated('up to the iteration limit, with no review before ({0})', counted);
+  const cost = usd === null ? '' : `: ${translated('about {0}', formatUsd(picoFromUsd(usd)))}`;
+  if (endsAfter === null) return `${to}${cost}`;
+  return `${to}${cost}; ${translated('the cost limit probably ends it after {0}', iterationsInWords(endsAfter, translated))}`;
 }
 
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
+function iterationsInWords(count: number, translated: Translate): string {
+  return count === 1 ? translated('1 iteration') : translated('{0} iterations', count);
 }

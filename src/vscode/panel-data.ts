@@ -1,12 +1,14 @@
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
-import { costWords, isIncluded } from '../run/cost-words.ts';
+import { isIncluded } from '../run/cost-words.ts';
 import { aheadWords, happenedWords, reviewReport } from '../research/review-report.ts';
 import { AGENTS } from '../run/format.ts';
-import { reviewDigest, reviewPlace, waitingFiles } from '../run/review.ts';
+import type { Agent } from '../run/events.ts';
+import { reviewDigest, waitingFiles } from '../run/review.ts';
 import type { Call, RunState, Task } from '../run/state.ts';
 import { explainStop, type StopReason } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { chartPoints } from './panel-charts.ts';
+import { l10n } from './panel-l10n.ts';
 import { callsSection, tasksSection, visible } from './panel-lists.ts';
 import type {
   AgentRow,
@@ -21,14 +23,16 @@ import type {
   StateKind,
   TaskGroup,
 } from './panel-messages.ts';
+import { agentWord, amountWords } from './panel-words.ts';
+import { projectionWords } from './projection-words.ts';
+import type { Whereabouts } from './run-registry.ts';
 
 /** What the state of a run alone does not say. */
 export interface Moment {
   /** Wall time, milliseconds. */
   readonly now: number;
   readonly activeMs: number;
-  /** The run is in progress in this window. */
-  readonly here: boolean;
+  readonly where: Whereabouts;
 }
 
 const LABEL = 160;
@@ -57,8 +61,6 @@ export function panelSections(state: RunState, view: PanelView, moment: Moment):
 
 function headOf(state: RunState, moment: Moment): HeadSection {
   const { config, end } = state;
-  const { provider, requested } = config.model;
-  const explained = end && explainStop(end.reason, end.error);
   return {
     objective: printable(config.objective, OBJECTIVE),
     criteria: config.acceptance_criteria.map((text, index) => ({
@@ -66,95 +68,132 @@ function headOf(state: RunState, moment: Moment): HeadSection {
       met: state.judged?.met[index] ?? null,
     })),
     ...lookOf(state, moment),
-    end: end &&
-      explained && {
-        reason: end.reason,
-        ...explained,
-        detail: printable(end.detail, 600),
-        error: end.error && end.error.message !== end.detail ? printable(end.error.message, 600) : null,
-      },
-    facts: [
-      provider === 'rehearsal' ? 'Rehearsal, no model asked' : printable(requested, 80),
-      `${config.strategy} strategy`,
-      ...(state.epoch > 1 ? [`taken up ${state.epoch - 1} ${state.epoch === 2 ? 'time' : 'times'}`] : []),
-      ...(state.raises.length > 0
-        ? [`limits raised ${state.raises.length} ${state.raises.length === 1 ? 'time' : 'times'}`]
-        : []),
-    ],
+    end: end && endingOf(end, moment),
+    facts: factsOf(state),
     actions: actionsOf(state, moment),
   };
 }
 
-function lookOf(state: RunState, { here }: Moment): Pick<HeadSection, 'kind' | 'state' | 'detail'> {
+function endingOf(end: NonNullable<RunState['end']>, { where }: Moment): HeadSection['end'] {
+  const { meaning, next } = explainStop(end.reason, end.error);
+  return {
+    reason: end.reason,
+    meaning: l10n.known(meaning),
+    next: whyReadOnly(where) ?? l10n.known(next),
+    detail: printable(end.detail, 600),
+    error: end.error && end.error.message !== end.detail ? printable(end.error.message, 600) : null,
+  };
+}
+
+/** Why a run can only be looked at, or null where it can be gone on with. */
+function whyReadOnly(where: Whereabouts): string | null {
+  switch (where) {
+    case 'imported':
+      return l10n.t('The run came from an archive: it can be looked at, not continued.');
+    case 'restricted':
+      return l10n.t('This folder is in Restricted Mode: the run can be looked at. Trust the folder to go on with it.');
+    case 'here':
+    case 'elsewhere':
+    case 'idle':
+      return null;
+    default:
+      return where satisfies never;
+  }
+}
+
+function factsOf({ config, epoch, raises }: RunState): string[] {
+  const { provider, requested } = config.model;
+  const model = provider === 'rehearsal' ? l10n.t('Rehearsal, no model asked') : printable(requested, 80);
+  const facts = [model, l10n.t('{0} strategy', config.strategy)];
+  if (epoch > 1) facts.push(epoch === 2 ? l10n.t('taken up once') : l10n.t('taken up {0} times', epoch - 1));
+  const raised = raises.length;
+  if (raised > 0) facts.push(raised === 1 ? l10n.t('limits raised once') : l10n.t('limits raised {0} times', raised));
+  return facts;
+}
+
+function lookOf(state: RunState, { where }: Moment): Pick<HeadSection, 'kind' | 'state' | 'detail'> {
   if (state.end) return { ...endLook(state.end.reason), detail: '' };
-  if (!here) {
-    return {
-      kind: 'stopped',
-      state: 'Not in progress here',
-      detail: 'It was interrupted, or another window goes on with it.',
-    };
+  if (where === 'elsewhere') return elsewhereLook(state);
+  if (where !== 'here') {
+    const detail =
+      whyReadOnly(where) ?? l10n.t('Nobody is at it, and it has not ended. Resume it: no answer is bought twice.');
+    return { kind: 'stopped', state: l10n.t('Interrupted'), detail };
   }
   switch (state.status) {
     case 'created':
-      return { kind: 'waiting', state: 'Starting', detail: '' };
+      return { kind: 'waiting', state: l10n.t('Starting'), detail: '' };
     case 'review':
-      return { kind: 'review', state: 'Waits for your review', detail: '' };
+      return { kind: 'review', state: l10n.t('Waits for your review'), detail: '' };
     case 'paused': {
-      const why = state.pausedWhy ?? '';
-      return state.money.reserved > 0n
-        ? { kind: 'paused', state: 'Pausing', detail: `${why} The request under way is finished first.`.trim() }
-        : { kind: 'paused', state: 'Paused', detail: why };
+      const why = l10n.known(state.pausedWhy ?? '');
+      if (state.money.reserved === 0n) return { kind: 'paused', state: l10n.t('Paused'), detail: why };
+      const detail = `${why} ${l10n.t('The request under way is finished first.')}`.trim();
+      return { kind: 'paused', state: l10n.t('Pausing'), detail };
     }
     case 'running':
     case 'ended':
-      return { kind: 'running', state: 'Running', detail: '' };
+      return { kind: 'running', state: l10n.t('Running'), detail: '' };
+    default:
+      return state.status satisfies never;
   }
+}
+
+function elsewhereLook({ status, pausedWhy }: RunState): Pick<HeadSection, 'kind' | 'state' | 'detail'> {
+  const detail = l10n.t('It is in progress in another process.');
+  if (status === 'review') return { kind: 'review', state: l10n.t('Waits for your review'), detail };
+  if (pausedWhy !== null) return { kind: 'paused', state: l10n.t('Paused'), detail };
+  return { kind: 'running', state: l10n.t('Running'), detail };
 }
 
 function endLook(reason: StopReason): { kind: StateKind; state: string } {
   switch (reason) {
     case 'objective_complete':
-      return { kind: 'complete', state: 'Objective complete' };
+      return { kind: 'complete', state: l10n.t('Objective complete') };
     case 'queue_empty':
-      return { kind: 'complete', state: 'All tasks done' };
+      return { kind: 'complete', state: l10n.t('All tasks done') };
     case 'max_iterations':
-      return { kind: 'limit', state: 'Iteration limit reached' };
+      return { kind: 'limit', state: l10n.t('Iteration limit reached') };
     case 'max_cost':
-      return { kind: 'limit', state: 'Cost limit reached' };
+      return { kind: 'limit', state: l10n.t('Cost limit reached') };
     case 'max_wall_time':
-      return { kind: 'limit', state: 'Time limit reached' };
+      return { kind: 'limit', state: l10n.t('Time limit reached') };
     case 'stopped_by_user':
-      return { kind: 'stopped', state: 'Stopped' };
+      return { kind: 'stopped', state: l10n.t('Stopped') };
     case 'stopped_at_review':
-      return { kind: 'stopped', state: 'Stopped at a review' };
+      return { kind: 'stopped', state: l10n.t('Stopped at a review') };
     case 'stalled':
-      return { kind: 'failed', state: 'Stalled' };
+      return { kind: 'failed', state: l10n.t('Stalled') };
     case 'waiting_for_key':
-      return { kind: 'failed', state: 'Waiting for an API key' };
+      return { kind: 'failed', state: l10n.t('Waiting for an API key') };
     case 'disk_full':
-      return { kind: 'failed', state: 'Disk full' };
+      return { kind: 'failed', state: l10n.t('Disk full') };
     case 'quarantined':
-      return { kind: 'failed', state: 'Quarantined' };
+      return { kind: 'failed', state: l10n.t('Quarantined') };
     case 'error':
-      return { kind: 'failed', state: 'Ended by an error' };
+      return { kind: 'failed', state: l10n.t('Ended by an error') };
+    default:
+      return reason satisfies never;
   }
 }
 
-function actionsOf(state: RunState, { here }: Moment): PanelAction[] {
-  if (state.end) return [...afterEnd(endLook(state.end.reason).kind), 'openLog'];
-  if (!here) return ['resume', 'openLog'];
+/** What can work now, and nothing else. */
+function actionsOf(state: RunState, { where }: Moment): PanelAction[] {
+  const readOnly = whyReadOnly(where) !== null;
+  if (state.end) return [...afterEnd(state, endLook(state.end.reason).kind, readOnly), 'openLog'];
+  if (readOnly) return ['openLog'];
+  if (where === 'idle') return ['resume', 'openLog'];
   // The review has a card with its own controls.
   if (state.review) return ['stop', 'openLog'];
   return [state.pausedWhy === null ? 'pause' : 'resume', 'stop', 'openLog'];
 }
 
-function afterEnd(kind: StateKind): PanelAction[] {
-  const documents: PanelAction[] = ['openAnswer', 'openSummaryDocument'];
-  if (kind === 'complete') return documents;
+function afterEnd(state: RunState, kind: StateKind, readOnly: boolean): PanelAction[] {
+  const documents: PanelAction[] = [...(state.memory.size > 0 ? ['openAnswer' as const] : []), 'openSummaryDocument'];
+  if (kind === 'complete' || readOnly) return documents;
   return [kind === 'limit' ? 'continue' : 'resume', ...documents];
 }
 
-function reviewOf(state: RunState, { here }: Moment): ReviewSection | null {
+function reviewOf(state: RunState, { where }: Moment): ReviewSection | null {
   const { review } = state;
   if (!review || state.end) return null;
   const since = state.iterations.filter((record) => record.iteration > state.reviewedAt);
@@ -163,7 +202,10 @@ function reviewOf(state: RunState, { here }: Moment): ReviewSection | null {
   const report = reviewReport(state);
   return {
     digest: reviewDigest(state),
-    place: reviewPlace(review),
+    title:
+      review.reason === 'first_use'
+        ? l10n.t('Checkpoint review in iteration {0}', review.iteration + 1)
+        : l10n.t('Checkpoint review after iteration {0}', review.iteration),
     since: review.since,
     unattended: unattended(state),
     why: printable(review.why, 600),
@@ -171,25 +213,37 @@ function reviewOf(state: RunState, { here }: Moment): ReviewSection | null {
       name: printable(name, 200),
       content: visible(content.length > FILE_SHOWN ? `${content.slice(0, FILE_SHOWN)}\n…` : content.trimEnd()),
     })),
-    happened: [...happenedWords(report), aheadWords(report.ahead)],
+    happened: [...happenedWords(report, l10n.t), aheadWords(report.ahead, l10n.t)],
     done: recent.map((record) => ({ ...labelOf(state, record.taskId), failed: record.failed })),
     doneMore: since.length - recent.length,
     next: next.map((id) => labelOf(state, id)),
     nextMore: state.pending.length - next.length,
-    decidable: here,
+    undecidable: whyUndecidable(where),
+    elsewhere: where === 'elsewhere',
   };
+}
+
+function whyUndecidable(where: Whereabouts): string | null {
+  if (where === 'here') return null;
+  if (where === 'elsewhere') return l10n.t('The run is in progress in another process, which is asked.');
+  return whyReadOnly(where) ?? l10n.t('Resume the run in this window to decide here.');
 }
 
 function unattended({ config }: RunState): string {
   const { action, after_minutes: minutes } = config.loop.unattended_review;
-  const time = `${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`;
   switch (action) {
     case 'wait':
-      return 'Nothing is spent until you answer.';
+      return l10n.t('Nothing is spent until you answer.');
     case 'continue':
-      return `Without an answer it goes on after ${time}.`;
+      return minutes === 1
+        ? l10n.t('Without an answer it goes on after 1 minute.')
+        : l10n.t('Without an answer it goes on after {0} minutes.', minutes);
     case 'stop':
-      return `Without an answer it is stopped after ${time}.`;
+      return minutes === 1
+        ? l10n.t('Without an answer it is stopped after 1 minute.')
+        : l10n.t('Without an answer it is stopped after {0} minutes.', minutes);
+    default:
+      return action satisfies never;
   }
 }
 
@@ -208,28 +262,33 @@ function progressOf(state: RunState, calls: readonly Call[], moment: Moment): Pr
   return {
     spend: {
       cap: isIncluded(state.config) ? null : formatUsd(cap),
-      spent: costWords(state.config, money.settled + money.held),
+      spent: amountWords(state.config, money.settled + money.held),
       parts: [
         part('settled', money.settled),
         part('held', money.held),
         part('reserved', money.reserved),
         part('free', freeOf(state, cap)),
       ],
+      projection: projectionWords(state),
     },
     iterations: { done: state.iteration, limit: limits.max_iterations },
     time: {
       activeMs: Math.round(moment.activeMs),
       limitMs: limits.max_wall_time_minutes * 60_000,
-      runs: moment.here && !state.end,
+      runs: isAtWork(state, moment),
     },
     queue: {
       waiting: state.pending.length,
       next: state.pending[0] === undefined ? null : printable(state.tasks.get(state.pending[0])?.text ?? '', LABEL),
     },
-    activity: moment.here && !state.end ? activityOf(state, calls, moment.now) : null,
+    activity: isAtWork(state, moment) ? activityOf(state, calls, moment.now) : null,
     counts: countTasks(state),
     calls: calls.length,
   };
+}
+
+function isAtWork({ end }: RunState, { where }: Moment): boolean {
+  return end === null && where === 'here';
 }
 
 function freeOf({ money }: RunState, cap: Pico): Pico {
@@ -247,18 +306,22 @@ function activityOf(state: RunState, calls: readonly Call[], now: number): Progr
   const task = state.current && state.tasks.get(state.current.taskId);
   const about = task ? `${task.id}: ${printable(task.text, LABEL)}` : '';
   if (open) {
-    const attempt = open.attempt > 1 ? `, attempt ${open.attempt}` : '';
-    return { text: join(`${sentence(open.agent)}${attempt}`, about), ms: since(open.reservedAt) };
+    const agent = agentWord(open.agent);
+    const doing = open.attempt > 1 ? l10n.t('{0}, attempt {1}', agent, open.attempt) : agent;
+    return { text: join(doing, about), ms: since(open.reservedAt) };
   }
   if (state.status !== 'running') return null;
   const last = calls.at(-1);
   if (task && last?.error && last.iteration === state.current?.iteration && last.status !== 'settled') {
     return {
-      text: join(`Waits before it tries ${last.agent} again`, printable(last.error.message, LABEL)),
+      text: join(
+        l10n.t('Waits before it tries again: {0}', agentWord(last.agent)),
+        printable(last.error.message, LABEL),
+      ),
       ms: since(state.updatedAt),
     };
   }
-  return task ? { text: join('At work', about), ms: since(state.updatedAt) } : null;
+  return task ? { text: join(l10n.t('At work'), about), ms: since(state.updatedAt) } : null;
 }
 
 function join(what: string, about: string): string {
@@ -287,21 +350,21 @@ function healthOf(state: RunState): HealthSection {
 }
 
 function verdictOn(health: Omit<HealthSection, 'verdict' | 'words'>): Pick<HealthSection, 'verdict' | 'words'> {
-  if (health.failuresInARow >= 2) return { verdict: 'poor', words: `${health.failuresInARow} tasks failed in a row.` };
-  if (health.strikes >= 2)
-    return { verdict: 'poor', words: `${health.strikes} planning replies in a row were unusable.` };
-  if (health.window < 3) return { verdict: 'unknown', words: 'Too early to say.' };
-  if (health.repaired + health.rejected > health.window / 4) {
-    return { verdict: 'watch', words: 'Many replies had to be repaired or were unusable.' };
-  }
+  const { failuresInARow, strikes } = health;
+  if (failuresInARow >= 2) return { verdict: 'poor', words: l10n.t('{0} tasks failed in a row.', failuresInARow) };
+  if (strikes >= 2) return { verdict: 'poor', words: l10n.t('{0} planning replies in a row were unusable.', strikes) };
+  if (health.window < 3) return { verdict: 'unknown', words: l10n.t('Too early to say.') };
+  if (health.repaired + health.rejected > health.window / 4)
+    return { verdict: 'watch', words: l10n.t('Many replies had to be repaired or were unusable.') };
   if (health.suppressed > health.created)
-    return { verdict: 'watch', words: 'Most new tasks repeat old ones: the loop turns in circles.' };
-  if (health.created > 2 * health.done) return { verdict: 'watch', words: 'Tasks are made faster than they are done.' };
-  return { verdict: 'good', words: 'The loop makes progress.' };
+    return { verdict: 'watch', words: l10n.t('Most new tasks repeat old ones: the loop turns in circles.') };
+  if (health.created > 2 * health.done)
+    return { verdict: 'watch', words: l10n.t('Tasks are made faster than they are done.') };
+  return { verdict: 'good', words: l10n.t('The loop makes progress.') };
 }
 
 function agentsOf({ config }: RunState, calls: readonly Call[]): AgentRow[] {
-  const sums = new Map<string, { calls: number; input: number; cached: number; output: number; cost: Pico }>();
+  const sums = new Map<Agent, { calls: number; input: number; cached: number; output: number; cost: Pico }>();
   for (const call of calls) {
     let sum = sums.get(call.agent);
     if (!sum) {
@@ -316,14 +379,10 @@ function agentsOf({ config }: RunState, calls: readonly Call[]): AgentRow[] {
   }
   return AGENTS.flatMap((agent) => {
     const sum = sums.get(agent);
-    return sum ? [{ agent, ...sum, cost: costWords(config, sum.cost) }] : [];
+    return sum ? [{ agent: agentWord(agent), ...sum, cost: amountWords(config, sum.cost) }] : [];
   });
 }
 
 function total<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((sum, item) => sum + of(item), 0);
-}
-
-function sentence(word: string): string {
-  return `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
 }

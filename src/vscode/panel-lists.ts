@@ -1,7 +1,8 @@
-import { costWords, isIncluded } from '../run/cost-words.ts';
+import { isIncluded } from '../run/cost-words.ts';
 import type { RunEventOf } from '../run/events.ts';
 import { type Call, type RunState, resultOf, type Task } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
+import { l10n } from './panel-l10n.ts';
 import {
   type CallRow,
   type CallsSection,
@@ -13,6 +14,7 @@ import {
   type TaskRow,
   type TasksSection,
 } from './panel-messages.ts';
+import { agentWord, amountWords } from './panel-words.ts';
 
 const TASKS_ON_A_PAGE = 50;
 const CALLS_ON_A_PAGE = 50;
@@ -46,70 +48,94 @@ function tasksOf(state: RunState, group: TaskGroup): Listed[] {
 function rowOf(state: RunState, listed: Listed): TaskRow {
   if ('suppressed' in listed) {
     const { suppressed, index } = listed;
-    const parent = suppressed.parent_task_id === null ? '' : ` from ${suppressed.parent_task_id}`;
     return {
       key: `suppressed-${index}`,
       taskId: null,
       group: 'suppressed',
       text: printable(suppressed.text, ROW_TEXT),
-      lineage: `Proposed by the loop in iteration ${suppressed.iteration}${parent}, not taken up`,
+      lineage: proposedWords(suppressed),
       at: suppressed.ts,
       why: whySuppressed(state, suppressed),
       version: '',
     };
   }
   const { task } = listed;
+  const place = state.pending.indexOf(task.id) + 1;
   return {
     key: task.id,
     taskId: task.id,
     group: task.state,
     text: printable(task.text, ROW_TEXT),
-    lineage: `${origin(task)}${fate(state, task)}`,
+    lineage: `${origin(task)}, ${fate(task, place)}`,
     at:
       state.iterations[task.createdIteration - 1]?.at ??
       (task.createdIteration === 0 ? state.startedAt : state.updatedAt),
-    why: task.error ? printable(task.error.message, ROW_TEXT) : task.removedWhy,
-    version: `${task.state} ${task.resultCallId ?? ''} ${task.text.length}`,
+    why: task.error ? printable(task.error.message, ROW_TEXT) : task.removedWhy && removedWords(task.removedWhy),
+    version: `${task.state} ${place} ${task.resultCallId ?? ''} ${task.text.length}`,
   };
+}
+
+function proposedWords({ iteration, parent_task_id }: RunEventOf<'task.suppressed'>): string {
+  return parent_task_id === null
+    ? l10n.t('Proposed by the loop in iteration {0}, not taken up', iteration)
+    : l10n.t('Proposed by the loop in iteration {0} from {1}, not taken up', iteration, parent_task_id);
+}
+
+/** The reason is a phrase of this program in most cases. */
+function removedWords(why: string): string {
+  return l10n.known(printable(why, ROW_TEXT));
 }
 
 function origin({ createdBy, createdIteration, parentId }: Task): string {
   switch (createdBy) {
     case 'initial':
-      return 'The initial task';
+      return l10n.t('The initial task');
     case 'user':
-      return createdIteration === 0 ? 'Added by a person' : `Added by a person after iteration ${createdIteration}`;
+      return createdIteration === 0
+        ? l10n.t('Added by a person')
+        : l10n.t('Added by a person after iteration {0}', createdIteration);
     case 'loop':
-      return `Created by the loop in iteration ${createdIteration}${parentId === null ? '' : ` from ${parentId}`}`;
+      return parentId === null
+        ? l10n.t('Created by the loop in iteration {0}', createdIteration)
+        : l10n.t('Created by the loop in iteration {0} from {1}', createdIteration, parentId);
+    default:
+      return createdBy satisfies never;
   }
 }
 
-function fate(state: RunState, task: Task): string {
+function fate(task: Task, place: number): string {
+  const iteration = task.iteration ?? '?';
   switch (task.state) {
     case 'pending':
-      return `, number ${state.pending.indexOf(task.id) + 1} in the queue`;
+      return l10n.t('number {0} in the queue', place);
     case 'running':
-      return `, under way in iteration ${task.iteration ?? '?'}`;
+      return l10n.t('under way in iteration {0}', iteration);
     case 'done':
-      return `, done in iteration ${task.iteration ?? '?'}`;
+      return l10n.t('done in iteration {0}', iteration);
     case 'failed':
-      return `, failed in iteration ${task.iteration ?? '?'}`;
+      return l10n.t('failed in iteration {0}', iteration);
     case 'removed':
-      return ', removed';
+      return l10n.t('removed');
+    default:
+      return task.state satisfies never;
   }
 }
 
 function whySuppressed(state: RunState, event: RunEventOf<'task.suppressed'>): string {
-  const other = event.duplicate_of ?? 'another task';
+  const other = event.duplicate_of ?? l10n.t('another task');
   switch (event.why) {
     case 'same_text':
-      return `It says the same as ${other}.`;
+      return l10n.t('It says the same as {0}.', other);
     case 'similar':
-      return `It is a duplicate of ${other}${event.similarity === null ? '' : ` (${Math.round(event.similarity * 100)} % alike)`}.`;
+      return event.similarity === null
+        ? l10n.t('It is a duplicate of {0}.', other)
+        : l10n.t('It is a duplicate of {0} ({1} % alike).', other, Math.round(event.similarity * 100));
     case 'too_many':
-      return `One iteration may add ${state.config.loop.max_new_tasks_per_iteration} tasks.`;
+      return l10n.t('One iteration may add {0} tasks.', state.config.loop.max_new_tasks_per_iteration);
     case 'queue_full':
-      return `${state.config.loop.max_pending_tasks} tasks may wait at once.`;
+      return l10n.t('{0} tasks may wait at once.', state.config.loop.max_pending_tasks);
+    default:
+      return event.why satisfies never;
   }
 }
 
@@ -126,7 +152,7 @@ function callRow(config: RunState['config'], call: Call): CallRow {
   return {
     id: call.id,
     at: call.reservedAt,
-    agent: call.agent,
+    agent: agentWord(call.agent),
     taskId: call.taskId,
     iteration: call.iteration,
     attempt: call.attempt,
@@ -134,7 +160,7 @@ function callRow(config: RunState['config'], call: Call): CallRow {
     input: settled ? call.inputTokens : null,
     output: settled ? call.outputTokens : null,
     latencyMs: call.latencyMs,
-    cost: costWords(config, call.status === 'reserved' ? call.reserved : call.cost),
+    cost: amountWords(config, call.status === 'reserved' ? call.reserved : call.cost),
     status: call.status,
     outcome: outcomeOf(call),
   };
@@ -144,22 +170,26 @@ function outcomeOf(call: Call): string {
   const why = call.error ? printable(call.error.message, ROW_TEXT) : '';
   switch (call.status) {
     case 'reserved':
-      return 'Under way';
+      return l10n.t('Under way');
     case 'settled':
-      return call.finishReason === 'length' ? 'Answered, cut off at the length limit' : 'Answered';
+      return call.finishReason === 'length' ? l10n.t('Answered, cut off at the length limit') : l10n.t('Answered');
     case 'held':
-      return `Outcome unknown, counted in full${why === '' ? '' : `: ${why}`}`;
+      return why === ''
+        ? l10n.t('Outcome unknown, counted in full')
+        : l10n.t('Outcome unknown, counted in full: {0}', why);
     case 'released':
-      return `Failed, not charged${why === '' ? '' : `: ${why}`}`;
+      return why === '' ? l10n.t('Failed, not charged') : l10n.t('Failed, not charged: {0}', why);
+    default:
+      return call.status satisfies never;
   }
 }
 
-/** The whole text of a task and its result, or null where there is no such task. */
+/** The whole text of a task and its result, or null where there is no such task. The history comes from the log. */
 export function taskDetail(state: RunState, taskId: string): TaskDetail | null {
   const task = state.tasks.get(taskId);
   if (!task) return null;
   const result = resultOf(state, task);
-  return { taskId, text: visible(task.text), ...cut(result) };
+  return { taskId, text: visible(task.text), ...cut(result), history: null };
 }
 
 function cut(result: string | null): Pick<TaskDetail, 'result' | 'note'> {
@@ -167,7 +197,7 @@ function cut(result: string | null): Pick<TaskDetail, 'result' | 'note'> {
   const long = result.length > MAX_MARKDOWN;
   return {
     result: visible(result.slice(0, MAX_MARKDOWN)),
-    note: long ? 'The result is longer; the whole is in the summary document.' : null,
+    note: long ? l10n.t('The result is longer; the whole is in the summary document.') : null,
   };
 }
 
@@ -177,18 +207,27 @@ export function closingAnswer(state: RunState, calls: readonly Call[]): PanelAns
     ({ agent, status, answer }) => agent === 'synthesis' && status === 'settled' && (answer ?? '').trim() !== '',
   );
   if (!call?.answer) {
-    const none = state.config.loop.synthesis
-      ? 'No closing answer was written.'
-      : 'The run was started without a closing answer.';
-    const later = state.config.loop.synthesis ? 'The closing answer is written when the run ends.' : none;
-    return { markdown: null, note: state.status === 'ended' ? none : later };
+    if (!state.config.loop.synthesis)
+      return { markdown: null, note: l10n.t('The run was started without a closing answer.') };
+    const note = state.end
+      ? l10n.t('No closing answer was written.')
+      : l10n.t('The closing answer is written when the run ends.');
+    return { markdown: null, note };
   }
+  const model = printable(call.model, 80);
   const parts = [
-    `Written after iteration ${call.iteration} by ${printable(call.model, 80)}${isIncluded(state.config) ? '' : ` for ${costWords(state.config, call.cost)}`}.`,
+    isIncluded(state.config)
+      ? l10n.t('Written after iteration {0} by {1}.', call.iteration, model)
+      : l10n.t(
+          'Written after iteration {0} by {1} for {2}.',
+          call.iteration,
+          model,
+          amountWords(state.config, call.cost),
+        ),
   ];
-  if (state.iteration > call.iteration) parts.push(`The run went on to iteration ${state.iteration}.`);
-  if (call.finishReason === 'length') parts.push('It was cut off at the limit of its length.');
-  if (call.answer.length > MAX_MARKDOWN) parts.push('It is longer; the whole is in the answer file.');
+  if (state.iteration > call.iteration) parts.push(l10n.t('The run went on to iteration {0}.', state.iteration));
+  if (call.finishReason === 'length') parts.push(l10n.t('It was cut off at the limit of its length.'));
+  if (call.answer.length > MAX_MARKDOWN) parts.push(l10n.t('It is longer; the whole is in the answer file.'));
   return { markdown: visible(call.answer.slice(0, MAX_MARKDOWN)), note: parts.join(' ') };
 }
 

@@ -73,7 +73,7 @@ export interface HeadSection {
   readonly objective: string;
   readonly criteria: readonly { readonly text: string; readonly met: boolean | null }[];
   readonly kind: StateKind;
-  /** One or two words. */
+  /** One or a few words. */
   readonly state: string;
   /** One sentence on what the state is about, or empty. */
   readonly detail: string;
@@ -92,8 +92,7 @@ export interface HeadSection {
 
 export interface ReviewSection {
   readonly digest: string;
-  /** `after iteration 4`, or `in iteration 5`. */
-  readonly place: string;
+  readonly title: string;
   readonly since: string;
   /** What happens if nobody answers. */
   readonly unattended: string;
@@ -107,8 +106,10 @@ export interface ReviewSection {
   readonly doneMore: number;
   readonly next: readonly { readonly id: string; readonly text: string }[];
   readonly nextMore: number;
-  /** False: the run is not in progress in this window, so it cannot be decided here. */
-  readonly decidable: boolean;
+  /** Null: it can be decided here. Else why not, or where. */
+  readonly undecidable: string | null;
+  /** In progress in another window, which can be asked. */
+  readonly elsewhere: boolean;
 }
 
 export type SpendPart = 'settled' | 'held' | 'reserved' | 'free';
@@ -120,6 +121,8 @@ export interface ProgressSection {
     readonly spent: string;
     /** `share` is the part of the cap, 0 to 1. */
     readonly parts: readonly { readonly part: SpendPart; readonly amount: string; readonly share: number }[];
+    /** Where the cost goes: whether it fits into the limit, in words too. Null: the run has ended, or nothing is known yet. */
+    readonly projection: { readonly level: 'ok' | 'near' | 'over'; readonly text: string } | null;
   };
   readonly iterations: { readonly done: number; readonly limit: number };
   /** Active time of the run when this was sent, milliseconds; `runs` says whether it goes on. */
@@ -231,6 +234,14 @@ export interface TaskDetail {
   readonly result: string | null;
   /** Where the result was cut. */
   readonly note: string | null;
+  /** What was done to the task, oldest first; null: it is still being read from the log. */
+  readonly history: readonly HistoryLine[] | null;
+}
+
+export interface HistoryLine {
+  /** UTC ISO 8601. */
+  readonly at: string;
+  readonly text: string;
 }
 
 export interface PanelAnswer {

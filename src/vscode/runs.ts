@@ -6,7 +6,7 @@ import { messageOf } from '../run/message.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { briefOfState, type RunBrief } from './run-brief.ts';
 import type { FoundRun, RunFiles } from './run-files.ts';
-import type { RunRegistry } from './run-registry.ts';
+import type { RunRegistry, Whereabouts } from './run-registry.ts';
 import type { RunChange, RunView } from './run-view.ts';
 
 /** Runs of one folder that are listed; older ones are in the folder. */
@@ -70,6 +70,8 @@ export class Runs implements RunRegistry, vscode.Disposable {
   private readonly files: RunFiles;
   private readonly byId = new Map<string, RunEntry>();
   private scanning: Promise<void> | null = null;
+  /** Runs that are being read: who asks meanwhile gets the same. */
+  private readonly opening = new Map<string, Promise<RunView | undefined>>();
 
   constructor(files: RunFiles) {
     this.files = files;
@@ -92,6 +94,14 @@ export class Runs implements RunRegistry, vscode.Disposable {
     return this.byId.get(runId)?.view ?? undefined;
   }
 
+  whereIs(runId: string): Whereabouts {
+    const entry = this.byId.get(runId);
+    if (entry?.session) return 'here';
+    if (entry?.isElsewhere === true) return 'elsewhere';
+    if (entry?.brief.imported === true) return 'imported';
+    return vscode.workspace.isTrusted ? 'idle' : 'restricted';
+  }
+
   /** The runs that are in progress in this window, with their sessions. */
   live(): readonly { entry: RunEntry; session: Session }[] {
     return this.entries.flatMap((entry) => (entry.session === null ? [] : [{ entry, session: entry.session }]));
@@ -100,6 +110,14 @@ export class Runs implements RunRegistry, vscode.Disposable {
   async open(runId: string): Promise<RunView | undefined> {
     const entry = this.byId.get(runId);
     if (entry === undefined || entry.view !== null) return entry?.view ?? undefined;
+    const known = this.opening.get(runId);
+    if (known !== undefined) return known;
+    const opening = this.read(entry).finally(() => this.opening.delete(runId));
+    this.opening.set(runId, opening);
+    return opening;
+  }
+
+  private async read(entry: RunEntry): Promise<RunView | undefined> {
     const { EngineError } = await import('../engine/engine-error.ts');
     try {
       const view = await readView(entry.directory);

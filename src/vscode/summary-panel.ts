@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { activeMs } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
-import { panelSections } from './panel-data.ts';
+import { HistoryReader } from './history-reader.ts';
+import { type Moment, panelSections } from './panel-data.ts';
+import { l10n } from './panel-l10n.ts';
 import { closingAnswer, taskDetail } from './panel-lists.ts';
 import {
   FIRST_VIEW,
@@ -22,7 +24,7 @@ const HOST_SHARE = 20;
 
 export interface SummaryPanels {
   /** Opens the panel of a run, or brings it to the front. */
-  show(run: RunView): void;
+  show(runId: string, objective: string): void;
   /** Shows the run in the panel of an editor. */
   fill(panel: vscode.WebviewPanel, runId: string): void;
   /** Whether a person can see the panel of this run now. */
@@ -62,19 +64,19 @@ export function registerSummaryPanel(context: vscode.ExtensionContext, runs: Run
     }),
   );
   return {
-    show: (run) => {
-      const shown = panels.get(run.runId);
+    show: (runId, objective) => {
+      const shown = panels.get(runId);
       if (shown) return shown.reveal();
-      const title = titleOf(run);
-      adopt(vscode.window.createWebviewPanel(VIEW_TYPE, title, vscode.ViewColumn.Active, {}), run.runId);
+      const title = titleOf(objective);
+      adopt(vscode.window.createWebviewPanel(VIEW_TYPE, title, vscode.ViewColumn.Active, {}), runId);
     },
     fill,
     isVisible: (runId) => [...all].some((panel) => panel.runId === runId && panel.visible),
   };
 }
 
-function titleOf(run: RunView): string {
-  return printable(run.state.config.objective, 40);
+function titleOf(objective: string): string {
+  return printable(objective, 40);
 }
 
 class SummaryPanel {
@@ -87,6 +89,7 @@ class SummaryPanel {
   private readonly sent = new Map<string, string>();
   private timer: NodeJS.Timeout | null = null;
   private lastUpdateTook = 0;
+  private readonly histories = new HistoryReader();
 
   constructor(panel: vscode.WebviewPanel, runId: string, runs: RunRegistry, extension: vscode.Uri) {
     this.panel = panel;
@@ -147,13 +150,20 @@ class SummaryPanel {
         // In progress in another window, or in none: the review asks there, or says what to do.
         await vscode.commands.executeCommand('babyagi.review', this.runId);
         return;
-      case 'task': {
-        const detail = taskDetail(run.state, request.taskId);
-        return detail ? this.post({ type: 'task', detail }) : undefined;
-      }
+      case 'task':
+        return this.sendTask(run, request.taskId);
       case 'answer':
         return this.post({ type: 'answer', answer: closingAnswer(run.state, [...run.state.calls.values()]) });
     }
+  }
+
+  /** At once what is known, and the history as soon as the log has been read. */
+  private async sendTask({ state, directory }: RunView, taskId: string): Promise<void> {
+    const detail = taskDetail(state, taskId);
+    if (detail === null) return;
+    this.post({ type: 'task', detail });
+    const histories = await this.histories.of(state, directory);
+    this.post({ type: 'task', detail: { ...detail, history: histories.get(taskId) ?? [] } });
   }
 
   private async begin(view: PanelView): Promise<void> {
@@ -161,7 +171,7 @@ class SummaryPanel {
     this.view = view;
     const run = await this.run();
     if (!run) return this.post({ type: 'gone' });
-    this.panel.title = titleOf(run);
+    this.panel.title = titleOf(run.state.config.objective);
     this.update();
   }
 
@@ -177,9 +187,14 @@ class SummaryPanel {
     if (!this.panel.visible) return;
     if (!run) return this.post({ type: 'gone' });
     const started = performance.now();
-    const sections = this.unsent(panelSections(run.state, this.view ?? FIRST_VIEW, momentOf(run)));
+    const sections = this.unsent(panelSections(run.state, this.view ?? FIRST_VIEW, this.momentOf(run)));
     if (Object.keys(sections).length > 0) this.post({ type: 'sections', sections });
     this.lastUpdateTook = performance.now() - started;
+  }
+
+  private momentOf({ session, state }: RunView): Moment {
+    const elapsed = session?.log.activeMs() ?? activeMs(state);
+    return { now: Date.now(), activeMs: elapsed, where: this.runs.whereIs(this.runId) };
   }
 
   private unsent(sections: Partial<PanelSections>): Partial<PanelSections> {
@@ -196,11 +211,6 @@ class SummaryPanel {
     // Resolves to false when the page has gone meanwhile; the next one asks for everything anew.
     void this.panel.webview.postMessage(reply);
   }
-}
-
-function momentOf(run: RunView): Parameters<typeof panelSections>[2] {
-  const { session, state } = run;
-  return { now: Date.now(), activeMs: session?.log.activeMs() ?? activeMs(state), here: session !== null };
 }
 
 function problemText(error: unknown): string {
@@ -222,16 +232,21 @@ function page(webview: vscode.Webview, extension: vscode.Uri, runId: string): st
     'trusted-types dompurify',
   ].join('; ');
   return `<!DOCTYPE html>
-<html lang="en">
+<html lang="${attribute(l10n.language ?? 'en')}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="${style}">
-<title>BabyAGI summary</title>
+<title>${attribute(l10n.t('Summary of the run'))}</title>
 </head>
-<body data-run-id="${runId}">
+<body data-run-id="${runId}" data-texts="${attribute(JSON.stringify(vscode.l10n.bundle ?? null))}">
 <script nonce="${nonce}" src="${script}"></script>
 </body>
 </html>`;
+}
+
+/** For a place between quotes, or between tags. */
+function attribute(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 }

@@ -1,6 +1,7 @@
+import { l10n } from '../vscode/panel-l10n.ts';
 import type { AgentRow, IterationPoint, IterationsSection } from '../vscode/panel-messages.ts';
 import { h, svg } from './dom.ts';
-import { formatCount, formatDollars, formatDuration, sentence } from './format.ts';
+import { formatCount, formatDollars, formatDuration } from './format.ts';
 import { barPath, HEIGHT, markPath, niceMaximum, slotAt, stepPath, WIDTH } from './scale.ts';
 
 interface Chart {
@@ -15,10 +16,10 @@ interface Chart {
   readonly mean: boolean;
 }
 
-const CHARTS: readonly Chart[] = [
+const CHARTS = (): readonly Chart[] => [
   {
     id: 'cost',
-    title: 'Cost per iteration',
+    title: l10n.t('Cost per iteration'),
     value: (point) => point.cost,
     most: (point) => point.costMax,
     format: formatDollars,
@@ -27,7 +28,7 @@ const CHARTS: readonly Chart[] = [
   },
   {
     id: 'latency',
-    title: 'Latency per iteration',
+    title: l10n.t('Latency per iteration'),
     value: (point) => point.latency,
     most: (point) => point.latencyMax,
     format: formatDuration,
@@ -36,7 +37,7 @@ const CHARTS: readonly Chart[] = [
   },
   {
     id: 'queue',
-    title: 'Queue depth',
+    title: l10n.t('Queue depth'),
     value: (point) => point.queue,
     most: (point) => point.queue,
     format: formatCount,
@@ -60,35 +61,35 @@ export function charts(
   unfolded: (what: string) => boolean,
   priced: boolean,
 ): HTMLElement {
+  if (section.points.length === 0)
+    return h('p', { class: 'empty' }, l10n.t('The charts begin with the first iteration.'));
   return h(
     'div',
     { class: 'charts' },
-    ...CHARTS.filter(({ id }) => priced || id !== 'cost').map((chart) =>
-      figure(chart, section, hover?.chart === chart.id ? hover.at : null, unfolded(`table/${chart.id}`)),
-    ),
-    agentFigure(agents, unfolded('table/agents')),
+    ...CHARTS()
+      .filter(({ id }) => priced || id !== 'cost')
+      .map((chart) =>
+        figure(chart, section, hover?.chart === chart.id ? hover.at : null, unfolded(`table/${chart.id}`)),
+      ),
+    agents.length > 0 && agentFigure(agents, unfolded('table/agents')),
   );
 }
 
-function figure(chart: Chart, section: IterationsSection, at: number | null, open: boolean): HTMLElement {
+function figure(chart: Chart, section: IterationsSection, at: number | null, open: boolean): HTMLElement | null {
   const { points, per } = section;
   const { id, title, format } = chart;
   const last = points.at(-1);
-  if (!last)
-    return frame(
-      id,
-      title,
-      'no iteration yet',
-      h('p', { class: 'empty' }, 'The chart begins with the first iteration.'),
-    );
+  if (!last) return null;
   const values = points.map(chart.value);
   const most = Math.max(...points.map(chart.most));
   const maximum = niceMaximum(most);
   const hovered = at === null ? undefined : points[slotAt(at, points.length)];
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const summary = `${chart.mean ? `mean ${format(mean)}` : `now ${format(chart.value(last))}`}, most ${format(most)}`;
+  const summary = chart.mean
+    ? l10n.t('mean {0}, most {1}', format(mean), format(most))
+    : l10n.t('now {0}, most {1}', format(chart.value(last)), format(most));
   const first = points[0]?.from ?? 1;
-  const label = `${title}, iterations ${first} to ${last.to}: ${summary}.`;
+  const label = l10n.t('{0}, iterations {1} to {2}: {3}.', title, first, last.to, summary);
   return frame(
     id,
     title,
@@ -112,15 +113,20 @@ function figure(chart: Chart, section: IterationsSection, at: number | null, ope
       h('span', {}, axisLabel(section)),
       h('span', {}, last.to),
     ),
-    table(id, open, ['Iteration', title, ...(per > 1 && chart.mean ? ['Most'] : []), 'Failed'], () =>
-      [...points]
-        .reverse()
-        .map((point) => [
-          stretch(point),
-          format(chart.value(point)),
-          ...(per > 1 && chart.mean ? [format(chart.most(point))] : []),
-          point.failed === 0 ? '' : String(point.failed),
-        ]),
+    table(
+      id,
+      title,
+      open,
+      [l10n.t('Iteration'), title, ...(per > 1 && chart.mean ? [l10n.t('Most')] : []), l10n.t('Failed')],
+      () =>
+        [...points]
+          .reverse()
+          .map((point) => [
+            stretch(point),
+            format(chart.value(point)),
+            ...(per > 1 && chart.mean ? [format(chart.most(point))] : []),
+            point.failed === 0 ? '' : String(point.failed),
+          ]),
     ),
   );
 }
@@ -147,7 +153,11 @@ function plot(
       'data-chart': id,
     },
     svg('title', { id: `title-${id}` }, label),
-    svg('desc', { id: `desc-${id}` }, 'Marks at the top stand for failed tasks. The table below has every value.'),
+    svg(
+      'desc',
+      { id: `desc-${id}` },
+      l10n.t('Marks at the top stand for failed tasks. The table below has every value.'),
+    ),
     svg('path', { class: 'grid', d: `M0 0.5H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT - 0.5}H${WIDTH}` }),
     shape === 'bars' && svg('path', { class: 'most', d: barPath(points.map(most), maximum) }),
     shape === 'bars'
@@ -160,15 +170,19 @@ function plot(
 }
 
 function axisLabel({ points, per }: IterationsSection): string {
-  const failed = points.some((point) => point.failed > 0) ? ', red marks: failed' : '';
-  return `${per > 1 ? `iterations, ${per} a bar` : 'iterations'}${failed}`;
+  const iterations = per > 1 ? l10n.t('iterations, {0} a bar', per) : l10n.t('iterations');
+  return points.some((point) => point.failed > 0) ? `${iterations}, ${l10n.t('red marks: failed')}` : iterations;
 }
 
 function readout(chart: Chart, point: IterationPoint): string {
   const one = point.from === point.to;
-  const most = !one && chart.mean ? ` on average, at most ${chart.format(chart.most(point))}` : '';
-  const failed = point.failed === 0 ? '' : one ? ', failed' : `, ${point.failed} failed`;
-  return `${one ? 'iteration' : 'iterations'} ${stretch(point)}: ${chart.format(chart.value(point))}${most}${failed}`;
+  const value = chart.format(chart.value(point));
+  const words = [
+    one ? l10n.t('iteration {0}: {1}', stretch(point), value) : l10n.t('iterations {0}: {1}', stretch(point), value),
+  ];
+  if (!one && chart.mean) words.push(l10n.t('at most {0}', chart.format(chart.most(point))));
+  if (point.failed > 0) words.push(one ? l10n.t('failed') : l10n.t('{0} failed', point.failed));
+  return words.join(', ');
 }
 
 function stretch({ from, to }: IterationPoint): string {
@@ -179,9 +193,7 @@ function stretch({ from, to }: IterationPoint): string {
 const ROW = 20;
 
 function agentFigure(agents: readonly AgentRow[], open: boolean): HTMLElement {
-  const title = 'Tokens by agent';
-  if (agents.length === 0)
-    return frame('agents', title, 'no call yet', h('p', { class: 'empty' }, 'The chart begins with the first call.'));
+  const title = l10n.t('Tokens by agent');
   const maximum = Math.max(1, ...agents.map(({ input, output }) => input + output));
   const all = agents.reduce((sum, { input, output }) => sum + input + output, 0);
   const bars = agents.flatMap(({ input, output }, row) => {
@@ -193,12 +205,12 @@ function agentFigure(agents: readonly AgentRow[], open: boolean): HTMLElement {
     ];
   });
   const words = agents
-    .map(({ agent, input, output }) => `${agent} ${formatCount(input)} in, ${formatCount(output)} out`)
+    .map(({ agent, input, output }) => l10n.t('{0}: {1} in, {2} out', agent, formatCount(input), formatCount(output)))
     .join('; ');
   return frame(
     'agents',
     title,
-    `${formatCount(all)} in all`,
+    l10n.t('{0} in all', formatCount(all)),
     h(
       'div',
       { class: 'agent-rows' },
@@ -226,19 +238,24 @@ function agentFigure(agents: readonly AgentRow[], open: boolean): HTMLElement {
       'div',
       { class: 'legend', 'aria-hidden': 'true' },
       h('span', { class: 'swatch input' }),
-      'input',
+      l10n.t('input'),
       h('span', { class: 'swatch output' }),
-      'output',
+      l10n.t('output'),
     ),
-    table('agents', open, ['Agent', 'Calls', 'Input', 'of it cached', 'Output', 'Cost'], () =>
-      agents.map(({ agent, calls, input, cached, output, cost }) => [
-        sentence(agent),
-        formatCount(calls),
-        formatCount(input),
-        formatCount(cached),
-        formatCount(output),
-        cost,
-      ]),
+    table(
+      'agents',
+      title,
+      open,
+      [l10n.t('Agent'), l10n.t('Calls'), l10n.t('Input'), l10n.t('of it cached'), l10n.t('Output'), l10n.t('Cost')],
+      () =>
+        agents.map(({ agent, calls, input, cached, output, cost }) => [
+          agent,
+          formatCount(calls),
+          formatCount(input),
+          formatCount(cached),
+          formatCount(output),
+          cost,
+        ]),
     ),
   );
 }
@@ -255,6 +272,7 @@ function frame(id: string, title: string, note: string, ...content: readonly (No
 /** The same figures as a table; its rows are made only while it is open. */
 function table(
   id: string,
+  title: string,
   open: boolean,
   head: readonly string[],
   rows: () => readonly (readonly string[])[],
@@ -263,7 +281,7 @@ function table(
   const body = open
     ? h(
         'div',
-        { class: 'table-scroll', tabindex: 0, role: 'region', 'aria-label': `Table: ${head[1] ?? ''}` },
+        { class: 'table-scroll', tabindex: 0, role: 'region', 'aria-label': l10n.t('Table: {0}', title) },
         h(
           'table',
           { class: 'numbers' },
@@ -278,5 +296,10 @@ function table(
         ),
       )
     : null;
-  return h('details', { 'data-what': what, open }, h('summary', {}, 'Table'), body);
+  return h(
+    'details',
+    { 'data-what': what, open },
+    h('summary', {}, l10n.t('Table'), h('span', { class: 'sr-only' }, ` – ${title}`)),
+    body,
+  );
 }

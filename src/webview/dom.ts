@@ -64,10 +64,14 @@ function isStyled(element: Element): element is HTMLElement | SVGElement {
 }
 
 function mergeChildren(current: Element, next: Element): void {
+  const wantedKeys = new Set([...next.children].map((child) => child.getAttribute('data-key')));
   const keyed = new Map<string, Element>();
-  for (const child of current.children) {
+  for (const child of [...current.children]) {
     const key = child.getAttribute('data-key');
-    if (key !== null) keyed.set(key, child);
+    if (key === null) continue;
+    // What goes, goes first: else all behind it would be moved, and what is moved loses the focus.
+    if (wantedKeys.has(key)) keyed.set(key, child);
+    else child.remove();
   }
   let place = current.firstChild;
   for (const wanted of [...next.childNodes]) {

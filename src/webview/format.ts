@@ -1,9 +1,9 @@
+import { l10n } from '../vscode/panel-l10n.ts';
+
 /** Numbers for people. Amounts of the run come formatted from the host; these are for charts and times. */
 
-const COUNT = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
-
 export function formatCount(count: number): string {
-  return COUNT.format(count);
+  return number(0).format(count);
 }
 
 /** US dollars: two decimals, or two digits that are not zero. */
@@ -17,7 +17,7 @@ export function formatDollars(usd: number): string {
 /** Milliseconds, as coarse as they are long: `850 ms`, `2.4 s`, `48 s`, `3 m 12 s`, `2 h 05 m`, `3 d 4 h`. */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 9950) return `${number(1).format(ms / 1000)} s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
   if (seconds < 3600) return pair(seconds, 60, 'm', 's');
@@ -28,9 +28,8 @@ export function formatDuration(ms: number): string {
 
 /** As `formatDuration`, for a time that goes on: whole seconds, so that it does not flicker. */
 export function formatElapsed(ms: number): string {
-  return formatDuration(Math.floor(Math.max(0, ms) / 1000) * 1000)
-    .replace('.0 s', ' s')
-    .replace('0 ms', '0 s');
+  const seconds = Math.floor(Math.max(0, ms) / 1000);
+  return seconds < 10 ? `${seconds} s` : formatDuration(seconds * 1000);
 }
 
 function pair(amount: number, size: number, large: string, small: string): string {
@@ -39,17 +38,33 @@ function pair(amount: number, size: number, large: string, small: string): strin
   return rest === 0 ? whole : `${whole} ${String(rest).padStart(small === 'h' ? 1 : 2, '0')} ${small}`;
 }
 
-const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
-
 /** The local time of a UTC time stamp, with the date where that is not today's; the text itself where it is none. */
 export function formatTime(at: string, now = new Date()): string {
   const time = new Date(at);
   if (Number.isNaN(time.getTime())) return at;
-  return time.toDateString() === now.toDateString() ? TIME.format(time) : DAY_AND_TIME.format(time);
+  return (time.toDateString() === now.toDateString() ? timeFormat() : dayFormat()).format(time);
 }
 
-/** `execution` → `Execution`. */
-export function sentence(word: string): string {
-  return `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
+// Made on first use: the language is known only then, and making one takes long.
+const numbers = new Map<number, Intl.NumberFormat>();
+let times: Intl.DateTimeFormat | undefined;
+let days: Intl.DateTimeFormat | undefined;
+
+function number(places: number): Intl.NumberFormat {
+  const known = numbers.get(places);
+  if (known) return known;
+  const digits = { minimumFractionDigits: places, maximumFractionDigits: places };
+  const format = new Intl.NumberFormat(l10n.language, digits);
+  numbers.set(places, format);
+  return format;
+}
+
+function timeFormat(): Intl.DateTimeFormat {
+  times ??= new Intl.DateTimeFormat(l10n.language, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  return times;
+}
+
+function dayFormat(): Intl.DateTimeFormat {
+  days ??= new Intl.DateTimeFormat(l10n.language, { dateStyle: 'medium', timeStyle: 'medium' });
+  return days;
 }

@@ -1,3 +1,4 @@
+import { l10n } from '../vscode/panel-l10n.ts';
 import type { HeadSection, PanelAction, StateKind } from '../vscode/panel-messages.ts';
 import { h } from './dom.ts';
 import { icon, type IconName } from './icons.ts';
@@ -13,16 +14,16 @@ const STATE_ICONS: Record<StateKind, IconName> = {
   failed: 'warning',
 };
 
-const ACTIONS: Record<PanelAction, { label: string; icon: IconName }> = {
-  pause: { label: 'Pause', icon: 'pause' },
-  resume: { label: 'Resume', icon: 'play' },
-  stop: { label: 'Stop', icon: 'stop' },
-  review: { label: 'Review…', icon: 'eye' },
-  continue: { label: 'Continue with More…', icon: 'more' },
-  openAnswer: { label: 'Open Answer', icon: 'document' },
-  openSummaryDocument: { label: 'Open Summary Document', icon: 'document' },
-  openLog: { label: 'Open Log', icon: 'lines' },
-};
+const ACTIONS = (): Record<PanelAction, { label: string; icon: IconName }> => ({
+  pause: { label: l10n.t('Pause'), icon: 'pause' },
+  resume: { label: l10n.t('Resume'), icon: 'play' },
+  stop: { label: l10n.t('Stop'), icon: 'stop' },
+  review: { label: l10n.t('Review…'), icon: 'eye' },
+  continue: { label: l10n.t('Continue with More…'), icon: 'more' },
+  openAnswer: { label: l10n.t('Open Answer'), icon: 'document' },
+  openSummaryDocument: { label: l10n.t('Open Summary Document'), icon: 'document' },
+  openLog: { label: l10n.t('Open Log'), icon: 'lines' },
+});
 
 /** Above this length the objective is folded. */
 const LONG_OBJECTIVE = 220;
@@ -46,20 +47,20 @@ export function header(head: HeadSection, unfolded: (what: string) => boolean): 
       h(
         'button',
         { class: 'link', 'data-do': 'unfold', 'data-what': 'objective', 'aria-expanded': String(whole) },
-        whole ? 'Show less' : 'Show the whole objective',
+        whole ? l10n.t('Show less') : l10n.t('Show the whole objective'),
       ),
     head.criteria.length > 0 && criteria(head, unfolded('criteria')),
     head.end && ending(head.end, head.kind),
     h(
       'div',
-      { class: 'actions', 'data-key': 'actions', role: 'group', 'aria-label': 'Controls of the run' },
+      { class: 'actions', 'data-key': 'actions', role: 'group', 'aria-label': l10n.t('Controls of the run') },
       ...head.actions.map((action, index) => button(action, index === 0 && action !== 'stop')),
     ),
   );
 }
 
 function button(action: PanelAction, main: boolean): HTMLElement {
-  const { label, icon: name } = ACTIONS[action];
+  const { label, icon: name } = ACTIONS()[action];
   // One button for both, so that the focus stays on it when the one turns into the other.
   const key = action === 'resume' ? 'pause' : action;
   const attributes = { 'data-key': key, 'data-do': 'action', 'data-action': action, class: main ? 'main' : null };
@@ -75,7 +76,7 @@ function criteria({ criteria: list }: HeadSection, open: boolean): HTMLElement {
       {},
       icon(is === null ? 'circle' : is ? 'check' : 'cross', is === null ? '' : is ? 'good' : 'bad'),
       h('span', { dir: 'auto' }, text),
-      is !== null && h('span', { class: 'dim' }, is ? 'met' : 'not met'),
+      is !== null && h('span', { class: 'dim' }, is ? l10n.t('met') : l10n.t('not met')),
     ),
   );
   return h(
@@ -85,8 +86,8 @@ function criteria({ criteria: list }: HeadSection, open: boolean): HTMLElement {
       'summary',
       {},
       judged
-        ? `Acceptance criteria: ${met} of ${list.length} met`
-        : `Acceptance criteria: ${list.length}, not judged yet`,
+        ? l10n.t('Acceptance criteria: {0} of {1} met', met, list.length)
+        : l10n.t('Acceptance criteria: {0}, not judged yet', list.length),
     ),
     h('ul', {}, ...rows),
   );
@@ -95,10 +96,10 @@ function criteria({ criteria: list }: HeadSection, open: boolean): HTMLElement {
 function ending(end: NonNullable<HeadSection['end']>, kind: StateKind): HTMLElement {
   return h(
     'section',
-    { class: `ending ${kind}`, 'aria-label': 'Why the run ended' },
+    { class: `ending ${kind}`, 'aria-label': l10n.t('Why the run ended') },
     h('p', {}, h('code', {}, end.reason), ` ${end.meaning}`),
     end.detail !== '' && h('p', { dir: 'auto' }, end.detail),
     end.error !== null && h('p', { class: 'error', dir: 'auto' }, end.error),
-    h('p', {}, h('strong', {}, 'Next: '), end.next),
+    h('p', {}, h('strong', {}, `${l10n.t('Next:')} `), end.next),
   );
 }

@@ -1,3 +1,4 @@
+import { l10n } from '../vscode/panel-l10n.ts';
 import type { HealthSection } from '../vscode/panel-messages.ts';
 import { h } from './dom.ts';
 import { formatCount } from './format.ts';
@@ -14,33 +15,42 @@ const LOOKS = {
 export function health(section: HealthSection): HTMLElement {
   const { icon: name, look } = LOOKS[section.verdict];
   const troubles = [
-    { count: section.suppressed, one: 'duplicate left out', many: 'duplicates left out' },
-    { count: section.repaired, one: 'reply repaired', many: 'replies repaired' },
-    { count: section.rejected, one: 'reply unusable', many: 'replies unusable' },
-    { count: section.failuresInARow, one: 'failure in a row', many: 'failures in a row' },
+    {
+      count: section.suppressed,
+      one: l10n.t('1 duplicate left out'),
+      many: (count: string) => l10n.t('{0} duplicates left out', count),
+    },
+    {
+      count: section.repaired,
+      one: l10n.t('1 reply repaired'),
+      many: (count: string) => l10n.t('{0} replies repaired', count),
+    },
+    {
+      count: section.rejected,
+      one: l10n.t('1 reply unusable'),
+      many: (count: string) => l10n.t('{0} replies unusable', count),
+    },
+    {
+      count: section.failuresInARow,
+      one: l10n.t('1 failure in a row'),
+      many: (count: string) => l10n.t('{0} failures in a row', count),
+    },
   ].filter(({ count }) => count > 0);
-  const span =
-    section.window === 0
-      ? 'No iteration yet'
-      : section.window === 1
-        ? 'First iteration'
-        : `Last ${section.window} iterations`;
+  const { window, created, done } = section;
+  const span = window === 1 ? l10n.t('First iteration') : l10n.t('Last {0} iterations', window);
   return h(
     'section',
     { class: 'health', 'aria-labelledby': 'health-title' },
-    h('h2', { id: 'health-title', class: 'sr-only' }, 'Loop health'),
+    h('h2', { id: 'health-title', class: 'sr-only' }, l10n.t('Loop health')),
     h('p', {}, icon(name, look), section.words),
-    h(
-      'ul',
-      { class: 'figures' },
-      h('li', { class: 'dim' }, `${span}:`),
-      figure(section.created, section.created === 1 ? 'new task' : 'new tasks'),
-      figure(section.done, 'done'),
-      ...troubles.map(({ count, one, many }) => figure(count, count === 1 ? one : many)),
-    ),
+    window > 0 &&
+      h(
+        'ul',
+        { class: 'figures' },
+        h('li', { class: 'dim' }, `${span}:`),
+        h('li', {}, created === 1 ? l10n.t('1 new task') : l10n.t('{0} new tasks', formatCount(created))),
+        h('li', {}, l10n.t('{0} done', formatCount(done))),
+        ...troubles.map(({ count, one, many }) => h('li', {}, count === 1 ? one : many(formatCount(count)))),
+      ),
   );
-}
-
-function figure(count: number, what: string): HTMLElement {
-  return h('li', {}, h('span', { class: 'number' }, formatCount(count)), ` ${what}`);
 }

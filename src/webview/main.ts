@@ -1,3 +1,4 @@
+import { l10n, type Texts } from '../vscode/panel-l10n.ts';
 import {
   PANEL_ACTIONS,
   PANEL_TABS,
@@ -23,6 +24,8 @@ declare function acquireVsCodeApi(): {
 
 const api = acquireVsCodeApi();
 const runId = document.body.dataset['runId'] ?? '';
+const texts = JSON.parse(document.body.dataset['texts'] ?? 'null') as Texts | null;
+l10n.use(texts ?? undefined, document.documentElement.lang);
 const root = document.createElement('main');
 document.body.append(root);
 
@@ -42,10 +45,15 @@ let frame = 0;
 function draw(): void {
   frame ||= requestAnimationFrame(() => {
     frame = 0;
+    const focused = document.activeElement;
     merge(
       root,
       panel({ ui, sections, details, answer, problem, gone, hover, sinceMs: performance.now() - progressAt }),
     );
+    // A row that has moved in its list loses the focus.
+    if (focused instanceof HTMLElement && focused.isConnected && focused !== document.activeElement) {
+      focused.focus({ preventScroll: true });
+    }
     if (!restored && sections.head) {
       restored = true;
       window.scrollTo(0, ui.scroll);
@@ -68,7 +76,8 @@ function receive(reply: PanelReply): void {
       askDetails();
       break;
     case 'task':
-      details.set(reply.detail.taskId, reply.detail);
+      // The history comes later: until then the one from before is shown.
+      details.set(reply.detail.taskId, withHistory(reply.detail));
       break;
     case 'answer':
       answer = reply.answer;
@@ -81,6 +90,10 @@ function receive(reply: PanelReply): void {
       break;
   }
   draw();
+}
+
+function withHistory(detail: TaskDetail): TaskDetail {
+  return { ...detail, history: detail.history ?? details.get(detail.taskId)?.history ?? null };
 }
 
 /** Asks for what is unfolded and on this page, and not known as it is now. */

@@ -1,3 +1,4 @@
+import { l10n } from '../vscode/panel-l10n.ts';
 import { h } from './dom.ts';
 import { formatCount } from './format.ts';
 
@@ -8,11 +9,11 @@ export function pager(list: 'taskPage' | 'callPage', page: number, pages: number
     h('button', { 'data-do': 'page', 'data-list': list, 'data-page': to, 'aria-disabled': String(!possible) }, label);
   return h(
     'nav',
-    { class: 'pager', 'aria-label': 'Pages', 'data-key': 'pager' },
-    turn('First', 0, page > 0),
-    turn('Previous', page - 1, page > 0),
-    h('span', {}, `Page ${formatCount(page + 1)} of ${formatCount(pages)}, ${formatCount(total)} in all`),
-    turn('Next', page + 1, page < pages - 1),
-    turn('Last', pages - 1, page < pages - 1),
+    { class: 'pager', 'aria-label': l10n.t('Pages'), 'data-key': 'pager' },
+    turn(l10n.t('First'), 0, page > 0),
+    turn(l10n.t('Previous'), page - 1, page > 0),
+    h('span', {}, l10n.t('Page {0} of {1}, {2} in all', formatCount(page + 1), formatCount(pages), formatCount(total))),
+    turn(l10n.t('Next'), page + 1, page < pages - 1),
+    turn(l10n.t('Last'), pages - 1, page < pages - 1),
   );
 }

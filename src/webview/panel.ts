@@ -1,3 +1,4 @@
+import { l10n } from '../vscode/panel-l10n.ts';
 import type { PanelAnswer, PanelSections, TaskDetail } from '../vscode/panel-messages.ts';
 import { calls } from './calls.ts';
 import { charts, type Hover } from './charts.ts';
@@ -33,11 +34,11 @@ export function panel(model: PanelModel): HTMLElement {
       h(
         'p',
         { class: 'empty', role: 'status' },
-        'This run cannot be shown: its folder was moved or deleted, or its log cannot be read.',
+        l10n.t('This run cannot be shown: its folder was moved or deleted, or its log cannot be read.'),
       ),
     );
   }
-  if (!head || !figures) return h('main', { class: 'panel' }, h('p', { class: 'empty' }, 'Loading…'));
+  if (!head || !figures) return h('main', { class: 'panel' }, loading());
   const unfolded = (what: string) => model.ui.unfolded.includes(what);
   const { tab } = model.ui.view;
   return h(
@@ -73,7 +74,7 @@ export function panel(model: PanelModel): HTMLElement {
 }
 
 function problem(text: string): HTMLElement {
-  return h('div', {}, h('span', {}, text), h('button', { class: 'link', 'data-do': 'dismiss' }, 'Dismiss'));
+  return h('div', {}, h('span', {}, text), h('button', { class: 'link', 'data-do': 'dismiss' }, l10n.t('Dismiss')));
 }
 
 function tabContent(model: PanelModel, unfolded: (what: string) => boolean): Child {
@@ -104,12 +105,12 @@ function answer({ markdown, note }: PanelAnswer): HTMLElement {
   if (markdown === null) return h('p', { class: 'empty' }, note);
   return h(
     'article',
-    { class: 'answer', 'aria-label': 'Answer' },
+    { class: 'answer', 'aria-label': l10n.t('Answer') },
     result(`answer ${markdown.length} ${note}`, markdown),
     h('p', { class: 'dim' }, note),
   );
 }
 
 function loading(): HTMLElement {
-  return h('p', { class: 'empty' }, 'Loading…');
+  return h('p', { class: 'empty' }, l10n.t('Loading…'));
 }

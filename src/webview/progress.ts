@@ -1,14 +1,18 @@
+import { l10n } from '../vscode/panel-l10n.ts';
 import type { ProgressSection, SpendPart } from '../vscode/panel-messages.ts';
 import { type Child, h } from './dom.ts';
 import { formatCount, formatDuration, formatElapsed } from './format.ts';
 import { icon } from './icons.ts';
 
-const PARTS: Record<SpendPart, { name: string; means: string }> = {
-  settled: { name: 'settled', means: 'Answered requests, at their price' },
-  held: { name: 'held', means: 'Requests of unknown outcome, counted at their worst case' },
-  reserved: { name: 'reserved', means: 'The worst case of requests under way' },
-  free: { name: 'free', means: 'Left of the cost limit' },
-};
+const PARTS = (): Record<SpendPart, { name: (amount: string) => string; means: string }> => ({
+  settled: { name: (amount) => l10n.t('{0} settled', amount), means: l10n.t('Answered requests, at their price') },
+  held: {
+    name: (amount) => l10n.t('{0} held', amount),
+    means: l10n.t('Requests of unknown outcome, counted at their worst case'),
+  },
+  reserved: { name: (amount) => l10n.t('{0} reserved', amount), means: l10n.t('The worst case of requests under way') },
+  free: { name: (amount) => l10n.t('{0} free', amount), means: l10n.t('Left of the cost limit') },
+});
 
 /** From here on a limit is near. */
 const NEAR = 0.9;
@@ -19,24 +23,28 @@ export function progress(section: ProgressSection, sinceMs: number): HTMLElement
   const active = time.activeMs + (time.runs ? sinceMs : 0);
   return h(
     'section',
-    { class: 'progress', 'data-key': 'progress', 'aria-label': 'Progress against the limits' },
+    { class: 'progress', 'data-key': 'progress', 'aria-label': l10n.t('Progress against the limits') },
     spendTile(spend),
     tile(
-      'Iterations',
-      [formatCount(iterations.done), `of ${formatCount(iterations.limit)}`],
+      l10n.t('Iterations'),
+      [formatCount(iterations.done), l10n.t('of {0}', formatCount(iterations.limit))],
       meter(iterations.done / iterations.limit),
       note(outcomes(counts)),
     ),
     tile(
-      'Active time',
-      [formatElapsed(active), `of ${formatElapsed(time.limitMs)}`],
+      l10n.t('Active time'),
+      [formatElapsed(active), l10n.t('of {0}', formatElapsed(time.limitMs))],
       meter(active / time.limitMs),
-      iterations.done > 0 && note(`${formatDuration(active / iterations.done)} per iteration`),
+      iterations.done > 0 && note(l10n.t('{0} per iteration', formatDuration(active / iterations.done))),
     ),
     tile(
-      'Queue',
-      [formatCount(queue.waiting), queue.waiting === 1 ? 'task waits' : 'tasks wait'],
-      h('p', { class: 'next', dir: 'auto' }, queue.next === null ? 'Nothing is next.' : `Next: ${queue.next}`),
+      l10n.t('Queue'),
+      [formatCount(queue.waiting), queue.waiting === 1 ? l10n.t('task waits') : l10n.t('tasks wait')],
+      h(
+        'p',
+        { class: 'next', dir: 'auto' },
+        queue.next === null ? l10n.t('Nothing is next.') : l10n.t('Next: {0}', queue.next),
+      ),
     ),
   );
 }
@@ -54,33 +62,44 @@ export function activity(section: ProgressSection, sinceMs: number): HTMLElement
   );
 }
 
-function spendTile({ cap, spent, parts }: ProgressSection['spend']): HTMLElement {
-  if (cap === null) return tile('Spend', [spent, 'at a price that is not known here']);
-  const words = parts.map(({ part, amount }) => `${amount} ${PARTS[part].name}`).join(', ');
+function spendTile({ cap, spent, parts, projection }: ProgressSection['spend']): HTMLElement {
+  const title = l10n.t('Spend');
+  if (cap === null) return tile(title, [spent, l10n.t('at a price that is not known here')]);
+  const names = PARTS();
+  const words = parts.map(({ part, amount }) => names[part].name(amount)).join(', ');
   const bars = parts
     .filter(({ part }) => part !== 'free')
     .map(({ part, share }) => h('span', { class: `part ${part}`, 'width%': share * 100, hidden: share === 0 }));
-  const legend = parts.map(({ part, amount }) =>
-    h(
-      'li',
-      { title: PARTS[part].means },
-      h('span', { class: `swatch ${part}` }),
-      h('span', { class: 'number' }, amount),
-      ` ${PARTS[part].name}`,
-    ),
-  );
+  const legend = parts
+    .filter(({ part, share }) => share > 0 || part === 'settled' || part === 'free')
+    .map(({ part, amount }) =>
+      h('li', { title: names[part].means }, h('span', { class: `swatch ${part}` }), names[part].name(amount)),
+    );
   return tile(
-    'Spend',
-    [spent, `of ${cap}`],
-    h('div', { class: 'bar', role: 'img', 'aria-label': `Of ${cap}: ${words}` }, ...bars),
-    h('ul', { class: 'legend' }, ...legend),
+    title,
+    [spent, l10n.t('of {0}', cap)],
+    h('div', { class: 'bar', role: 'img', 'aria-label': l10n.t('Of {0}: {1}', cap, words) }, ...bars),
+    h('ul', { class: 'legend number' }, ...legend),
+    projection && projected(projection),
   );
+}
+
+const LEVELS = {
+  ok: { icon: 'check', look: 'good' },
+  near: { icon: 'warning', look: 'watch' },
+  over: { icon: 'limit', look: 'bad' },
+} as const;
+
+/** Where the cost goes: by an icon of its own for each level, its colour, and first of all in words. */
+function projected({ level, text }: NonNullable<ProgressSection['spend']['projection']>): HTMLElement {
+  const { icon: name, look } = LEVELS[level];
+  return h('p', { class: `projection ${level}` }, icon(name, look), h('span', {}, text));
 }
 
 function tile(name: string, [value, of]: readonly [string, string], ...more: readonly Child[]): HTMLElement {
   return h(
     'div',
-    { class: `tile ${name === 'Spend' ? 'wide' : ''}` },
+    { class: 'tile' },
     h('h2', {}, name),
     h('p', { class: 'value' }, h('strong', {}, value), ' ', h('span', { class: 'of' }, of)),
     ...more,
@@ -88,8 +107,8 @@ function tile(name: string, [value, of]: readonly [string, string], ...more: rea
 }
 
 function outcomes({ done, failed }: ProgressSection['counts']): string {
-  const words = `${formatCount(done)} ${done === 1 ? 'task' : 'tasks'} done`;
-  return failed === 0 ? words : `${words}, ${formatCount(failed)} failed`;
+  const words = done === 1 ? l10n.t('1 task done') : l10n.t('{0} tasks done', formatCount(done));
+  return failed === 0 ? words : `${words}, ${l10n.t('{0} failed', formatCount(failed))}`;
 }
 
 function note(text: string): HTMLElement {

@@ -1,12 +1,13 @@
-import type { ReviewSection } from '../vscode/panel-messages.ts';
+import { l10n } from '../vscode/panel-l10n.ts';
+import type { PanelAction, ReviewSection } from '../vscode/panel-messages.ts';
 import { type Child, h } from './dom.ts';
 import { formatTime } from './format.ts';
-import { icon } from './icons.ts';
+import { icon, type IconName } from './icons.ts';
 
 /** The pending review: what happened since the last one, what comes next, and the decision. */
 export function reviewCard(review: ReviewSection): HTMLElement {
   const done = review.done.map(({ id, text, failed }) =>
-    taskLine(id, text, icon(failed ? 'cross' : 'check', failed ? 'bad' : 'good'), failed ? 'failed' : null),
+    taskLine(id, text, icon(failed ? 'cross' : 'check', failed ? 'bad' : 'good'), failed ? l10n.t('failed') : null),
   );
   const next = review.next.map(({ id, text }) => taskLine(id, text, icon('circle'), null));
   const files = review.firstUse.map(({ name, content }) =>
@@ -16,38 +17,55 @@ export function reviewCard(review: ReviewSection): HTMLElement {
   return h(
     'section',
     { class: 'review-card', 'data-key': 'review', 'aria-labelledby': 'review-title' },
-    h('h2', { id: 'review-title' }, icon('eye'), `Checkpoint review ${review.place}`),
-    h('p', { dir: 'auto' }, `Reason: ${review.why}.`),
-    h('p', { class: 'dim' }, `It waits since ${formatTime(review.since)}. ${review.unattended}`),
+    h('h2', { id: 'review-title' }, icon('eye'), review.title),
+    h('p', { dir: 'auto' }, l10n.t('Reason: {0}.', review.why)),
+    h('p', { class: 'dim' }, `${l10n.t('It waits since {0}.', formatTime(review.since))} ${review.unattended}`),
     h('ul', { class: 'facts-list' }, ...review.happened.map((line) => h('li', {}, line))),
-    asksToWrite && h('div', { class: 'waiting-files' }, h('h3', {}, 'Files that wait to be written'), ...files),
+    asksToWrite && h('div', { class: 'waiting-files' }, h('h3', {}, l10n.t('Files that wait to be written')), ...files),
     h(
       'div',
       { class: 'columns' },
-      h('div', {}, h('h3', {}, 'Since the last review'), list(done, review.doneMore, 'Nothing was done.')),
       h(
         'div',
         {},
-        h('h3', {}, 'Next tasks'),
-        list(next, review.nextMore, asksToWrite ? 'No task waits yet.' : 'No task is left.'),
+        h('h3', {}, l10n.t('Since the last review')),
+        list(done, review.doneMore, l10n.t('Nothing was done.')),
+      ),
+      h(
+        'div',
+        {},
+        h('h3', {}, l10n.t('Next tasks')),
+        list(next, review.nextMore, asksToWrite ? l10n.t('No task waits yet.') : l10n.t('No task is left.')),
       ),
     ),
-    review.decidable
-      ? h(
-          'div',
-          { class: 'actions' },
-          h('button', { class: 'main', 'data-do': 'approve', 'data-digest': review.digest }, icon('check'), 'Approve'),
-          h('button', { 'data-do': 'action', 'data-action': 'review' }, icon('eye'), 'Review…'),
-          h('button', { 'data-do': 'action', 'data-action': 'stop' }, icon('stop'), 'Stop'),
-          h(
-            'span',
-            { class: 'dim' },
-            asksToWrite
-              ? 'Approving writes these files, and later ones without asking.'
-              : 'Approving goes on with exactly this list.',
-          ),
-        )
-      : h('p', { class: 'dim' }, 'Resume the run in this window to decide here.'),
+    decision(review),
+  );
+}
+
+function decision({ digest, undecidable, elsewhere, firstUse }: ReviewSection): HTMLElement {
+  const action = (name: PanelAction, look: IconName, label: string) =>
+    h('button', { 'data-do': 'action', 'data-action': name }, icon(look), label);
+  // The window that the run is in is asked by a dialog of its own.
+  if (elsewhere)
+    return h(
+      'div',
+      { class: 'actions' },
+      action('review', 'eye', l10n.t('Review…')),
+      h('span', { class: 'dim' }, undecidable),
+    );
+  if (undecidable !== null) return h('p', { class: 'dim' }, undecidable);
+  const approve = { class: 'main', 'data-do': 'approve', 'data-digest': digest };
+  const what =
+    firstUse.length > 0
+      ? l10n.t('Approving writes these files, and later ones without asking.')
+      : l10n.t('Approving goes on with exactly this list.');
+  return h(
+    'div',
+    { class: 'actions' },
+    h('button', approve, icon('check'), l10n.t('Approve')),
+    action('review', 'eye', l10n.t('Review…')),
+    action('stop', 'stop', l10n.t('Stop')),
+    h('span', { class: 'dim' }, what),
   );
 }
 
@@ -64,5 +82,5 @@ function taskLine(id: string, text: string, mark: Child, word: string | null): H
 
 function list(rows: readonly HTMLElement[], more: number, none: string): HTMLElement {
   if (rows.length === 0) return h('p', { class: 'dim' }, none);
-  return h('ul', { class: 'task-lines' }, ...rows, more > 0 && h('li', { class: 'dim' }, `and ${more} more`));
+  return h('ul', { class: 'task-lines' }, ...rows, more > 0 && h('li', { class: 'dim' }, l10n.t('and {0} more', more)));
 }

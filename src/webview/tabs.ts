@@ -1,8 +1,14 @@
+import { l10n } from '../vscode/panel-l10n.ts';
 import { PANEL_TABS, type PanelTab, type ProgressSection } from '../vscode/panel-messages.ts';
 import { h } from './dom.ts';
 import { formatCount } from './format.ts';
 
-const NAMES: Record<PanelTab, string> = { overview: 'Overview', tasks: 'Tasks', calls: 'Calls', answer: 'Answer' };
+const NAMES = (): Record<PanelTab, string> => ({
+  overview: l10n.t('Overview'),
+  tasks: l10n.t('Tasks'),
+  calls: l10n.t('Calls'),
+  answer: l10n.t('Answer'),
+});
 
 export function tabs(chosen: PanelTab, progress: ProgressSection): HTMLElement {
   const { suppressed: _, ...tasks } = progress.counts;
@@ -10,6 +16,7 @@ export function tabs(chosen: PanelTab, progress: ProgressSection): HTMLElement {
     tasks: Object.values(tasks).reduce((sum, count) => sum + count, 0),
     calls: progress.calls,
   };
+  const names = NAMES();
   const buttons = PANEL_TABS.map((tab) => {
     const count = counts[tab];
     return h(
@@ -24,13 +31,13 @@ export function tabs(chosen: PanelTab, progress: ProgressSection): HTMLElement {
         'aria-controls': 'tab-panel',
         tabindex: tab === chosen ? 0 : -1,
       },
-      NAMES[tab],
+      names[tab],
       count !== undefined && h('span', { class: 'count' }, formatCount(count)),
     );
   });
   return h(
     'div',
-    { class: 'tabs', 'data-key': 'tabs', role: 'tablist', 'aria-label': 'Parts of the summary' },
+    { class: 'tabs', 'data-key': 'tabs', role: 'tablist', 'aria-label': l10n.t('Parts of the summary') },
     ...buttons,
   );
 }

@@ -1,4 +1,6 @@
+import { l10n } from '../vscode/panel-l10n.ts';
 import {
+  type HistoryLine,
   TASK_FILTERS,
   type TaskDetail,
   type TaskFilter,
@@ -12,14 +14,14 @@ import { icon, type IconName } from './icons.ts';
 import { renderMarkdown } from './markdown.ts';
 import { pager } from './pager.ts';
 
-const GROUPS: Record<TaskGroup, { name: string; icon: IconName; look: string }> = {
-  running: { name: 'Running', icon: 'play', look: 'active' },
-  pending: { name: 'Waiting', icon: 'circle', look: '' },
-  done: { name: 'Done', icon: 'check', look: 'good' },
-  failed: { name: 'Failed', icon: 'cross', look: 'bad' },
-  removed: { name: 'Removed', icon: 'removed', look: 'faint' },
-  suppressed: { name: 'Left out', icon: 'copies', look: 'faint' },
-};
+const GROUPS = (): Record<TaskGroup, { name: string; icon: IconName; look: string }> => ({
+  running: { name: l10n.t('Running'), icon: 'play', look: 'active' },
+  pending: { name: l10n.t('Waiting'), icon: 'circle', look: '' },
+  done: { name: l10n.t('Done'), icon: 'check', look: 'good' },
+  failed: { name: l10n.t('Failed'), icon: 'cross', look: 'bad' },
+  removed: { name: l10n.t('Removed'), icon: 'removed', look: 'faint' },
+  suppressed: { name: l10n.t('Left out'), icon: 'copies', look: 'faint' },
+});
 
 /** The details that the host has sent, by task id. */
 export type Details = ReadonlyMap<string, TaskDetail>;
@@ -30,6 +32,7 @@ export function tasks(
   details: Details,
   unfolded: (what: string) => boolean,
 ): HTMLElement {
+  const groups = GROUPS();
   const rows: HTMLElement[] = [];
   let group: TaskGroup | null = null;
   for (const row of section.rows) {
@@ -38,26 +41,27 @@ export function tasks(
         h(
           'li',
           { class: 'group', 'data-key': `group-${row.group}` },
-          h('h3', {}, `${GROUPS[row.group].name} (${formatCount(counts[row.group])})`),
+          h('h3', {}, `${groups[row.group].name} (${formatCount(counts[row.group])})`),
         ),
       );
     }
     group = row.group;
-    rows.push(taskRow(row, details, row.taskId !== null && unfolded(`task/${row.taskId}`)));
+    rows.push(taskRow(row, groups[row.group], details, row.taskId !== null && unfolded(`task/${row.taskId}`)));
   }
   return h(
     'div',
     {},
     filters(section.filter, counts),
-    rows.length === 0 ? h('p', { class: 'empty' }, 'No such task.') : h('ul', { class: 'tasks' }, ...rows),
+    rows.length === 0 ? h('p', { class: 'empty' }, l10n.t('No such task.')) : h('ul', { class: 'tasks' }, ...rows),
     pager('taskPage', section.page, section.pages, section.total),
   );
 }
 
 function filters(chosen: TaskFilter, counts: Readonly<Record<TaskGroup, number>>): HTMLElement {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const groups = GROUPS();
   const buttons = TASK_FILTERS.map((filter) => {
-    const [name, count] = filter === 'all' ? ['All', all] : [GROUPS[filter].name, counts[filter]];
+    const [name, count] = filter === 'all' ? [l10n.t('All'), all] : [groups[filter].name, counts[filter]];
     const attributes = {
       'data-key': filter,
       'data-do': 'filter',
@@ -66,11 +70,15 @@ function filters(chosen: TaskFilter, counts: Readonly<Record<TaskGroup, number>>
     };
     return h('button', attributes, name, h('span', { class: 'count' }, formatCount(count)));
   });
-  return h('div', { class: 'filters', role: 'group', 'aria-label': 'Which tasks' }, ...buttons);
+  return h('div', { class: 'filters', role: 'group', 'aria-label': l10n.t('Which tasks') }, ...buttons);
 }
 
-function taskRow(row: TaskRow, details: Details, open: boolean): HTMLElement {
-  const { icon: name, look, name: word } = GROUPS[row.group];
+function taskRow(
+  row: TaskRow,
+  { icon: name, look, name: word }: ReturnType<typeof GROUPS>[TaskGroup],
+  details: Details,
+  open: boolean,
+): HTMLElement {
   const head = [
     icon(name, look),
     h('span', { class: 'sr-only' }, `${word}: `),
@@ -95,17 +103,26 @@ function taskRow(row: TaskRow, details: Details, open: boolean): HTMLElement {
 }
 
 function detailOf(taskId: string, shown: string, detail: TaskDetail | undefined): HTMLElement {
-  if (!detail) return h('p', { class: 'detail dim' }, 'Loading…');
+  if (!detail) return h('p', { class: 'detail dim' }, l10n.t('Loading…'));
   const cut = detail.text !== shown;
   return h(
     'div',
     { class: 'detail' },
     cut && h('p', { class: 'whole', dir: 'auto' }, detail.text),
     detail.result === null
-      ? h('p', { class: 'dim' }, 'No result yet.')
+      ? h('p', { class: 'dim' }, l10n.t('No result yet.'))
       : result(`${taskId} ${detail.result.length}`, detail.result),
     detail.note !== null && h('p', { class: 'dim' }, detail.note),
+    detail.history !== null && detail.history.length > 0 && history(detail.history),
   );
+}
+
+/** Who made the task, moved it, changed it, and why. */
+function history(lines: readonly HistoryLine[]): HTMLElement {
+  const rows = lines.map(({ at, text }) =>
+    h('li', {}, h('time', { datetime: at }, formatTime(at)), h('span', { dir: 'auto' }, text)),
+  );
+  return h('section', { class: 'history' }, h('h4', {}, l10n.t('History')), h('ol', {}, ...rows));
 }
 
 /** Markdown of a model; it is rendered once, `version` says when anew. */

@@ -5,24 +5,30 @@ import type { EventDraft, RunEvent } from '../../src/run/events.ts';
 import type { RunLog } from '../../src/run/ports.ts';
 import { activeMs, apply, type RunState } from '../../src/run/state.ts';
 import { Steering } from '../../src/run/steer.ts';
+import { l10n } from '../../src/vscode/panel-l10n.ts';
 import { PANEL_ACTIONS } from '../../src/vscode/panel-messages.ts';
 import type { RunRegistry } from '../../src/vscode/run-registry.ts';
 import type { RunChange, RunView } from '../../src/vscode/run-view.ts';
 import { registerSummaryPanel } from '../../src/vscode/summary-panel.ts';
 import { events, iteration, task } from '../support/run-events.ts';
-import { atEnd, atReview, atWork, longRun, type MadeRun, stateOf } from './panel-runs.ts';
+import { atEnd, atReview, atWork, followedBy, longRun, type MadeRun, stateOf } from './panel-runs.ts';
+import type { PanelRun } from '../support/panel-window.ts';
 
 /**
  * An extension that has nothing but the summary panel, over runs made by hand: `Panel: <run>` opens one, `Panel: Step`
- * brings the running one forward, and the commands of the panel's controls are written to `PANEL_LOG`.
+ * brings the running one forward, `Panel: Live` does so by itself, and the commands of the panel's controls are written to `PANEL_LOG`.
  */
 export function activate(context: vscode.ExtensionContext): void {
+  l10n.use(vscode.l10n.bundle, vscode.env.language);
   const { registry, step } = fixtureRegistry();
   const panels = registerSummaryPanel(context, registry);
   const log = process.env['PANEL_LOG'] ?? '';
   const commands: readonly (readonly [string, (...args: unknown[]) => unknown])[] = [
-    ...registry.runs.map((run) => [`panel.${run.runId}`, () => panels.show(run)] as const),
+    ...registry.runs.map(
+      (run) => [`panel.${run.runId}`, () => panels.show(run.runId, run.state.config.objective)] as const,
+    ),
     ['panel.step', step],
+    ['panel.live', live(step)],
     ...PANEL_ACTIONS.map((action) => {
       return [
         `babyagi.${action}`,
@@ -37,13 +43,31 @@ export function activate(context: vscode.ExtensionContext): void {
   for (const [id, run] of commands) context.subscriptions.push(vscode.commands.registerCommand(id, run));
 }
 
-const RUNS: Readonly<Record<string, MadeRun>> = {
+/** Twenty steps a second, until it is called again. */
+function live(step: () => void): () => void {
+  let timer: NodeJS.Timeout | null = null;
+  return () => {
+    if (timer !== null) clearInterval(timer);
+    timer = timer === null ? setInterval(step, 50) : null;
+  };
+}
+
+const limits = (max_cost_usd: number) => ({
+  limits: { max_iterations: 50, max_cost_usd, max_wall_time_minutes: 480, task_timeout_seconds: 120 },
+});
+
+/** The names are those of PANEL_RUNS. */
+const RUNS: Readonly<Record<PanelRun, MadeRun>> = {
   empty: atWork(longRun(0, 2)),
   running: atWork(longRun(24, 3)),
+  paused: followedBy(longRun(20, 3), { type: 'run.paused', by: 'user', why: 'A person paused the run.' }),
+  near: atWork(longRun(24, 3, limits(0.16))),
+  over: atWork(longRun(24, 3, limits(0.1))),
   review: atReview(longRun(20, 3)),
   capped: atEnd(longRun(50, 3), 'max_iterations', '50 of 50 iterations are done.'),
   complete: atEnd(longRun(12, 3), 'objective_complete', 'Every acceptance criterion is met.'),
   failed: atEnd(longRun(9, 3), 'error', 'The server refused the request: the model does not exist.'),
+  imported: atEnd(longRun(8, 3), 'max_iterations', '8 of 8 iterations are done.'),
   long: atWork(longRun(1000, 10)),
 };
 
@@ -52,7 +76,13 @@ function fixtureRegistry(): { registry: RunRegistry; step: () => void } {
   const views = Object.entries(RUNS).map(([name, made]) => viewOf(name, made, changes));
   const find = (runId: string) => views.find((view) => view.runId === runId);
   return {
-    registry: { runs: views, onDidChange: changes.event, find, open: async (runId) => find(runId) },
+    registry: {
+      runs: views,
+      onDidChange: changes.event,
+      find,
+      open: async (runId) => find(runId),
+      whereIs: (runId) => (runId === 'imported' ? 'imported' : find(runId)?.session ? 'here' : 'idle'),
+    },
     step: () => {
       const run = find('running');
       if (!run?.session) return;

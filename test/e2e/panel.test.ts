@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import * as esbuild from 'esbuild';
 import type { FrameLocator } from 'playwright-core';
-import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
-import { openWorkbench, type Workbench } from '../support/workbench.ts';
-
-// The panel in a real VS Code, over runs made by hand: an extension of its own stands in for the rest of the product.
-const RUNS = ['empty', 'running', 'review', 'capped', 'complete', 'failed', 'long'];
-const OBJECTIVE = 'Compare three embedded databases for crash safety and recommend one for a desktop application';
-const TITLE = 'Compare three embedded databases for cr…';
+import {
+  openPanelWindow,
+  PANEL_OBJECTIVE,
+  PANEL_TITLE,
+  type PanelRun,
+  type PanelWindow,
+} from '../support/panel-window.ts';
+import type { Workbench } from '../support/workbench.ts';
 
 /** As much of a page's body as is used here; the tests are compiled without the types of a browser. */
 interface PageBody {
@@ -20,44 +17,25 @@ interface PageBody {
 }
 
 describe('the summary panel', () => {
-  const root = mkdtempSync(path.join(tmpdir(), 'panel-'));
-  const log = path.join(root, 'asked.jsonl');
-  let server: VscodeServer;
+  let window: PanelWindow;
   let workbench: Workbench;
   let panel: FrameLocator;
 
-  const open = async (run: string): Promise<void> => {
-    await workbench.runCommand('View: Close All Editors');
-    await workbench.runCommand(`Panel: ${run}`);
-    panel = await workbench.webviewFrame(TITLE);
-    await panel.locator('h1').waitFor();
+  const open = async (run: PanelRun): Promise<void> => {
+    panel = await window.open(run);
   };
   const tab = (name: string) => panel.getByRole('tab', { name }).click();
 
   before(async () => {
-    const workspace = path.join(root, 'workspace');
-    mkdirSync(workspace);
-    writeFileSync(log, '');
-    const developmentPath = path.join(root, 'extension');
-    await buildExtension(developmentPath);
-    server = await startVscodeServer({
-      workspace,
-      dataDir: path.join(root, 'data'),
-      developmentPath,
-      env: { PANEL_LOG: log },
-    });
-    workbench = await openWorkbench(server, { theme: 'dark' });
+    window = await openPanelWindow();
+    workbench = window.workbench;
   });
 
-  after(async () => {
-    await workbench?.close();
-    await server?.close();
-    rmSync(root, { recursive: true, force: true });
-  });
+  after(() => window?.close());
 
   it('shows a run with its money, its limits and what it does', async () => {
     await open('running');
-    assert.equal(await panel.locator('h1').innerText(), OBJECTIVE);
+    assert.equal(await panel.locator('h1').innerText(), PANEL_OBJECTIVE);
     assert.equal(await panel.locator('.state').innerText(), 'Running');
     assert.match(
       (await panel.locator('.bar[role=img]').first().getAttribute('aria-label')) ?? '',
@@ -79,7 +57,7 @@ describe('the summary panel', () => {
     await workbench.runCommand('File: New Untitled Text File');
     await workbench.runCommand('Panel: Step');
     await workbench.runCommand('View: Close Editor');
-    panel = await workbench.webviewFrame(TITLE);
+    panel = await workbench.webviewFrame(PANEL_TITLE);
     await panel.getByText('A task of step 27').first().waitFor();
     assert.equal(await panel.getByRole('tab', { name: 'Tasks' }).getAttribute('aria-selected'), 'true');
   });
@@ -88,7 +66,7 @@ describe('the summary panel', () => {
     await panel.getByRole('button', { name: 'Pause' }).focus();
     await workbench.page.keyboard.press('Enter');
     await panel.getByRole('button', { name: 'Resume' }).waitFor();
-    assert.equal(readFileSync(log, 'utf8'), '["pause","running"]\n');
+    assert.equal(window.asked(), '["pause","running"]\n');
     const focused = (body: PageBody) => body.ownerDocument.activeElement?.textContent;
     assert.equal(await panel.locator('body').evaluate(focused), 'Resume', 'the focus stays');
     await panel.getByRole('button', { name: 'Open Log' }).click();
@@ -124,7 +102,7 @@ describe('the summary panel', () => {
     // In a browser, VS Code saves what is open every five seconds; leaving the page is too late for it.
     await workbench.page.waitForTimeout(7000);
     await workbench.reload();
-    panel = await workbench.webviewFrame(TITLE);
+    panel = await workbench.webviewFrame(PANEL_TITLE);
     await panel.locator('.task', { hasText: 'done in iteration 2' }).locator('.markdown').waitFor();
   });
 
@@ -155,43 +133,3 @@ describe('the summary panel', () => {
     await assert.rejects(write, /TrustedHTML/);
   });
 });
-
-async function buildExtension(folder: string): Promise<void> {
-  mkdirSync(path.join(folder, 'dist'), { recursive: true });
-  cpSync('media', path.join(folder, 'media'), { recursive: true });
-  await esbuild.build({
-    entryPoints: ['test/e2e/panel-extension-main.ts'],
-    outfile: path.join(folder, 'dist', 'extension.js'),
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    external: ['vscode'],
-    // A library looks for it, and Node's own makes the host complain.
-    define: { navigator: 'undefined' },
-    logLevel: 'error',
-  });
-  await esbuild.build({
-    entryPoints: ['src/webview/main.ts'],
-    outfile: path.join(folder, 'dist', 'webview.js'),
-    bundle: true,
-    format: 'iife',
-    minify: true,
-    target: 'es2022',
-    logLevel: 'error',
-  });
-  const commands = [...RUNS, 'Step'].map((title) => ({
-    command: `panel.${title.toLowerCase()}`,
-    title,
-    category: 'Panel',
-  }));
-  const manifest = {
-    name: 'panel-fixture',
-    publisher: 'test',
-    version: '0.0.1',
-    engines: { vscode: '^1.101.0' },
-    main: './dist/extension.js',
-    activationEvents: ['onWebviewPanel:babyagi.summary'],
-    contributes: { commands },
-  };
-  writeFileSync(path.join(folder, 'package.json'), JSON.stringify(manifest));
-}

@@ -27,6 +27,8 @@ export interface WorkbenchOptions {
   readonly theme?: Theme;
   /** Default 1280 × 800. */
   readonly viewport?: { readonly width: number; readonly height: number };
+  /** The display language for extensions, such as `de`; VS Code's own texts stay English. */
+  readonly language?: string;
   /** More pairs for the page's `payload` parameter, such as `['openFile', 'vscode-remote://…']`. */
   readonly payload?: readonly (readonly [string, string])[];
 }
@@ -36,6 +38,10 @@ export async function openWorkbench(server: VscodeServer, options: WorkbenchOpti
   if (options.theme !== undefined) server.updateUserSettings({ [THEME_SETTING]: THEMES[options.theme].id });
   const browser = await chromium.launch({ executablePath: await ensureChromium(), args: BROWSER_FLAGS });
   const page = await browser.newPage({ viewport: options.viewport ?? { width: 1280, height: 800 } });
+  if (options.language !== undefined) {
+    // What a language pack of VS Code would set; this server brings none.
+    await page.addInitScript(`globalThis._VSCODE_NLS_LANGUAGE = ${JSON.stringify(options.language)};`);
+  }
   const workbench = new Workbench(server, browser, page);
   try {
     await page.goto(withPayload(server.url, options.payload ?? []));

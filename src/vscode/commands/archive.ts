@@ -71,7 +71,7 @@ export async function importRun(app: App): Promise<void> {
     );
     if (!run) return;
     await app.tree.reveal(run.runId);
-    (await app.panels()).show(run);
+    (await app.panels()).show(run.runId, run.state.config.objective);
   } catch (error) {
     await tellProblem(app, vscode.l10n.t('The run was not imported.'), error);
   }

@@ -16,9 +16,11 @@ const hasEnded = ({ brief }: RunEntry) => brief.status === 'ended';
 /** The panel of a run; what is not open yet is read first. */
 export async function openSummary(app: App, argument: unknown): Promise<void> {
   const entry = await pickRun(app, argument, vscode.l10n.t('Open Summary'), isAny);
-  const run = entry && (await app.runs.open(entry.runId));
-  if (run) (await app.panels()).show(run);
-  else if (entry?.problem) void vscode.window.showErrorMessage(entry.problem);
+  if (!entry) return;
+  // The page is made while the log is read.
+  const opening = app.runs.open(entry.runId);
+  (await app.panels()).show(entry.runId, entry.brief.objective);
+  if (!(await opening) && entry.problem) void vscode.window.showErrorMessage(entry.problem);
 }
 
 export async function openSummaryDocument(app: App, argument: unknown): Promise<void> {

@@ -2,18 +2,26 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { INCLUDED } from '../../../src/run/cost-words.ts';
+import { explainStop, STOP_REASONS } from '../../../src/run/stop-reason.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
 const readTexts = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Texts;
 
-/** The texts of all `vscode.l10n.t(…)` in the sources; anything but a literal is a failure. */
+/** Says what a review shows in the language of its caller. */
+const REVIEW_WORDS = 'src/research/review-report.ts';
+
+/** The texts of all `l10n.t(…)` in the sources, of the panel and of what words it borrows too; anything but a literal is a failure. */
 function textsInSources(): Set<string> {
-  const files = readdirSync('src/vscode', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const filesBelow = (folder: string) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((name) => path.join(folder, name));
   const texts = new Set<string>();
-  for (const file of ['src/extension.ts', ...files.map((name) => path.join('src', 'vscode', name))]) {
+  for (const file of ['src/extension.ts', ...filesBelow('src/vscode'), ...filesBelow('src/webview'), REVIEW_WORDS]) {
     for (const [call, literal] of readFileSync(file, 'utf8').matchAll(
-      /\bl10n\.t\(\s*('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")?/g,
+      /\b(?:l10n\.t|translated)\(\s*('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")?/g,
     )) {
       assert.ok(literal !== undefined, `${file}: ${call} is not followed by a string in quotes`);
       texts.add(literal.slice(1, -1).replaceAll(/\\(['"\\])/g, '$1'));
@@ -21,6 +29,15 @@ function textsInSources(): Set<string> {
   }
   return texts;
 }
+
+/** Sentences of the run itself, which the panel shows in the language of the window where it has them. */
+const SENTENCES_OF_THE_RUN = [
+  ...STOP_REASONS.flatMap((reason) => Object.values(explainStop(reason))),
+  INCLUDED,
+  'A person paused the run.',
+  'removed by a person',
+  'left out of the prioritized list',
+];
 
 /** What a translation must take over as it is: places for values, commands, settings and other code. */
 function fixedParts(text: string): string[] {
@@ -34,6 +51,7 @@ describe('the German texts', () => {
 
   it('are there for every text of the code, and for no other', () => {
     const used = textsInSources();
+    for (const sentence of SENTENCES_OF_THE_RUN) used.add(sentence);
     assert.ok(used.size > 100, `${used.size} texts were found`);
     assert.deepEqual(
       {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { EventDraft } from '../../../src/run/events.ts';
 import { reviewDigest } from '../../../src/run/review.ts';
 import { fold, type RunState } from '../../../src/run/state.ts';
-import { STOP_REASONS } from '../../../src/run/stop-reason.ts';
+import { STOP_REASONS, type StopReason } from '../../../src/run/stop-reason.ts';
 import { MAX_POINTS } from '../../../src/vscode/panel-charts.ts';
 import { panelSections } from '../../../src/vscode/panel-data.ts';
 import { closingAnswer, taskDetail } from '../../../src/vscode/panel-lists.ts';
@@ -13,6 +13,7 @@ import {
   type PanelView,
   parsePanelRequest,
 } from '../../../src/vscode/panel-messages.ts';
+import type { Whereabouts } from '../../../src/vscode/run-registry.ts';
 import { atEnd, atReview, longRun, stateOf } from '../../e2e/panel-runs.ts';
 import {
   answered,
@@ -33,10 +34,10 @@ function stateAfter(...drafts: EventDraft[]): RunState {
   return fold(makeConfig(), events(...startOfRun(), ...drafts));
 }
 
-function show(state: RunState, view: Partial<PanelView> = {}, here = true): PanelSections {
+function show(state: RunState, view: Partial<PanelView> = {}, where: Whereabouts = 'here'): PanelSections {
   const all = ['overview', 'tasks', 'calls'] as const;
   const sections = all.map((tab) =>
-    panelSections(state, { ...FIRST_VIEW, ...view, tab }, { now: NOW, activeMs: 60_000, here }),
+    panelSections(state, { ...FIRST_VIEW, ...view, tab }, { now: NOW, activeMs: 60_000, where }),
   );
   return Object.assign({}, ...sections) as PanelSections;
 }
@@ -73,23 +74,74 @@ describe('the panel sections of a run', () => {
     );
     assert.equal(
       show(state).progress.activity?.text,
-      'Waits before it tries execution again · The server is busy (429).',
+      'Waits before it tries again: Execution · The server is busy (429).',
     );
   });
 
   it('offer what can be done, and nothing else', () => {
-    const actions = (state: RunState, here = true) => show(state, {}, here).head.actions.join(' ');
+    const actions = (state: RunState, where: Whereabouts = 'here') => show(state, {}, where).head.actions.join(' ');
     const paused: EventDraft = { type: 'run.paused', by: 'user', why: 'A person paused the run.' };
     assert.equal(actions(stateAfter()), 'pause stop openLog');
     assert.equal(actions(stateAfter(paused)), 'resume stop openLog');
-    assert.equal(actions(stateAfter(), false), 'resume openLog');
-    assert.equal(actions(stateAfter(ended('max_cost')), false), 'continue openAnswer openSummaryDocument openLog');
-    assert.equal(actions(stateAfter(ended('queue_empty')), false), 'openAnswer openSummaryDocument openLog');
-    assert.equal(actions(stateAfter(ended('error')), false), 'resume openAnswer openSummaryDocument openLog');
+    assert.equal(actions(stateAfter(), 'idle'), 'resume openLog');
+    assert.equal(actions(stateAfter(), 'elsewhere'), 'pause stop openLog');
+    assert.equal(actions(stateAfter(paused), 'elsewhere'), 'resume stop openLog');
+    const done = (reason: StopReason) => stateAfter(...iteration(1, 't1', 'A result'), ended(reason));
+    assert.equal(actions(done('max_cost'), 'idle'), 'continue openAnswer openSummaryDocument openLog');
+    assert.equal(actions(done('queue_empty'), 'idle'), 'openAnswer openSummaryDocument openLog');
+    assert.equal(actions(done('error'), 'idle'), 'resume openAnswer openSummaryDocument openLog');
+    assert.equal(
+      actions(stateAfter(ended('error')), 'idle'),
+      'resume openSummaryDocument openLog',
+      'without an answer',
+    );
+  });
+
+  it('offer nothing that cannot work for a run that can only be looked at, and say why', () => {
+    const done = stateAfter(...iteration(1, 't1', 'A result'), ended('max_iterations'));
+    for (const [where, why] of [
+      ['imported', 'The run came from an archive: it can be looked at, not continued.'],
+      ['restricted', 'This folder is in Restricted Mode: the run can be looked at. Trust the folder to go on with it.'],
+    ] as const) {
+      const { head } = show(done, {}, where);
+      assert.deepEqual(head.actions, ['openAnswer', 'openSummaryDocument', 'openLog']);
+      assert.equal(head.end?.next, why);
+      const open = show(stateAfter(), {}, where).head;
+      assert.deepEqual([open.actions, open.state, open.detail], [['openLog'], 'Interrupted', why]);
+      const { review } = show(stateOf(atReview(longRun(20, 3))), {}, where);
+      assert.deepEqual([review?.undecidable, review?.elsewhere], [why, false]);
+    }
+  });
+
+  it('say whether the cost fits, near the limit and above it too, while the run goes on', () => {
+    const spent = (usd: number) =>
+      stateAfter(
+        { type: 'task.started', task_id: 't1', iteration: 1 },
+        ...answered('a', 'x', { taskId: 't1', costUsd: usd }),
+        { type: 'task.completed', task_id: 't1', iteration: 1, call_id: 'a' },
+        { type: 'iteration.completed', iteration: 1, task_id: 't1' },
+      );
+    const projection = (state: RunState) => show(state).progress.spend.projection;
+    assert.equal(projection(stateAfter()), null, 'nothing is known yet');
+    assert.deepEqual(projection(spent(0.01)), { level: 'ok', text: 'Fits: about $0.10 after 10 iterations.' });
+    assert.deepEqual(projection(spent(0.095)), {
+      level: 'near',
+      text: 'Just fits: about $0.95 after 10 iterations, near the cost limit.',
+    });
+    assert.deepEqual(projection(spent(0.2)), {
+      level: 'over',
+      text: 'Will not fit: at $0.20 an iteration the cost limit probably ends the run after iteration 4 of 10.',
+    });
+    assert.equal(
+      projection(spent(0.9))?.text,
+      'Will not fit: at $0.90 an iteration the cost limit probably ends the run in the next one.',
+    );
+    const over = fold(makeConfig(), events(...startOfRun(), ...iteration(1, 't1', 'x'), ended('max_cost')));
+    assert.equal(projection(over), null, 'it has ended');
   });
 
   it('name every stop reason in words of its own', () => {
-    const heads = STOP_REASONS.map((reason) => show(stateAfter(ended(reason)), {}, false).head);
+    const heads = STOP_REASONS.map((reason) => show(stateAfter(ended(reason)), {}, 'idle').head);
     assert.equal(new Set(heads.map((head) => head.state)).size, STOP_REASONS.length);
     assert.deepEqual(
       heads.map((head) => head.end?.reason),
@@ -99,8 +151,10 @@ describe('the panel sections of a run', () => {
   });
 
   it('do not call a run that nobody here drives a running one', () => {
-    assert.equal(show(stateAfter(), {}, false).head.state, 'Not in progress here');
-    assert.equal(show(stateAfter(), {}, false).progress.time.runs, false);
+    assert.equal(show(stateAfter(), {}, 'idle').head.state, 'Interrupted');
+    for (const where of ['idle', 'elsewhere'] as const)
+      assert.equal(show(stateAfter(), {}, where).progress.time.runs, false);
+    assert.equal(show(stateAfter(), {}, 'elsewhere').head.detail, 'It is in progress in another process.');
   });
 
   it('show a pause as such only once the request under way is over', () => {
@@ -214,6 +268,7 @@ describe('the lists of the panel', () => {
       text: 'Develop a task list',
       result: '# Result',
       note: null,
+      history: null,
     });
     assert.equal(taskDetail(state, 't3')?.result, null);
     assert.equal(taskDetail(state, 'none'), null);
@@ -259,7 +314,7 @@ describe('the charts of the panel', () => {
   it('keep an update small, however long the run', () => {
     const state = stateOf(longRun(1000, 10));
     for (const tab of ['overview', 'tasks', 'calls'] as const) {
-      const sections = panelSections(state, { ...FIRST_VIEW, tab }, { now: NOW, activeMs: 0, here: true });
+      const sections = panelSections(state, { ...FIRST_VIEW, tab }, { now: NOW, activeMs: 0, where: 'here' });
       assert.ok(JSON.stringify(sections).length < 64_000);
     }
   });

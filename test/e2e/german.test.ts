@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { accessibilityViolations } from '../support/accessibility.ts';
+import { eventually } from '../support/eventually.ts';
+import { plainText } from '../support/page-text.ts';
+import { packaged } from '../support/packaged.ts';
+import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
+import { openWorkbench, type Workbench } from '../support/workbench.ts';
+
+const OBJECTIVE = 'Herausfinden, was diesem Garten fehlt';
+/** Each part of the panel, the first one last, and what is in it. */
+const TABS: readonly (readonly [string, RegExp])[] = [
+  ['Aufgaben', /Die erste Aufgabe, erledigt in Iteration 1/],
+  ['Aufrufe', /Zeit\s+Agent\s+Aufgabe/],
+  ['Antwort', /Die Schlussantwort wird geschrieben, wenn der Lauf endet\./],
+  ['Überblick', /Kosten je Iteration/],
+];
+const REHEARSE = 'Ziel proben (offline, ohne Kosten)';
+
+describe('VS Code in German', () => {
+  const root = mkdtempSync(path.join(tmpdir(), 'babyagi-german-'));
+  const workspace = path.join(root, 'garten');
+  let server: VscodeServer;
+  let workbench: Workbench;
+
+  before(async () => {
+    mkdirSync(workspace, { recursive: true });
+    writeFileSync(
+      path.join(workspace, 'README.md'),
+      '# Garten\n\nBeete, Wege und ein Schuppen. Wohin kommt der Kompost?\n',
+    );
+    const userSettings = { 'babyagi.reviewEvery': 3 };
+    server = await startVscodeServer({
+      workspace,
+      dataDir: path.join(root, 'data'),
+      extensions: [packaged()],
+      userSettings,
+    });
+    workbench = await openWorkbench(server, { theme: 'dark', language: 'de' });
+  });
+
+  after(async () => {
+    await workbench?.close();
+    await server?.close();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it('has the commands, the list and the status bar in German', async () => {
+    await workbench.openView('BabyAGI');
+    await workbench.runCommand('BabyAGI: Ziel proben…');
+    await (await workbench.quickInput(`${REHEARSE} (1/3)`)).enter(OBJECTIVE);
+    await (await workbench.quickInput(`${REHEARSE} (2/3)`)).enter('6');
+    await (await workbench.quickInput(`${REHEARSE} (3/3)`)).accept();
+    await eventually('the review', async () => {
+      const text = await workbench.statusBarItem('babyagi.status').innerText();
+      return text.includes('wartet auf Prüfung');
+    });
+    const hover = workbench.page.locator('.workbench-hover:visible');
+    await eventually('the projection', async () => {
+      // A hover stays as it was when it opened.
+      await workbench.page.mouse.move(640, 200);
+      await eventually('the hover to go', async () => (await hover.count()) === 0);
+      await workbench.statusBarItem('babyagi.status').hover();
+      await hover.first().waitFor();
+      const text = plainText((await hover.allInnerTexts()).join());
+      assert.match(text, /Reicht( knapp)?: etwa \$/);
+      return true;
+    });
+    await workbench.screenshot('german-status-dark');
+  });
+
+  it('has the panel in German, and says so to screen readers', async () => {
+    await workbench.runCommand('BabyAGI: Übersicht öffnen');
+    const panel = await workbench.webviewFrame(OBJECTIVE);
+    await panel.getByRole('heading', { name: 'Zwischenprüfung nach Iteration 3' }).waitFor();
+    assert.equal(await panel.locator('html').getAttribute('lang'), 'de');
+    assert.equal(await panel.locator('.state').innerText(), 'Wartet auf Ihre Prüfung');
+    assert.match(await panel.locator('.projection').innerText(), /^Reicht( knapp)?: etwa \$/);
+    for (const [index, [tab, part]] of TABS.entries()) {
+      await panel.getByRole('tab', { name: tab }).click();
+      await eventually(tab, async () => part.test(await panel.locator('#tab-panel').innerText()));
+      await workbench.screenshot(`german-panel-${index + 1}-dark`);
+    }
+    assert.deepEqual(await accessibilityViolations(panel), []);
+  });
+});

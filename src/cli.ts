@@ -437,7 +437,8 @@ function hostOf(options: Options, { key, keyOrigin, allow }: KeyBinding): Host {
         workspace,
       }),
     workspace: new FolderWorkspace(workspace),
-    attended: process.stdin.isTTY,
+    // Nothing in a terminal resumes a pause.
+    attended: process.stdin.isTTY ? 'reviews' : false,
     skipReviews: options.isSet('skip-reviews'),
     trace: (message) => process.stderr.write(`${redactor.redact(message)}\n`),
   };

@@ -196,8 +196,8 @@ function chatReply(data: Loose<ChatCompletion>, prepared: PreparedRequest): Mode
 }
 
 function embeddingReply(data: Loose<CreateEmbeddingResponse>, prepared: PreparedRequest, expected: number): ModelReply {
-  const rows = Array.isArray(data.data) ? data.data : [];
-  const vectors = rows.flatMap((row) => vectorOf(row.embedding) ?? []);
+  const rows: readonly unknown[] = Array.isArray(data.data) ? data.data : [];
+  const vectors = rows.flatMap((row) => vectorOf(row) ?? []);
   const dimensions = vectors[0]?.length ?? 0;
   if (
     vectors.length !== expected ||
@@ -219,8 +219,10 @@ function embeddingReply(data: Loose<CreateEmbeddingResponse>, prepared: Prepared
 }
 
 /** Base64 of float32 as asked for, or numbers from a server that ignores the question. */
-function vectorOf(embedding: unknown): Float32Array | null {
-  if (Array.isArray(embedding)) return Float32Array.from(embedding, Number);
+function vectorOf(row: unknown): Float32Array | null {
+  const embedding = typeof row === 'object' && row !== null && 'embedding' in row ? row.embedding : null;
+  if (Array.isArray(embedding))
+    return Float32Array.from(embedding, (value) => (typeof value === 'number' ? value : Number.NaN));
   if (typeof embedding !== 'string') return null;
   const bytes = Buffer.from(embedding, 'base64');
   return bytes.length % 4 === 0

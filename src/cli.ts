@@ -317,7 +317,8 @@ function stopOnSignals(session: Session): void {
 }
 
 function report(outcome: Outcome, json: boolean, stream: NodeJS.WriteStream): void {
-  stream.write(`Ended: ${outcome.stopReason}. ${outcome.detail}\n`);
+  // The detail may quote a server.
+  stream.write(`Ended: ${outcome.stopReason}. ${printable(outcome.detail, SENTENCE)}\n`);
   stream.write(`Summary: ${join(outcome.runDirectory, 'summary.md')}\n`);
   if (!json) return;
   const { runId, runDirectory, stopReason, iterations, costUsd } = outcome;
@@ -440,7 +441,10 @@ function hostOf(options: Options, { key, keyOrigin, allow }: KeyBinding): Host {
     // Nothing in a terminal resumes a pause.
     attended: process.stdin.isTTY ? 'reviews' : false,
     skipReviews: options.isSet('skip-reviews'),
-    trace: (message) => process.stderr.write(`${redactor.redact(message)}\n`),
+    trace: (message) => {
+      const lines = redactor.redact(message).split('\n');
+      process.stderr.write(lines.map((line) => `${printable(line, SENTENCE)}\n`).join(''));
+    },
   };
 }
 
@@ -560,6 +564,8 @@ function fail(error: unknown): void {
 }
 
 process.on('uncaughtException', fail);
+// Where nobody reads any more, as behind `| head` or in a closed window, a run goes on: it is in its files.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 main().then((code) => {
   process.exitCode = code;
   // Idle keep-alive sockets and timers must not hold the terminal.

@@ -335,6 +335,28 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
     assert.ok(!(everything(cwd) + result.stdout + result.stderr).includes('secretsecretsecret'));
   });
 
+  it('goes on where nobody reads its output any more', async (t) => {
+    const server = await serverFor(t);
+    const { child, ended, cwd } = start(t, ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl], KEY);
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    const result = await ended;
+    assert.equal(result.code, 0, result.stderr);
+    assert.equal(result.stderr, '');
+    const [folder = ''] = readdirSync(join(cwd, '.babyagi', 'runs'));
+    assert.match(readFileSync(join(cwd, '.babyagi', 'runs', folder, 'summary.md'), 'utf8'), /max_iterations/);
+  });
+
+  it('shows what a server says without its control characters', async (t) => {
+    const message = 'no \u001b]0;owned\u0007 and \u001b[2J, \u202etxt\u009b31m';
+    const body = JSON.stringify({ error: { message, code: 'x' } });
+    const server = await serverFor(t, { fault: () => ({ kind: 'status', status: 400, body }) });
+    const result = await start(t, ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl], KEY).ended;
+    assert.equal(result.code, 1);
+    assert.match(result.stdout, /Ended: error\. .*no \]0;owned and \[2J, txt31m/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+    assert.doesNotMatch(result.stdout + result.stderr, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+  });
+
   it('rehearses without a key and without a server', async (t) => {
     const result = await start(t, ['rehearse', 'Plan a garden', '--max-iterations', '2', '--json']).ended;
     assert.equal(result.code, 0, result.stderr);

@@ -82,6 +82,21 @@ const SHAPES: [rule: string, sample: string][] = [
   ['google_key', `AIza${fake(`${BASE62}_-`, 35)}`],
   ['huggingface_token', `hf_${fake(BASE62, 34)}`],
   ['npm_token', `npm_${fake(BASE62, 36)}`],
+  ['api_key', `ya29.a0${fake(`${BASE62}_-`, 120)}`],
+  ['api_key', `dop_v1_${fake(HEX, 64)}`],
+  ['sendgrid_key', `SG.${fake(`${BASE62}_-`, 22)}.${fake(`${BASE62}_-`, 43)}`],
+  ['api_key', `sk_live_${fake(BASE62, 24)}`],
+  ['api_key', `rk_live_${fake(BASE62, 24)}`],
+  ['api_key', `sk_test_${fake(BASE62, 99)}`],
+  ['api_key', `whsec_${fake(BASE62, 32)}`],
+  ['api_key', `gsk_${fake(BASE62, 52)}`],
+  ['api_key', `xai-${fake(BASE62, 80)}`],
+  ['api_key', `pplx-${fake(BASE62, 48)}`],
+  ['api_key', `r8_${fake(BASE62, 37)}`],
+  ['api_key', `nvapi-${fake(`${BASE62}_-`, 64)}`],
+  ['api_key', `fw_${fake(BASE62, 24)}`],
+  ['api_key', `tgp_v1_${fake(`${BASE62}_-`, 43)}`],
+  ['api_key', `csk-${fake(BASE36, 48)}`],
   [
     'jwt',
     [{ alg: 'HS256', typ: 'JWT' }, { sub: '1234567890' }]
@@ -184,6 +199,7 @@ const ORDINARY = [
   ],
   ...['https://user:password@host/', 'postgres://USER:${PASSWORD}@db', '/usr/lib/node_modules/key/token/secret.js'],
   ...['-----BEGIN PRIVATE KEY----- is how it starts', '-----BEGIN PUBLIC KEY-----', 'The secret: never give up.'],
+  ...['fw_firewallruleconfiguration', 'whsec_', 'SG.Singapore.Region', 'csk-task-list'],
   ...['npm_config_registry', 'hf_transformers_cache_directory', 'ghp_', 'the eyJ prefix', 'AKIA', 'xoxo-hugs'],
   ...[
     'password=',
@@ -244,7 +260,7 @@ describe('registered secrets', () => {
     const redactor = new Redactor();
     for (const secret of ['abcdefghij', 'ghijklmnop', 'klmnop', 'abcdef']) redactor.register(secret, 'part');
     assert.equal(rulesIn(redactor.redact('xabcdefghijklmnopx')).length, 1);
-    assert.doesNotMatch(redactor.redact('xabcdefghijklmnopx'), /[a-p]{4}(?![a-z]*:)/);
+    assert.equal(redactor.redact('xabcdefghijklmnopx').replace(PLACEHOLDER, ''), 'xx');
     assert.equal(rulesIn(redactor.redact('abcdefabcdef')).length, 2);
     redactor.register('abcdefxyz', 'longer');
     assert.match(redactor.redact('abcdefxyz'), /^\[REDACTED:longer:[0-9a-f]{8}:9\]$/);

@@ -20,6 +20,7 @@ function fake(alphabet: string, length: number, seed = 1): string {
 const html = (text: string, quote: string) =>
   text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;').replace(/'/g, quote);
 const inside = (text: string) => JSON.stringify(text).slice(1, -1);
+const pad = (code: number, digits: number) => code.toString(16).padStart(digits, '0');
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 const CANARIES: Record<string, string> = {
@@ -60,6 +61,20 @@ const ENCODINGS: Record<string, (secret: string) => string> = {
   'base64 in a URL': (secret) => encodeURIComponent(base64(secret)),
   'base64 in escaped JSON': (secret) => base64(secret).replaceAll('/', '\\/'),
   hex: (secret) => Buffer.from(secret).toString('hex'),
+  'line breaks as two characters': (secret) => inside(secret.replace(/(.{5})(?! )/gsu, '$1\r\n  ')),
+  '\\u of every character': (secret) =>
+    `"${Array.from({ length: secret.length }, (_, i) => `\\u${pad(secret.charCodeAt(i), 4)}`).join('')}"`,
+  '\\x of every byte': (secret) => [...Buffer.from(secret)].map((byte) => `\\x${pad(byte, 2).toUpperCase()}`).join(''),
+  '\\\\x of every byte': (secret) => [...Buffer.from(secret)].map((byte) => `\\\\x${pad(byte, 2)}`).join(''),
+  'HTML decimal of every character': (secret) => [...secret].map((c) => `&#${c.codePointAt(0)};`).join(''),
+  'HTML hex of every character': (secret) => [...secret].map((c) => `&#x${c.codePointAt(0)?.toString(16)};`).join(''),
+  'hex with spaces': (secret) => [...Buffer.from(secret)].map((byte) => pad(byte, 2)).join(' '),
+  'hex with colons': (secret) => [...Buffer.from(secret)].map((byte) => pad(byte, 2).toUpperCase()).join(':'),
+  'hex of UTF-16': (secret) => Buffer.from(secret, 'utf16le').toString('hex'),
+  'hex of UTF-16, other end first': (secret) => Buffer.from(secret, 'utf16le').swap16().toString('hex'),
+  'base64 of UTF-16': (secret) => Buffer.from(`a${secret}b`, 'utf16le').toString('base64'),
+  'base64 of base64': (secret) => base64(base64(secret)),
+  'base64 of base64 in a text': (secret) => base64(`x${base64(`ab${secret}c`)}`),
   'HEX in text': (secret) => `dump ${Buffer.from(secret).toString('hex').toUpperCase()} end`,
 };
 

@@ -94,6 +94,8 @@ function endOf(needle: string, text: string, start: number): number {
   let at = start;
   for (let i = 0; i < needle.length; i++, at++) {
     if (text.charCodeAt(at) === needle.charCodeAt(i)) continue;
+    // The backslash of a break may have been taken for one of the secret.
+    for (; needle.charAt(i - 1) === '\\'; i--) at--;
     FOLD.lastIndex = at;
     if (i === 0 || !FOLD.test(text)) return -1;
     at = FOLD.lastIndex;

@@ -16,8 +16,8 @@ export const STOP_REASONS = [
 
 export type StopReason = (typeof STOP_REASONS)[number];
 
-/** What a person is told: what the reason means, and what to do next. */
-export function explainStop(reason: StopReason): { meaning: string; next: string } {
+/** What a person is told: what the reason means, and what to do next; `waits` where a review is not decided yet. */
+export function explainStop(reason: StopReason, waits = false): { meaning: string; next: string } {
   switch (reason) {
     case 'objective_complete':
       return { meaning: 'The acceptance criteria are met.', next: 'Read the answer.' };
@@ -38,6 +38,12 @@ export function explainStop(reason: StopReason): { meaning: string; next: string
     case 'stopped_by_user':
       return { meaning: 'A person stopped the run.', next: 'Resume it whenever you like.' };
     case 'stopped_at_review':
+      if (waits) {
+        return {
+          meaning: 'The run waits for a person at a checkpoint review.',
+          next: 'Approve the checkpoint review, which the run waits for, or look at it in VS Code.',
+        };
+      }
       return { meaning: 'The run was ended at a checkpoint review.', next: 'Read the answer, or resume the run.' };
     case 'stalled':
       return {

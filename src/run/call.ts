@@ -227,7 +227,7 @@ export class Caller {
     try {
       const { admitted, free } = await ledger.reserve(reserved, fields.call_id);
       if (admitted) return null;
-      const message = `${formatUsd(reserved)} does not fit: ${formatUsd(free)} of ${ledger.limit} is free.`;
+      const message = `${formatUsd(reserved, 'up')} does not fit: ${formatUsd(free)} of ${ledger.limit} is free.`;
       this.bookUnsettled('call.released', fields, 0n, null, { class: 'key_limit', message });
       return free;
     } catch (error) {
@@ -374,7 +374,7 @@ export class Caller {
     const limit = isKey ? ledger?.limit : `the ${formatUsd(picoFromUsd(log.state.limits.max_cost_usd))} limit`;
     return new StopRun(
       'max_cost',
-      `The ${step.agent} request needs up to ${formatUsd(need)}, and ${formatUsd(free < 0n ? 0n : free)} of ${limit} is free.`,
+      `The ${step.agent} request needs up to ${formatUsd(need, 'up')}, and ${formatUsd(free < 0n ? 0n : free)} of ${limit} is free.`,
     );
   }
 

@@ -13,6 +13,7 @@ import {
 } from '../run/ports.ts';
 import type { RunState } from '../run/state.ts';
 import { type Egress, EgressError } from '../safety/egress.ts';
+import { needsKey } from '../safety/origin.ts';
 import { errorOfStatus } from './http-errors.ts';
 
 export interface OpenAiModelOptions {
@@ -37,13 +38,13 @@ export class OpenAiModel implements LanguageModel {
   private readonly options: OpenAiModelOptions;
   private readonly base: URL;
   private readonly origin: string;
-  private readonly isLocal: boolean;
+  private readonly needsKey: boolean;
 
   constructor(options: OpenAiModelOptions) {
     this.options = options;
     this.base = new URL(options.baseUrl);
     this.origin = this.base.origin;
-    this.isLocal = this.base.protocol === 'http:';
+    this.needsKey = needsKey(options.baseUrl);
   }
 
   prepare(request: ModelRequest, adaptations: Adaptations): PreparedRequest {
@@ -97,7 +98,7 @@ export class OpenAiModel implements LanguageModel {
 
   private async exchange(prepared: PreparedRequest, options: { timeoutMs: number; signal: AbortSignal }) {
     const key = await this.options.key(this.origin);
-    if (key === null && !this.isLocal) {
+    if (key === null && this.needsKey) {
       throw new ModelError('no_key', `There is no API key for ${this.origin}: set it, then resume.`, {
         unbilled: true,
       });

@@ -67,6 +67,7 @@ describe('the commands for run folders in a terminal', { concurrency: 3 }, () =>
     writeFileSync(log, `${lines.slice(0, -2).join('\n')}\n`);
     const { stdout } = await cli(place, 'explain', run, '--json');
     const { status, next } = JSON.parse(stdout) as { status: string; next: { command: string } };
+    assert.doesNotMatch(stdout, /"[a-z]+[A-Z]\w*":/, 'names in JSON are snake_case');
     assert.deepEqual([status, next.command], ['interrupted', `node dist/cli.js resume ${run}`]);
     assert.equal((await cli(place, 'explain', place)).code, 1);
   });

@@ -35,7 +35,7 @@ const GOLDEN: [string, string, number, number, number][] = [
 /** A price that is one: what is none fails the test. */
 async function rates(...question: Parameters<typeof ask>) {
   const found = await ask(...question);
-  assert.ok(typeof found !== 'string', String(found));
+  assert.ok(typeof found !== 'string', JSON.stringify(found));
   return found;
 }
 

@@ -55,7 +55,7 @@ describe('the panel sections of a run', () => {
       { part: 'reserved', amount: '$0.50', share: 0.5 },
       { part: 'free', amount: '$0.13', share: 0.125 },
     ]);
-    assert.deepEqual([spend.spent, spend.cap], ['$0.37', '$1.00']);
+    assert.deepEqual([spend.spent, spend.cap], ['$0.38', '$1.00']);
   });
 
   it('say what is being done and for how long', () => {

@@ -3,17 +3,10 @@ import { homedir } from 'node:os';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { KeyLedgerFile } from './budget/key-ledger.ts';
 import { MAX_USD, picoFromUsd } from './budget/money.ts';
-import {
-  EngineError,
-  forecastRun,
-  type Host,
-  type Outcome,
-  readRun,
-  readRunConfig,
-  resumeRun,
-  type Session,
-  startRun,
-} from './engine.ts';
+import { EngineError } from './engine/engine-error.ts';
+import type { Host, Outcome } from './engine/host.ts';
+import type { Session } from './engine/session.ts';
+import { forecastRun, startRun } from './engine/start.ts';
 import { SlackWebhook } from './notify/slack.ts';
 import type { LimitName } from './run/limits.ts';
 import { checkSettings, DEFAULTS, type RunSettings } from './run/settings.ts';
@@ -115,6 +108,10 @@ async function start(options: Options, provider: 'openai' | 'rehearsal'): Promis
 
 async function resume(options: Options): Promise<number> {
   const directory = folderOperand(options);
+  const [{ readRunConfig }, { resumeRun }] = await Promise.all([
+    import('./engine/read.ts'),
+    import('./engine/resume.ts'),
+  ]);
   const { provider, base_url } = (await readRunConfig(nodeDisk, directory)).model;
   const check = new Check();
   const keyOrigin = check.of(() => originOf(options.text('base-url') ?? DEFAULTS.baseUrl));
@@ -199,6 +196,7 @@ async function explain(options: Options): Promise<number> {
   const { explainRun, explanationLines } = await import('./research/explain.ts');
   const directory = folderOperand(options);
   const folder = runFolder(directory);
+  const { readRun } = await import('./engine/read.ts');
   const state = await readRun(nodeDisk, directory);
   const [owned, imported] = await Promise.all([
     isOwned(nodeDisk, folder, thisProcess(), processTable),
@@ -284,22 +282,28 @@ async function follow(session: Session, options: Options): Promise<number> {
       'Rehearsal: a built-in program answers, no language model. Costs are what the chosen model would cost; nothing is spent.',
     );
   }
-  const ended = new AbortController();
+  // What takes the question away again: its answer, also by the policy, and the end of the run.
+  let over = new AbortController();
   session.subscribe((event) => {
     progress.show(event);
     if (event.type === 'review.requested') answerReview();
+    if (event.type === 'review.decided') over.abort();
   });
   const answerReview = () => {
     if (!process.stdin.isTTY || options.isSet('skip-reviews')) return;
     progress.pause();
-    void import('./terminal/review.ts').then(({ askReview }) =>
-      askReview(session.state, session.steering, { input: process.stdin, output: stream }, ended.signal),
-    );
+    over = new AbortController();
+    const { signal } = over;
+    void import('./terminal/review.ts')
+      .then(({ askReview }) =>
+        askReview(session.state, session.steering, { input: process.stdin, output: stream }, signal),
+      )
+      .then((how) => how === 'left' && session.stop());
   };
   if (session.state.review) answerReview();
   stopOnSignals(session);
   const outcome = await session.done;
-  ended.abort();
+  over.abort();
   progress.close();
   report(outcome, json, stream);
   return exitCodeOf(outcome, session);
@@ -370,6 +374,8 @@ function settingsOf(options: Options, provider: 'openai' | 'rehearsal'): RunSett
     task_timeout_seconds: options.number('task-timeout'),
     checkpointEvery: options.number('checkpoint-every'),
     reviewEvery: options.number('review-every'),
+    reviewEveryUsd: options.number('review-every-usd'),
+    reviewFirstUse: options.isSet('review-first-use'),
     sleepSeconds: options.number('sleep-interval'),
     synthesis: !options.isSet('no-answer'),
   });

@@ -64,6 +64,7 @@ function wire(context: vscode.ExtensionContext): void {
     keys,
     output,
     identity,
+    ledgerDirectory: vscode.Uri.joinPath(context.globalStorageUri, 'keys').fsPath,
     distDirectory: context.asAbsolutePath('dist'),
     extensionVersion: BABYAGI_VERSION,
     vscodeVersion: vscode.version,

@@ -4,11 +4,8 @@ import type { Call, Task } from '../run/state.ts';
 import type { Strategy } from '../run/strategy.ts';
 import { brief, chatOf, excerpts, frameOf, messagesOf, numbered, type StrategyParts } from './context.ts';
 import { placement, queueWindow } from './queue-window.ts';
-import { JudgeReply, parseJudge, parsePlan, PlanReply, strictSchema } from './reply.ts';
+import type { JudgeReply, PlanReply } from './reply.ts';
 import { normalized } from '../memory/text.ts';
-
-const PLAN_SCHEMA = { name: 'plan', schema: strictSchema(PlanReply) };
-const JUDGE_SCHEMA = { name: 'verdicts', schema: strictSchema(JudgeReply) };
 
 /** Completion tokens of a plan: a few tasks of a line each, and a dozen ids. */
 const PLAN_TOKENS = 800;
@@ -149,17 +146,15 @@ export class GuardedStrategy implements Strategy {
       results: recalled.map((entry) => entry.line).join('\n'),
     });
     const inputs = { memory_ids: recalled.map((entry) => entry.memoryId) };
-    return caller
-      .chat(
-        { step: 'judge', agent: 'judge', taskId: null, iteration, inputs },
-        chatOf(config, messages, JUDGE_SCHEMA),
-        PLAN_TOKENS,
-      )
-      .then((call) => this.verdict(call, criteria.length))
-      .catch((error: unknown) => {
-        if (error instanceof StepFailed) return false;
-        throw error;
-      });
+    const { JUDGE_SCHEMA, parseJudge } = await import('./reply.ts');
+    try {
+      const step = { step: 'judge', agent: 'judge' as const, taskId: null, iteration, inputs };
+      const call = await caller.chat(step, chatOf(config, messages, JUDGE_SCHEMA), PLAN_TOKENS);
+      return this.verdict(call, parseJudge(call.answer ?? ''), criteria.length);
+    } catch (error) {
+      if (error instanceof StepFailed) return false;
+      throw error;
+    }
   }
 
   /** The iteration of the last verdict; far back where there is none. */
@@ -169,9 +164,8 @@ export class GuardedStrategy implements Strategy {
   }
 
   /** Complete only where every criterion is met and the task named as evidence really has a result. */
-  private verdict(call: Call, criteria: number): boolean {
+  private verdict(call: Call, reply: JudgeReply | string, criteria: number): boolean {
     const { state } = this.parts;
-    const reply = parseJudge(call.answer ?? '');
     const met =
       typeof reply === 'string'
         ? []
@@ -204,6 +198,7 @@ export class GuardedStrategy implements Strategy {
       waiting_note: shown.length < state.pending.length ? ` (${shown.length} of ${state.pending.length})` : '',
     });
     const step = { agent: 'planning' as const, taskId: task.id, iteration };
+    const { parsePlan, PLAN_SCHEMA } = await import('./reply.ts');
     const chat = chatOf(config, messages, PLAN_SCHEMA);
     const call = await caller.chat({ ...step, step: 'plan', inputs: { task_ids: [...shown] } }, chat, PLAN_TOKENS);
     const plan = parsePlan(call.answer ?? '');

@@ -3,6 +3,7 @@ import * as z from 'zod';
 /**
  * Reading what a model wrote. Servers with structured outputs answer in the schema; for all others there is a ladder:
  * the whole as JSON, fenced JSON, the first JSON value among the brackets of the text, then numbered and bulleted lines.
+ * Read when the first task is done: the schema library is not needed before.
  */
 
 export const PlanReply = z.object({
@@ -18,10 +19,13 @@ export const JudgeReply = z.object({
 export type JudgeReply = z.infer<typeof JudgeReply>;
 
 /** JSON Schema as the strict mode of structured outputs wants it. */
-export function strictSchema(schema: z.ZodType): Record<string, unknown> {
+function strictSchema(schema: z.ZodType): Record<string, unknown> {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: 'draft-7' });
   return rest;
 }
+
+export const PLAN_SCHEMA = { name: 'plan', schema: strictSchema(PlanReply) };
+export const JUDGE_SCHEMA = { name: 'verdicts', schema: strictSchema(JudgeReply) };
 
 const LooseTask = z.union([
   z.string(),

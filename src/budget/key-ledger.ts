@@ -41,6 +41,7 @@ interface Reservation {
  */
 export class KeyLedgerFile implements KeyLedger {
   readonly limit: string;
+  readonly limitPerDay: Pico;
   private readonly parts: KeyLedgerFileParts;
   /** Call ids are unique within a run only. */
   private readonly prefix = randomUUID();
@@ -50,6 +51,7 @@ export class KeyLedgerFile implements KeyLedger {
 
   constructor(parts: KeyLedgerFileParts) {
     this.parts = parts;
+    this.limitPerDay = parts.limitPerDay;
     this.limit = `the limit of ${formatUsd(parts.limitPerDay)} a day (UTC) for this API key`;
   }
 

@@ -1,4 +1,4 @@
-import { calcPrice, type ModelPrice, type TieredPrices } from '@pydantic/genai-prices';
+import { calcPrice, type ModelInfo, type ModelPrice, type TieredPrices } from '@pydantic/genai-prices';
 import type { Rates } from '../run/config.ts';
 
 type Price = ModelPrice[string];
@@ -53,13 +53,14 @@ export function listPrice(model: string, baseUrl: string, at: Date): Rates | 'un
 const HALF_HOURS = 48;
 
 /** Some providers charge by the hour of the day: a run goes through all of them, so the dearest one counts. */
-function dearestOfDay<Found extends { model_price: ModelPrice }>(
+function dearestOfDay<Found extends { model_price: ModelPrice; model: ModelInfo }>(
   at: Date,
   find: (timestamp: Date) => Found | null,
 ): Found | null {
   const midnight = Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate());
   const now = find(at);
-  if (now === null) return null;
+  // Prices with conditions are a list.
+  if (now === null || !Array.isArray(now.model.prices)) return now;
   const price = ({ model_price }: Found) => listed(model_price['input_mtok']) + listed(model_price['output_mtok']);
   return Array.from({ length: HALF_HOURS }, (_, index) => find(new Date(midnight + index * 30 * 60_000)) ?? now).reduce(
     (dearest, other) => (price(other) > price(dearest) ? other : dearest),

@@ -60,16 +60,21 @@ export class OpenAiModel implements LanguageModel {
   }
 
   async send(prepared: PreparedRequest, options: { timeoutMs: number; signal: AbortSignal }): Promise<ModelReply> {
-    const response = await this.exchange(prepared, options);
+    const key = await this.options.key(this.origin);
+    if (key === null && this.needsKey) throw this.noKey(true);
+    const response = await this.exchange(prepared, key, options);
     const text = Buffer.from(response.body).toString('utf8');
-    if (response.status !== 200)
-      throw errorOfStatus(
+    if (response.status !== 200) {
+      const error = errorOfStatus(
         response.status,
         response.headers,
         this.options.redact(text.slice(0, MAX_ERROR_BODY)),
         this.origin,
         prepared,
       );
+      // A server on this machine may want one too.
+      throw key === null && error.reason === 'bad_key' ? this.noKey(error.unbilled) : error;
+    }
     const data = jsonObject(text);
     if (data === null) {
       throw new ModelError(
@@ -96,13 +101,15 @@ export class OpenAiModel implements LanguageModel {
     return this.options.redact(said.slice(0, MAX_ERROR_BODY)).slice(0, 200);
   }
 
-  private async exchange(prepared: PreparedRequest, options: { timeoutMs: number; signal: AbortSignal }) {
-    const key = await this.options.key(this.origin);
-    if (key === null && this.needsKey) {
-      throw new ModelError('no_key', `There is no API key for ${this.origin}: set it, then resume.`, {
-        unbilled: true,
-      });
-    }
+  private noKey(unbilled: boolean): ModelError {
+    return new ModelError('no_key', `There is no API key for ${this.origin}: set it, then resume.`, { unbilled });
+  }
+
+  private async exchange(
+    prepared: PreparedRequest,
+    key: string | null,
+    options: { timeoutMs: number; signal: AbortSignal },
+  ) {
     const path = prepared.request.kind === 'chat' ? 'chat/completions' : 'embeddings';
     const url = new URL(this.base);
     url.pathname = `${url.pathname.replace(/\/$/, '')}/${path}`;

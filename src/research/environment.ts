@@ -2,7 +2,6 @@ import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
-import * as z from 'zod';
 import type { RunConfig } from '../run/config.ts';
 
 /** What a run was made with, for the config snapshot. */
@@ -23,11 +22,10 @@ export async function environmentSnapshot(options: {
   };
 }
 
-const Packages = z.array(z.object({ name: z.string(), version: z.string() }));
-
 /** Written by the build: every package whose code is in the bundles. */
 async function bundledPackages(distDirectory: string): Promise<Record<string, string>> {
-  const packages = Packages.parse(JSON.parse(await readFile(join(distDirectory, 'packages.json'), 'utf8')));
+  const text = await readFile(join(distDirectory, 'packages.json'), 'utf8');
+  const packages = JSON.parse(text) as readonly { name: string; version: string }[];
   return Object.fromEntries(packages.map(({ name, version }) => [name, version]));
 }
 

@@ -2,7 +2,7 @@ import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.
 import { isIncluded } from '../run/cost-words.ts';
 import type { Agent, ErrorRecord } from '../run/events.ts';
 import { type Call, type RunState, resultOf, stepKey } from '../run/state.ts';
-import { explainStop, type StopReason } from '../run/stop-reason.ts';
+import { explainStop, KEY_LIMIT, type StopReason } from '../run/stop-reason.ts';
 import { continueWith } from '../runlog/summary.ts';
 import { loopRemarks } from './loop-remarks.ts';
 
@@ -80,7 +80,7 @@ function whyOf(state: RunState, status: Explanation['status']): string {
   const { end, iteration, limits, review, pausedWhy } = state;
   const done = `${iteration} of ${limits.max_iterations} iterations are done.`;
   if (status === 'in_progress') {
-    if (review) return `The run is in progress and waits for a checkpoint review. ${done}`;
+    if (review) return `The run is in progress and waits for a checkpoint review: ${review.why}. ${done}`;
     return pausedWhy === null
       ? `The run is in progress. ${done}`
       : `The run is in progress and paused: ${pausedWhy} ${done}`;
@@ -90,7 +90,7 @@ function whyOf(state: RunState, status: Explanation['status']): string {
   }
   const sentences = [
     `The run ended: ${end.reason}.`,
-    explainStop(end.reason, state.review !== null).meaning,
+    explainStop(end.reason, end.error, state.review !== null).meaning,
     end.detail,
   ];
   if (end.error && end.error.message !== end.detail) sentences.push(end.error.message);
@@ -99,6 +99,8 @@ function whyOf(state: RunState, status: Explanation['status']): string {
 
 /** The newest of: what ended the run, a request that failed, a task that failed. */
 function lastErrorOf(state: RunState): Explanation['lastError'] {
+  // A limit is no error, and was said already.
+  if (state.end?.error?.class === KEY_LIMIT) return null;
   if (state.end?.error) return { where: 'at the end', error: state.end.error };
   const call = [...state.calls.values()].findLast(({ error }) => error !== null);
   const task = state.iterations.findLast(({ failed }) => failed);
@@ -169,6 +171,6 @@ function nextOf(
   if (status === 'interrupted' || state.end === null) {
     return { text: 'Resume it: what was answered is used again, never bought again.', command: resume };
   }
-  const { next } = explainStop(state.end.reason, state.review !== null);
+  const { next } = explainStop(state.end.reason, state.end.error, state.review !== null);
   return { text: next, command: continueWith(state, state.end.reason, directory) };
 }

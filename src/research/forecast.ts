@@ -19,7 +19,7 @@ import {
   StopRun,
   type Tokens,
 } from '../run/ports.ts';
-import { apply, type IterationRecord, initialState, type RunState } from '../run/state.ts';
+import { apply, type Call, type IterationRecord, initialState, type RunState } from '../run/state.ts';
 import type { WorkspaceReader } from '../tools/workspace.ts';
 
 /** What models give as the result of a task, by long experience with the default prompts: some 250 words. */
@@ -37,6 +37,9 @@ export interface Forecast {
   /** If every request took all that is reserved for it and none were repeated; never above the cost limit, which holds whatever happens. */
   readonly worstUsd: number;
   readonly perIterationUsd: number;
+  /** Most likely numbers of requests, and of tokens of prompts and answers together, the closing answer included. */
+  readonly requests: number;
+  readonly tokens: number;
   /** The iteration limit, up to which the figures are. */
   readonly iterations: number;
   /** Complete iterations after which the cost limit probably ends the run; null: it does not. */
@@ -66,6 +69,10 @@ export async function forecast(config: RunConfig, parts: ForecastParts): Promise
   const costs = state.iterations.map(({ cost }) => cost);
   const spent = state.money.settled;
   const pace = mean(costs.length > 1 ? costs.slice(1) : costs);
+  const calls = [...state.calls.values()];
+  // As the cost: the first iteration is not like the others.
+  const usual = calls.filter(({ agent, iteration }) => agent !== 'synthesis' && (iteration > 1 || costs.length === 1));
+  const times = Math.max(0, iterations - costs.length) / Math.max(1, costs.length - 1);
   const expected = spent + pace * BigInt(Math.max(0, iterations - costs.length));
   const worst = dearestIteration(state) * BigInt(iterations) + synthesis;
   // Without the closing answer, for which money is kept back.
@@ -75,6 +82,8 @@ export async function forecast(config: RunConfig, parts: ForecastParts): Promise
     expectedUsd: usdFromPico(least(expected, cap)),
     worstUsd: usdFromPico(least(worst, cap)),
     perIterationUsd: usdFromPico(pace),
+    requests: Math.round(calls.length + times * usual.length),
+    tokens: Math.round(tokensOf(calls) + times * tokensOf(usual)),
     iterations,
     endsAfter: affordable < iterations ? affordable : null,
     basis: {
@@ -134,7 +143,8 @@ async function rehearse(
   { tokens, workspace, signal }: ForecastParts,
 ): Promise<{ state: RunState; synthesis: Pico }> {
   const iterations = Math.min(REHEARSED, config.limits.max_iterations);
-  const loop = { ...config.loop, sleep_seconds: 0, review_every: 0, checkpoint_every: iterations + 1 };
+  const reviews = { review_every: 0, review_every_usd: 0, review_first_use: false };
+  const loop = { ...config.loop, ...reviews, sleep_seconds: 0, checkpoint_every: iterations + 1 };
   const state = initialState({ ...config, loop, limits: { ...LIMITLESS, max_iterations: iterations } });
   const log = new MemoryLog(state);
   const memory = new RunMemory(state);
@@ -259,6 +269,10 @@ function dearestIteration(state: RunState): Pico {
     if (call.agent !== 'synthesis') reserved.set(call.iteration, (reserved.get(call.iteration) ?? 0n) + call.reserved);
   }
   return [...reserved.values()].reduce((most, one) => (one > most ? one : most), 0n);
+}
+
+function tokensOf(calls: readonly Call[]): number {
+  return calls.reduce((total, { inputTokens, outputTokens }) => total + inputTokens + outputTokens, 0);
 }
 
 function sum(amounts: readonly Pico[]): Pico {

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, MANIFEST, onArchiveDisk, unfitPath } from './archive.ts';
 import { archiveName } from './export-archive.ts';
+import { messageOf } from '../run/message.ts';
 
 export interface ImportOptions {
   /** Wall time, milliseconds since 1970. */
@@ -292,8 +293,4 @@ function quoted(name: string): string {
     /[^\x20-\x7e]/g,
     (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

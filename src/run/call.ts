@@ -23,6 +23,7 @@ import {
 } from './ports.ts';
 import { firstRequestRetry, guardedRetry, isTransient, type RetryPolicy } from './retry.ts';
 import { type Call, settledCall, stepKey } from './state.ts';
+import { KEY_LIMIT } from './stop-reason.ts';
 
 /** Tokens that a provider adds around each message and around the whole (OpenAI cookbook: 3 and 3), with a margin. */
 const PER_MESSAGE = 16;
@@ -228,7 +229,7 @@ export class Caller {
       const { admitted, free } = await ledger.reserve(reserved, fields.call_id);
       if (admitted) return null;
       const message = `${formatUsd(reserved, 'up')} does not fit: ${formatUsd(free)} of ${ledger.limit} is free.`;
-      this.bookUnsettled('call.released', fields, 0n, null, { class: 'key_limit', message });
+      this.bookUnsettled('call.released', fields, 0n, null, { class: KEY_LIMIT, message });
       return free;
     } catch (error) {
       const record = { class: 'key_ledger', message: error instanceof Error ? error.message : String(error) };
@@ -369,12 +370,23 @@ export class Caller {
   private outOfMoney(need: Pico, step: StepRequest, keyFree: Pico | null): StopRun {
     const { log, ledger } = this.parts;
     const own = this.free(step);
-    const isKey = keyFree !== null && keyFree < own;
-    const free = isKey ? keyFree : own;
-    const limit = isKey ? ledger?.limit : `the ${formatUsd(picoFromUsd(log.state.limits.max_cost_usd))} limit`;
+    const sentence = (free: Pico, limit: string) =>
+      `The ${step.agent} request needs up to ${formatUsd(need, 'up')}, and ${formatUsd(free < 0n ? 0n : free)} of ${limit} is free.`;
+    if (!ledger || keyFree === null || keyFree >= own)
+      return new StopRun(
+        'max_cost',
+        sentence(own, `the ${formatUsd(picoFromUsd(log.state.limits.max_cost_usd))} limit`),
+      );
+    const message = sentence(keyFree, ledger.limit);
     return new StopRun(
       'max_cost',
-      `The ${step.agent} request needs up to ${formatUsd(need, 'up')}, and ${formatUsd(free < 0n ? 0n : free)} of ${limit} is free.`,
+      message,
+      { class: KEY_LIMIT, message },
+      {
+        limit: 'max_key_usd_per_day',
+        value: usdFromPico(ledger.limitPerDay),
+        spent: usdFromPico(ledger.limitPerDay - keyFree),
+      },
     );
   }
 

@@ -1,8 +1,7 @@
 import * as z from 'zod';
-import { Limits } from './limits.ts';
-
-/** Of config.json, of the events and of the files at exit. */
-export const FORMAT_VERSION = 1;
+import { MAX_USD } from '../budget/money.ts';
+import { FORMAT_VERSION, STRATEGIES, UNATTENDED_ACTIONS } from './format.ts';
+import { LIMIT_RANGES, type LimitName } from './limits.ts';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -27,13 +26,14 @@ export const Rates = z.object({
 });
 export type Rates = z.infer<typeof Rates>;
 
-export const STRATEGIES = ['guarded', 'classic'] as const;
 export const Strategy = z.enum(STRATEGIES);
 export type Strategy = z.infer<typeof Strategy>;
 
 export const UnattendedReview = z
-  .object({ action: z.enum(['wait', 'continue', 'stop']), after_minutes: z.number().min(0) })
+  .object({ action: z.enum(UNATTENDED_ACTIONS), after_minutes: z.number().min(0) })
   .describe('What to do with a review that nobody answers: wait for ever, or continue or stop after a time.');
+
+export type UnattendedReview = z.infer<typeof UnattendedReview>;
 
 /** A prompt as it was used. */
 export const PromptRecord = z.object({
@@ -42,6 +42,17 @@ export const PromptRecord = z.object({
   source: z.string().describe('`built-in`, or the file that overrode it.'),
 });
 export type PromptRecord = z.infer<typeof PromptRecord>;
+
+const within = (limit: LimitName) => z.number().min(LIMIT_RANGES[limit].least).max(LIMIT_RANGES[limit].most);
+
+export const Limits = z.strictObject({
+  max_iterations: z.int().min(LIMIT_RANGES.max_iterations.least).max(LIMIT_RANGES.max_iterations.most),
+  max_cost_usd: within('max_cost_usd').describe(
+    'The lowest one where the prices are `included`: then no request has a price.',
+  ),
+  max_wall_time_minutes: within('max_wall_time_minutes'),
+  task_timeout_seconds: within('task_timeout_seconds'),
+});
 
 /** config.json: everything a run was started with. The log's first event carries its sha256. Holds no secret. */
 export const RunConfig = z.object({
@@ -81,6 +92,17 @@ export const RunConfig = z.object({
   loop: z.object({
     checkpoint_every: z.int().min(1).describe('Iterations between checkpoints.'),
     review_every: z.int().min(0).describe('Iterations between reviews by a person; 0: no reviews.'),
+    // With defaults: a run that was started before these were settings is still read.
+    review_every_usd: z
+      .number()
+      .min(0)
+      .max(MAX_USD)
+      .default(0)
+      .describe('US dollars, settled and held, between reviews by a person; 0: none for the cost.'),
+    review_first_use: z
+      .boolean()
+      .default(false)
+      .describe('Whether a person reviews the first use of a tool: the first file that is to be written.'),
     unattended_review: UnattendedReview,
     max_new_tasks_per_iteration: z.int().min(1).max(50),
     max_pending_tasks: z.int().min(1),

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { MAX_USD } from '../budget/money.ts';
-import { Limits } from './limits.ts';
+import { AGENTS } from './format.ts';
+import { LIMIT_RANGES, type LimitName } from './limits.ts';
 import { STOP_REASONS } from './stop-reason.ts';
 
 /**
@@ -19,16 +20,6 @@ const Envelope = {
   more: z.literal(true).optional(),
 };
 
-export const AGENTS = [
-  'execution',
-  'creation',
-  'prioritization',
-  'planning',
-  'repair',
-  'judge',
-  'synthesis',
-  'embedding',
-] as const;
 export const Agent = z.enum(AGENTS);
 export type Agent = z.infer<typeof Agent>;
 
@@ -37,6 +28,19 @@ export const ErrorRecord = z.object({ class: z.string(), message: z.string() });
 export type ErrorRecord = z.infer<typeof ErrorRecord>;
 
 const Origin = z.enum(['loop', 'user', 'policy']);
+/** Why a person is asked: so many iterations are done, so much is spent, or a tool is to be used for the first time. */
+const ReviewReason = z.enum(['iterations', 'cost', 'first_use']);
+export type ReviewReason = z.infer<typeof ReviewReason>;
+
+/** What waits for a person where a tool is to be used for the first time. The answer of the call holds the files. */
+const FirstUse = z.object({
+  tool: z.literal('write_files'),
+  task_id: z.string(),
+  call_id: z.string(),
+  files: z.array(z.string()),
+});
+export type FirstUse = z.infer<typeof FirstUse>;
+
 /** Money is never negative, and an amount that no JSON number holds exactly was never written. */
 const usd = z.number().min(0).max(MAX_USD);
 
@@ -192,7 +196,17 @@ const EVENTS = [
   event('objective.judged', { call_id: z.string(), met: z.array(z.boolean()), complete: z.boolean() }),
   event('guidance.given', { text: z.string(), by: Origin }),
 
-  event('review.requested', { review_id: z.string(), iteration: z.int(), digest: z.string(), why: z.string() }),
+  event('review.requested', {
+    review_id: z.string(),
+    iteration: z.int(),
+    digest: z.string(),
+    /** Absent in older logs, which know `iterations` only. */
+    reason: ReviewReason.optional(),
+    /** The reason in words. */
+    why: z.string(),
+    /** With reason `first_use` only. */
+    first_use: FirstUse.optional(),
+  }),
   event('review.decided', {
     review_id: z.string(),
     digest: z.string(),
@@ -202,7 +216,7 @@ const EVENTS = [
   }),
   event('limit.reached', { limit: z.string(), value: z.number(), spent: z.number() }),
   event('limit.raised', {
-    limit: z.enum(Object.keys(Limits.shape) as [keyof Limits]),
+    limit: z.enum(Object.keys(LIMIT_RANGES) as [LimitName]),
     from: z.number(),
     to: z.number(),
     by: Origin,

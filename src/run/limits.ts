@@ -1,14 +1,14 @@
-import * as z from 'zod';
+import { number, whole } from './checks.ts';
 
 /** The limits of a run. Without the first two nothing starts; the rest have defaults that a person can see and change. */
-export const Limits = z.strictObject({
-  max_iterations: z.int().min(1).max(100_000),
-  max_cost_usd: z.number().min(0.000001).max(1000),
-  max_wall_time_minutes: z.number().min(0.01).max(43_200),
-  task_timeout_seconds: z.number().min(0.1).max(86_400),
-});
-export type Limits = z.infer<typeof Limits>;
-export type LimitName = keyof Limits;
+export const LIMIT_RANGES = {
+  max_iterations: { least: 1, most: 100_000 },
+  max_cost_usd: { least: 0.000001, most: 1000 },
+  max_wall_time_minutes: { least: 0.01, most: 43_200 },
+  task_timeout_seconds: { least: 0.1, most: 86_400 },
+} as const;
+export type LimitName = keyof typeof LIMIT_RANGES;
+export type Limits = Record<LimitName, number>;
 
 export const DEFAULT_LIMITS = { max_wall_time_minutes: 480, task_timeout_seconds: 120 } as const;
 
@@ -26,9 +26,9 @@ export function limitProblem(limit: LimitName, value: unknown): string | null {
   if (value === undefined || value === null || value === '') {
     return words.required ? `The ${words.name} is missing: give ${words.range}.` : null;
   }
-  return Limits.shape[limit].safeParse(value).success
-    ? null
-    : `The ${words.name} ${quoted(value)} is not valid: give ${words.range}.`;
+  const { least, most } = LIMIT_RANGES[limit];
+  const check = limit === 'max_iterations' ? whole(least, most) : number(least, most);
+  return check(value) !== undefined ? null : `The ${words.name} ${quoted(value)} is not valid: give ${words.range}.`;
 }
 
 const QUOTED_LENGTH = 100;

@@ -1,7 +1,7 @@
 import type { EventDraft } from './events.ts';
 import type { Clock, RunLog } from './ports.ts';
 import { StepFailed, StopRun } from './ports.ts';
-import { reviewDigest } from './review.ts';
+import { dueReview, firstUseReview, reviewPlace } from './review.ts';
 import type { Call, Task } from './state.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -34,6 +34,7 @@ export async function runLoop(parts: LoopParts): Promise<never> {
     try {
       if (task.state === 'running') {
         const result = await strategy.execute(task, iteration);
+        await askFor(parts, firstUseReview(log.state, task, result));
         await parts.keepFiles(task, result);
         log.append(
           { type: 'task.completed', task_id: task.id, iteration, call_id: result.id },
@@ -85,27 +86,7 @@ async function gate(parts: LoopParts): Promise<void> {
     throw new StopRun('max_wall_time', `The limit of ${state.limits.max_wall_time_minutes} minutes was reached.`);
   }
   if (state.strikes >= MAX_STRIKES || state.failuresInARow >= MAX_STRIKES) await pauseStalled(parts);
-  const every = state.config.loop.review_every;
-  if (
-    state.current === null &&
-    every > 0 &&
-    state.iteration > state.reviewedAt &&
-    state.iteration % every === 0 &&
-    !state.review
-  ) {
-    const digest = reviewDigest(state);
-    log.append(
-      {
-        type: 'review.requested',
-        review_id: `r${state.iteration}`,
-        iteration: state.iteration,
-        digest,
-        why: `every ${every} iterations`,
-      },
-      ...parts.noticeOf('review', `Iteration ${state.iteration}: the run waits for a checkpoint review.`),
-    );
-  }
-  while (state.review) await answered(parts);
+  await askFor(parts, dueReview(state));
   while (state.status === 'paused') await changed(parts);
   stopIfAsked(signal);
 }
@@ -138,6 +119,19 @@ async function pauseStalled(parts: LoopParts): Promise<void> {
   while (state.status === 'paused') await changed(parts);
 }
 
+/** Requests the review, if there is one, and waits until none is pending. Throws StopRun where the answer is to stop. */
+async function askFor(parts: LoopParts, request: ReturnType<typeof dueReview>): Promise<void> {
+  const { log } = parts;
+  const { state } = log;
+  if (request) {
+    const text = `Iteration ${state.iteration}: the run waits for a checkpoint review (${request.why}).`;
+    log.append(request, ...parts.noticeOf('review', text));
+  }
+  while (state.review) await answered(parts);
+  // Also where the process died between the answer and the end.
+  if (state.stopAtReview) throw new StopRun('stopped_at_review', 'The answer to the review was to end the run.');
+}
+
 const SKIP = { action: 'continue', after_minutes: 0 } as const;
 
 /** Waits until the pending review is decided, by a person or by the policy for unattended ones. */
@@ -158,12 +152,9 @@ async function answered(parts: LoopParts): Promise<void> {
       via: parts.skipReviews ? 'skipped as asked' : 'unattended policy',
     });
   } else if (policy.action === 'wait' && !parts.attended) {
-    throw new StopRun('stopped_at_review', `Waiting for a person to review after iteration ${review.iteration}.`);
+    throw new StopRun('stopped_at_review', `Waiting for a person to review ${reviewPlace(review)} (${review.why}).`);
   } else {
     await changed(parts, policy.action === 'wait' ? Number.POSITIVE_INFINITY : left);
-  }
-  if (log.state.reviews.at(-1)?.review_id === review.id && log.state.reviews.at(-1)?.decision === 'stop') {
-    throw new StopRun('stopped_at_review', `The review after iteration ${review.iteration} ended the run.`);
   }
 }
 

@@ -144,6 +144,7 @@ export interface Tokens {
 export interface KeyLedger {
   /** Which limit it is, for people: `the limit of $5.00 a day for this API key`. */
   readonly limit: string;
+  readonly limitPerDay: Pico;
   /**
    * Resolves once the reservation is durable and decided. `free` is what the limit left just before it. Call ids are
    * unique for this object. Throws where it cannot be written: then nothing may be sent.
@@ -166,14 +167,24 @@ export interface Memory {
 }
 
 /** Ends the run with a reason, from wherever it is thrown. */
+/** A limit that ended a run, as `limit.reached` has it. */
+export interface ReachedLimit {
+  readonly limit: string;
+  readonly value: number;
+  readonly spent: number;
+}
+
 export class StopRun extends Error {
   readonly reason: StopReason;
   readonly error: ErrorRecord | null;
-  constructor(reason: StopReason, detail: string, error: ErrorRecord | null = null) {
+  /** Which limit it was, where that is none of the run's own. */
+  readonly limit: ReachedLimit | null;
+  constructor(reason: StopReason, detail: string, error: ErrorRecord | null = null, limit: ReachedLimit | null = null) {
     super(detail);
     this.name = 'StopRun';
     this.reason = reason;
     this.error = error;
+    this.limit = limit;
   }
 }
 

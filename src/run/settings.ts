@@ -1,6 +1,8 @@
-import * as z from 'zod';
-import { STRATEGIES, UnattendedReview } from './config.ts';
-import { DEFAULT_LIMITS, LIMIT_WORDS, type LimitName, Limits, limitProblem, quoted } from './limits.ts';
+import { MAX_USD } from '../budget/money.ts';
+import { type Check, listOf, number, oneOf, text, webAddress, whole, yesOrNo } from './checks.ts';
+import type { UnattendedReview } from './config.ts';
+import { STRATEGIES, UNATTENDED_ACTIONS } from './format.ts';
+import { DEFAULT_LIMITS, LIMIT_WORDS, type LimitName, type Limits, limitProblem, quoted } from './limits.ts';
 
 /** What a person chooses before a run starts. Both front ends build this; nothing starts from anything else. */
 export interface RunSettings {
@@ -17,7 +19,9 @@ export interface RunSettings {
   readonly limits: Limits;
   readonly checkpointEvery: number;
   readonly reviewEvery: number;
-  readonly unattendedReview: z.infer<typeof UnattendedReview>;
+  readonly reviewEveryUsd: number;
+  readonly reviewFirstUse: boolean;
+  readonly unattendedReview: UnattendedReview;
   readonly maxNewTasks: number;
   readonly recallTokens: number;
   readonly sleepSeconds: number;
@@ -48,7 +52,7 @@ export function checkSettings(raw: RawSettings): { settings: RunSettings } | { p
   const problems: string[] = [];
   const read = <T>(
     name: string,
-    schema: z.ZodType<T>,
+    check: Check<T>,
     value: unknown,
     fallback: T | undefined,
     words: string,
@@ -57,12 +61,11 @@ export function checkSettings(raw: RawSettings): { settings: RunSettings } | { p
       if (fallback === undefined) problems.push(`The ${name} is missing: give ${words}.`);
       return fallback;
     }
-    const parsed = schema.safeParse(value);
-    if (parsed.success) return parsed.data;
+    const checked = check(value);
+    if (checked !== undefined) return checked;
     problems.push(`The ${name} ${quoted(value)} is not valid: give ${words}.`);
     return undefined;
   };
-  const text = (most: number) => z.string().trim().min(1).max(most);
 
   const objective = read(
     'objective',
@@ -80,11 +83,11 @@ export function checkSettings(raw: RawSettings): { settings: RunSettings } | { p
     if (problem !== null) problems.push(problem);
     else if (typeof value === 'number') limits[name] = value;
   }
-  const strategy = read('strategy', z.enum(STRATEGIES), raw.strategy, 'guarded', STRATEGIES.join(' or '));
+  const strategy = read('strategy', oneOf(STRATEGIES), raw.strategy, 'guarded', STRATEGIES.join(' or '));
   const settings = {
     acceptanceCriteria: read(
       'list of acceptance criteria',
-      z.array(text(1000)).max(50),
+      listOf(text(1000), 50),
       raw.acceptanceCriteria,
       [],
       'at most 50 sentences',
@@ -112,57 +115,65 @@ export function checkSettings(raw: RawSettings): { settings: RunSettings } | { p
         ? null
         : read(
             'number of embedding dimensions',
-            z.int().min(1).max(16_384),
+            whole(1, 16_384),
             raw.embeddingDimensions,
             undefined,
             'a whole number from 1 to 16384',
           ),
     baseUrl: read(
       'base URL',
-      z.url({ protocol: /^https?$/ }),
+      webAddress,
       raw.baseUrl,
       DEFAULTS.baseUrl,
       'an http or https address such as https://api.openai.com/v1',
     ),
-    temperature: read(
-      'temperature',
-      z.number().min(0).max(2),
-      raw.temperature,
-      DEFAULTS.temperature,
-      'a number from 0 to 2',
-    ),
-    seed: read('seed', z.int(), raw.seed, DEFAULTS.seed, 'a whole number'),
+    temperature: read('temperature', number(0, 2), raw.temperature, DEFAULTS.temperature, 'a number from 0 to 2'),
+    seed: read('seed', whole(), raw.seed, DEFAULTS.seed, 'a whole number'),
     checkpointEvery: read(
       'checkpoint interval',
-      z.int().min(1),
+      whole(1),
       raw.checkpointEvery,
       DEFAULTS.checkpointEvery,
       'a whole number of iterations from 1',
     ),
     reviewEvery: read(
       'review interval',
-      z.int().min(0),
+      whole(0),
       raw.reviewEvery,
       0,
       'a whole number of iterations, 0 for no reviews',
     ),
+    reviewEveryUsd: read(
+      'review step of the cost',
+      number(0, MAX_USD),
+      raw.reviewEveryUsd,
+      0,
+      `an amount in US dollars up to ${MAX_USD}, 0 for no reviews for the cost`,
+    ),
+    reviewFirstUse: read(
+      'switch for a review of the first use of a tool',
+      yesOrNo,
+      raw.reviewFirstUse,
+      false,
+      'true or false',
+    ),
     unattendedReview: read(
       'policy for unattended reviews',
-      UnattendedReview,
+      reviewPolicy,
       raw.unattendedReview,
       { action: 'wait', after_minutes: 0 },
       'wait, continue or stop, and minutes',
     ),
     maxNewTasks: read(
       'limit of new tasks per iteration',
-      z.int().min(1).max(50),
+      whole(1, 50),
       raw.maxNewTasks,
       DEFAULTS.maxNewTasks,
       'a whole number from 1 to 50',
     ),
     recallTokens: read(
       'recall budget',
-      z.int().min(0).max(100_000),
+      whole(0, 100_000),
       raw.recallTokens,
       DEFAULTS.recallTokens,
       'a whole number of tokens from 0 to 100000',
@@ -170,13 +181,20 @@ export function checkSettings(raw: RawSettings): { settings: RunSettings } | { p
     // The original sleeps five seconds after each cycle.
     sleepSeconds: read(
       'sleep interval',
-      z.number().min(0).max(86_400),
+      number(0, 86_400),
       raw.sleepSeconds,
       strategy === 'classic' ? 5 : 0,
       'seconds from 0 to 86400',
     ),
-    synthesis: read('synthesis switch', z.boolean(), raw.synthesis, true, 'true or false'),
+    synthesis: read('synthesis switch', yesOrNo, raw.synthesis, true, 'true or false'),
   };
   if (problems.length > 0) return { problems };
-  return { settings: { objective, strategy, limits: Limits.parse(limits), ...settings } as RunSettings };
+  return { settings: { objective, strategy, limits, ...settings } as RunSettings };
 }
+
+const reviewPolicy: Check<UnattendedReview> = (value) => {
+  const { action, after_minutes } = { ...(value as Partial<Record<keyof UnattendedReview, unknown>>) };
+  const checked = oneOf(UNATTENDED_ACTIONS)(action);
+  const minutes = number(0, Number.MAX_VALUE)(after_minutes);
+  return checked === undefined || minutes === undefined ? undefined : { action: checked, after_minutes: minutes };
+};

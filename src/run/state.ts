@@ -1,6 +1,6 @@
 import { type Pico, picoFromUsd } from '../budget/money.ts';
 import type { RunConfig } from './config.ts';
-import type { Agent, CallInputs, ErrorRecord, RunEvent, RunEventOf } from './events.ts';
+import type { Agent, CallInputs, ErrorRecord, FirstUse, ReviewReason, RunEvent, RunEventOf } from './events.ts';
 import { limitProblem, type Limits } from './limits.ts';
 import type { StopReason } from './stop-reason.ts';
 
@@ -52,11 +52,24 @@ export interface RunState {
     readonly digest: string;
     readonly iteration: number;
     readonly since: string;
-    /** Active time of the run when it was requested, milliseconds: a stepped clock neither decides nor delays it. */
+    /**
+     * Active time of the run when it was requested, milliseconds: a stepped clock neither decides nor delays it. Earlier by
+     * the time that nobody had the run in hand.
+     */
     readonly sinceMs: number;
+    readonly reason: ReviewReason;
+    /** The reason in words. */
+    readonly why: string;
+    readonly firstUse: FirstUse | null;
   } | null;
   /** The iteration after which the last review was answered. */
   reviewedAt: number;
+  /** What was settled and held when the last review was answered. */
+  reviewedSpend: Pico;
+  /** Tools that a person has approved the first use of. */
+  readonly approvedTools: Set<FirstUse['tool']>;
+  /** A review was answered with a stop, and the run has not ended yet. */
+  stopAtReview: boolean;
   readonly reviews: RunEventOf<'review.decided'>[];
   pausedWhy: string | null;
   readonly raises: RunEventOf<'limit.raised'>[];
@@ -206,6 +219,9 @@ export function initialState(config: RunConfig): RunState {
     judged: null,
     review: null,
     reviewedAt: 0,
+    reviewedSpend: 0n,
+    approvedTools: new Set(),
+    stopAtReview: false,
     reviews: [],
     pausedWhy: null,
     raises: [],
@@ -244,8 +260,10 @@ function applyBody(state: RunState, event: RunEvent): void {
       return;
     case 'epoch.opened':
       state.earlierMs += state.epochMs;
-      if (state.review) state.status = 'review';
-      else if (state.status !== 'paused') state.status = 'running';
+      if (state.review) {
+        state.status = 'review';
+        state.review = { ...state.review, sinceMs: state.earlierMs - waitedMs(state, state.review, event) };
+      } else if (state.status !== 'paused') state.status = 'running';
       state.leftQuarantine = state.end?.reason === 'quarantined';
       state.end = null;
       return;
@@ -259,10 +277,12 @@ function applyBody(state: RunState, event: RunEvent): void {
       state.strikes = 0;
       state.failuresInARow = 0;
       state.judged = null;
+      state.stopAtReview = false;
       if (state.leftQuarantine) state.interruptionsForgivenAt = event.seq;
       return;
     case 'run.ended':
       state.status = 'ended';
+      state.stopAtReview = false;
       state.end = { reason: event.stop_reason, error: event.error, detail: event.detail, at: event.ts };
       return;
 
@@ -362,12 +382,18 @@ function applyBody(state: RunState, event: RunEvent): void {
         iteration: event.iteration,
         since: event.ts,
         sinceMs: state.earlierMs + event.mono_ms,
+        reason: event.reason ?? 'iterations',
+        why: event.why,
+        firstUse: event.first_use ?? null,
       };
       state.status = 'review';
       return;
     case 'review.decided':
       if (state.review?.id !== event.review_id) throw new FoldError(event, `review ${event.review_id} is not pending`);
       state.reviewedAt = state.review.iteration;
+      state.reviewedSpend = state.money.settled + state.money.held;
+      if (event.decision === 'stop') state.stopAtReview = true;
+      else if (state.review.firstUse) state.approvedTools.add(state.review.firstUse.tool);
       state.review = null;
       state.status = state.pausedWhy === null ? 'running' : 'paused';
       state.reviews.push(event);
@@ -417,6 +443,19 @@ function applyBody(state: RunState, event: RunEvent): void {
     default:
       event satisfies never;
   }
+}
+
+/**
+ * How long the review has waited when a new owner takes the run up, milliseconds. By the wall clock, as no other one ran
+ * without an owner; from now on where the run had ended: then nobody was asked any more.
+ */
+function waitedMs(
+  { end, earlierMs }: RunState,
+  review: NonNullable<RunState['review']>,
+  event: RunEventOf<'epoch.opened'>,
+): number {
+  if (end) return 0;
+  return Math.max(earlierMs - review.sinceMs, Date.parse(event.ts) - Date.parse(review.since));
 }
 
 function reserve(state: RunState, event: RunEventOf<'call.reserved'>): void {

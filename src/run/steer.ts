@@ -9,6 +9,7 @@ export type SteerErrorReason =
   | 'task_not_waiting'
   | 'bad_text'
   | 'bad_limit'
+  | 'no_guidance'
   | 'no_review'
   | 'review_changed'
   | 'run_ended';
@@ -91,6 +92,12 @@ export class Steering {
 
   guide(text: string): void {
     this.assertOpen();
+    // The prompts of the original have no place for it; that it is recorded and never read would help nobody.
+    if (this.log.state.config.strategy === 'classic') {
+      const message =
+        'The classic loop takes no guidance: its prompts have no place for it. Add or edit a task instead.';
+      throw new SteerError('no_guidance', message);
+    }
     this.log.append({ type: 'guidance.given', text: taskText(text), by: 'user' });
   }
 

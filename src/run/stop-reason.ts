@@ -16,8 +16,18 @@ export const STOP_REASONS = [
 
 export type StopReason = (typeof STOP_REASONS)[number];
 
-/** What a person is told: what the reason means, and what to do next; `waits` where a review is not decided yet. */
-export function explainStop(reason: StopReason, waits = false): { meaning: string; next: string } {
+/** The class of the error with which a run ends by `max_cost` though its own cost limit would have allowed more. */
+export const KEY_LIMIT = 'key_limit';
+
+/**
+ * What a person is told: what the reason means, and what to do next. `error` is that of the end, if it has one; `waits` where a
+ * review is not decided yet.
+ */
+export function explainStop(
+  reason: StopReason,
+  error: { readonly class: string } | null = null,
+  waits = false,
+): { meaning: string; next: string } {
   switch (reason) {
     case 'objective_complete':
       return { meaning: 'The acceptance criteria are met.', next: 'Read the answer.' };
@@ -29,6 +39,11 @@ export function explainStop(reason: StopReason, waits = false): { meaning: strin
         next: 'Continue with more iterations, or read the answer.',
       };
     case 'max_cost':
+      if (error?.class === KEY_LIMIT)
+        return {
+          meaning: 'The next request did not fit into what was left of the daily limit of the API key.',
+          next: 'Resume after midnight UTC, when that limit begins anew, or raise it first; the cost limit of the run was not reached.',
+        };
       return {
         meaning: 'The next request did not fit into what was left of the cost limit.',
         next: 'Continue with a higher cost limit, or read the answer.',

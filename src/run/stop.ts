@@ -1,6 +1,7 @@
 import { formatUsd, usdFromPico } from '../budget/money.ts';
 import { spentOfLimit } from './cost-words.ts';
 import type { ErrorRecord, EventDraft } from './events.ts';
+import type { ReachedLimit } from './ports.ts';
 import type { RunState } from './state.ts';
 import { explainStop, type StopReason } from './stop-reason.ts';
 
@@ -9,20 +10,18 @@ export interface Ending {
   readonly reason: StopReason;
   readonly detail: string;
   readonly error: ErrorRecord | null;
+  /** Where it is none of the run's own. */
+  readonly limit?: ReachedLimit | null;
 }
 
 /** The last events of a run: which limit, if one; then the end. */
 export function endingEvents(state: RunState, ending: Ending, activeMs: number): EventDraft[] {
-  const limit = limitOf(state, ending.reason, activeMs);
+  const limit = ending.limit ?? limitOf(state, ending.reason, activeMs);
   const end: EventDraft = { type: 'run.ended', stop_reason: ending.reason, error: ending.error, detail: ending.detail };
   return limit ? [{ type: 'limit.reached', ...limit }, end] : [end];
 }
 
-function limitOf(
-  state: RunState,
-  reason: StopReason,
-  activeMs: number,
-): { limit: string; value: number; spent: number } | null {
+function limitOf(state: RunState, reason: StopReason, activeMs: number): ReachedLimit | null {
   const { limits, money } = state;
   switch (reason) {
     case 'max_iterations':
@@ -42,7 +41,7 @@ function limitOf(
 
 /** What is sent to people who are not looking. */
 export function endingNotice(state: RunState, ending: Ending): string {
-  const { meaning, next } = explainStop(ending.reason, state.review !== null);
+  const { meaning, next } = explainStop(ending.reason, ending.error, state.review !== null);
   const spent = spentOfLimit(state, state.money.settled);
   const held = state.money.held > 0n ? `, ${formatUsd(state.money.held)} held` : '';
   return `BabyAGI run ended: ${ending.reason}. ${meaning} ${ending.detail} ${state.iteration} iterations, ${spent}${held}. Next: ${next} Objective: ${state.config.objective}`;

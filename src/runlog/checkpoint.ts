@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { usdFromPico } from '../budget/money.ts';
-import { FORMAT_VERSION } from '../run/config.ts';
-import { Limits } from '../run/limits.ts';
+import { Limits } from '../run/config.ts';
+import { FORMAT_VERSION } from '../run/format.ts';
 import type { RunLog } from '../run/ports.ts';
 import type { RunState } from '../run/state.ts';
 import type { Disk } from './disk.ts';

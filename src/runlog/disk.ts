@@ -17,6 +17,8 @@ export interface Disk {
   list(path: string): Promise<string[]>;
   /** False only where it certainly is not there; throws where that cannot be told. */
   exists(path: string): Promise<boolean>;
+  /** When a file was last written, milliseconds since 1970 by the clock of its file system. */
+  modifiedAt(path: string): Promise<number>;
   /** Written beside, synced, renamed into place, and the directory synced: old or new, never half. */
   replace(path: string, content: string | Uint8Array): Promise<void>;
   remove(path: string): Promise<void>;
@@ -105,6 +107,7 @@ export const nodeDisk: Disk = {
       throw error;
     }
   },
+  modifiedAt: async (path) => (await fs.lstat(path)).mtimeMs,
   async replace(path, content) {
     await refuseLink(dirname(path));
     const draft = join(dirname(path), draftName());

@@ -22,10 +22,16 @@ export interface ProcessTable {
 const BEAT = new Uint8Array([0x2e]);
 const RELEASED = new Uint8Array([0x21]);
 export const BEAT_MS = 1000;
-/** A live owner that stopped beating is taken over after this long, by the watcher's own monotonic clock. */
+/** A live owner that stopped beating is taken over after this long. */
 const HUNG_MS = 10_000;
+/**
+ * So much of it the watcher must see by its own monotonic clock: a machine that wakes up finds every beat long ago, and
+ * its owners beat again at once.
+ */
+const SEEN_SILENT_MS = 3000;
 const OTHER_MACHINE_MS = 60_000;
-const WATCH_MS = 500;
+/** How soon the death of an owner is noticed. */
+const WATCH_MS = 100;
 /** Bytes of an owner file: half a year of beats. */
 const MOST_BEATS = 16 * 1024 * 1024;
 /** Numbers have six digits. */
@@ -180,8 +186,13 @@ async function untilGone(
       since = clock.monotonic();
     }
     // Who could not even write its name has not begun: the fence keeps it from doing so late.
-    const patience = owner === null || owner.boot_id === self.boot_id ? HUNG_MS : OTHER_MACHINE_MS;
-    if (clock.monotonic() - since >= patience) return;
+    const near = owner === null || owner.boot_id === self.boot_id;
+    const silentMs = clock.monotonic() - since;
+    if (silentMs >= (near ? HUNG_MS : OTHER_MACHINE_MS)) return;
+    if (near && silentMs >= SEEN_SILENT_MS) {
+      const lastBeat = await disk.modifiedAt(ownerFile(folder, number));
+      if (clock.now() - lastBeat >= HUNG_MS) return;
+    }
     await clock.sleep(WATCH_MS);
   }
 }

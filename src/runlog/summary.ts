@@ -1,13 +1,14 @@
 import * as z from 'zod';
 import { picoFromUsd, usdFromPico } from '../budget/money.ts';
-import { FORMAT_VERSION, RunConfig, Strategy } from '../run/config.ts';
+import { Limits, RunConfig, Strategy } from '../run/config.ts';
 import { INCLUDED, isIncluded } from '../run/cost-words.ts';
-import { AGENTS, Agent, ErrorRecord } from '../run/events.ts';
-import { Limits } from '../run/limits.ts';
+import { Agent, ErrorRecord } from '../run/events.ts';
+import { AGENTS, FORMAT_VERSION } from '../run/format.ts';
+import { LIMIT_RANGES } from '../run/limits.ts';
 import { DEFAULTS } from '../run/settings.ts';
 import { activeMs, type Call, type RunState, resultOf } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
-import { explainStop, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
+import { explainStop, KEY_LIMIT, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
 import { runFolderName } from './folder.ts';
 import { redactionMarks } from './redaction-marks.ts';
 
@@ -183,8 +184,8 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
 
     stop_reason: end?.reason ?? null,
     detail: end?.detail ?? null,
-    meaning: end && explainStop(end.reason, state.review !== null).meaning,
-    next: end && explainStop(end.reason, state.review !== null).next,
+    meaning: end && explainStop(end.reason, end.error, state.review !== null).meaning,
+    next: end && explainStop(end.reason, end.error, state.review !== null).next,
     continue_with: end && continueWith(state, end.reason),
     error: end?.error ?? null,
     end_is_logged: state.end !== null,
@@ -352,7 +353,7 @@ export function continueWith(
   const approval = state.review ? ' --approve-review' : '';
   const resume = `node dist/cli.js resume ${shellWord(folder)}${server}${approval}`;
   const raised = (flag: string, limit: 'max_iterations' | 'max_cost_usd' | 'max_wall_time_minutes') => {
-    const room = (Limits.shape[limit].maxValue ?? Number.POSITIVE_INFINITY) - limits[limit];
+    const room = LIMIT_RANGES[limit].most - limits[limit];
     const more = Number(Math.min(config.limits[limit], room).toFixed(6));
     return more > 0 ? `${resume} ${flag} ${more}` : null;
   };
@@ -360,7 +361,8 @@ export function continueWith(
     case 'max_iterations':
       return raised('--add-iterations', 'max_iterations');
     case 'max_cost':
-      return raised('--add-cost-usd', 'max_cost_usd');
+      // More for this run would not help against the limit of its key.
+      return state.end?.error?.class === KEY_LIMIT ? resume : raised('--add-cost-usd', 'max_cost_usd');
     case 'max_wall_time':
       return raised('--add-minutes', 'max_wall_time_minutes');
     case 'stopped_by_user':

@@ -14,6 +14,7 @@ import { MOST_CONFIG_BYTES, type RunFolder, runFolder, sixDigits } from './folde
 import { pausing } from './pause.ts';
 import { type ReadLog, readLog } from './reader.ts';
 import { Summary } from './summary.ts';
+import { messageOf } from '../run/message.ts';
 
 export interface Check {
   readonly name: string;
@@ -415,8 +416,4 @@ function jsonOf(text: Buffer | string): unknown {
 
 function sha256(content: Buffer | string): string {
   return createHash('sha256').update(content).digest('hex');
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

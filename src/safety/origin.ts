@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
 /** Why a URL cannot name a server that a key may be sent to. */
 export type OriginErrorReason =
@@ -64,7 +64,7 @@ export function parseOrigin(url: string, { allowPrivate = false }: { allowPrivat
   if (scheme === 'http' && !isLoopback(host) && !(allowPrivate && !isPublicAddress(host))) {
     throw new OriginError('insecure', `Plain http to ${host} would show the key to the network. Use https.`);
   }
-  if (isIP(host) !== 0 && !mayConnect(origin, host, allowPrivate)) {
+  if (familyOf(host) !== null && !mayConnect(origin, host, allowPrivate)) {
     throw new OriginError(
       'address_not_allowed',
       `${host} is not a public address. If it is a server on your own network, name it in your user settings.`,
@@ -149,13 +149,18 @@ const unusable = ranges(() => [
 const allocated = ranges(() => ['0.0.0.0/0', ...translated(['0.0.0.0/0']), '2000::/3']);
 
 function rangeOf(address: string): AddressRange {
-  const version = isIP(address);
-  if (version === 0) return 'unusable';
-  const family = version === 4 ? 'ipv4' : 'ipv6';
+  const family = familyOf(address);
+  if (family === null) return 'unusable';
   if (loopback().check(address, family)) return 'loopback';
   if (privateRanges().check(address, family)) return 'private';
   if (unusable().check(address, family) || !allocated().check(address, family)) return 'unusable';
   return 'public';
+}
+
+/** Null for what is no IP address. The pattern of IPv6 takes 4 ms to compile: nothing without a colon is tried. */
+function familyOf(address: string): 'ipv4' | 'ipv6' | null {
+  if (!address.includes(':')) return isIPv4(address) ? 'ipv4' : null;
+  return isIPv6(address) ? 'ipv6' : null;
 }
 
 function ranges(subnets: () => readonly string[]): () => BlockList {
@@ -165,7 +170,7 @@ function ranges(subnets: () => readonly string[]): () => BlockList {
     list = new BlockList();
     for (const subnet of subnets()) {
       const [address = '', bits] = subnet.split('/');
-      list.addSubnet(address, Number(bits), isIP(address) === 4 ? 'ipv4' : 'ipv6');
+      list.addSubnet(address, Number(bits), address.includes(':') ? 'ipv6' : 'ipv4');
     }
     return list;
   };

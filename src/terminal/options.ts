@@ -65,6 +65,8 @@ export const FLAGS = {
     help: 'iterations between reviews by a person (0: none)',
     plain: 'HUMAN_CHECKPOINT_EVERY',
   },
+  'review-every-usd': { type: 'string', value: 'X', help: 'US dollars spent between reviews by a person (0: none)' },
+  'review-first-use': { type: 'boolean', help: 'review before the first file is written below output/' },
   'skip-reviews': { type: 'boolean', help: 'approve every review without asking' },
   'sleep-interval': {
     type: 'string',
@@ -99,7 +101,16 @@ const COMMON = ['env-file', 'json', 'help', 'version'] as const satisfies readon
 const FORECAST = [
   ...(['max-iterations', 'max-cost-usd', 'max-wall-time', 'task-timeout', 'first-task', 'accept', 'model'] as const),
   ...(['embedding-model', 'base-url', 'strategy', 'temperature', 'seed', 'prompts-dir', 'checkpoint-every'] as const),
-  ...(['review-every', 'sleep-interval', 'price-input', 'price-output', 'free-server', 'no-answer'] as const),
+  ...([
+    'review-every',
+    'review-every-usd',
+    'review-first-use',
+    'sleep-interval',
+    'price-input',
+    'price-output',
+    'free-server',
+    'no-answer',
+  ] as const),
 ] as const satisfies readonly FlagName[];
 const RUN = [
   ...FORECAST,

@@ -85,7 +85,7 @@ function lineOf(state: RunState, event: RunEvent, activeMs: number): string | nu
     case 'run.paused':
       return `  paused: ${printable(event.why, TEXT_LENGTH)}`;
     case 'review.requested':
-      return `  review due (${event.why})`;
+      return `  review due: ${printable(event.why, 2 * TEXT_LENGTH)}`;
     case 'notice.failed':
       return `  notice not delivered by ${event.channel}: ${printable(event.error.message, TEXT_LENGTH)}`;
     default:

@@ -1,33 +1,55 @@
 import { createInterface } from 'node:readline/promises';
-import { formatUsd } from '../budget/money.ts';
-import { reviewDigest } from '../run/review.ts';
+import { aheadWords, happenedWords, reviewReport } from '../research/review-report.ts';
+import type { LimitName } from '../run/limits.ts';
+import { reviewDigest, reviewPlace, waitingFiles } from '../run/review.ts';
 import type { RunState } from '../run/state.ts';
 import { SteerError, type Steering } from '../run/steer.ts';
 import { printable } from '../safety/text.ts';
 
 const SHOWN = 20;
-const HELP =
-  'a approve · + <text> add · e <task> <text> edit · d <task> delete · u <task> to the front · g <text> guide · s stop';
+const HELP = `a approve · s stop · + <text> add · e <task> <text> edit · d <task> delete
+u <task> to the front · m <task> <other> in front of the other · g <text> guidance
+l iterations|usd|minutes <value> raise a limit`;
+const LIMITS: Readonly<Record<string, LimitName>> = {
+  iterations: 'max_iterations',
+  usd: 'max_cost_usd',
+  minutes: 'max_wall_time_minutes',
+};
 
-/** Asks for a review on the terminal, until it is decided one way or the other. */
+/**
+ * Asks for a review on the terminal, until it is decided one way or the other. `left`: the person ended the input, by
+ * Ctrl+C or Ctrl+D, which the question keeps from the process.
+ */
 export async function askReview(
   state: RunState,
   steering: Steering,
   streams: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<'answered' | 'left'> {
   const { output } = streams;
   const reader = createInterface(streams);
+  const gone = new AbortController();
+  reader.once('close', () => gone.abort());
+  const either = AbortSignal.any([signal, gone.signal]);
   try {
     while (state.review) {
       const shown = reviewDigest(state);
-      output.write(
-        `\nCheckpoint review after iteration ${state.iteration}, ${formatUsd(state.money.settled)} spent. Next:\n`,
-      );
+      const report = reviewReport(state);
+      output.write(`\nCheckpoint review ${reviewPlace(state.review)}: ${printable(state.review.why, 500)}\n`);
+      output.write(`Since the last one: ${happenedWords(report).join('; ')}.\nAhead: ${aheadWords(report.ahead)}.\n`);
+      if (state.review.firstUse) {
+        output.write('Files that wait to be written (v shows them):\n');
+        for (const { name } of waitingFiles(state)) output.write(`  ${printable(name, 200)}\n`);
+      }
+      output.write(state.pending.length === 0 ? 'No task is waiting.\n' : 'Next:\n');
       for (const id of state.pending.slice(0, SHOWN))
         output.write(`  ${id}  ${printable(state.tasks.get(id)?.text ?? '', 100)}\n`);
       if (state.pending.length > SHOWN) output.write(`  … and ${state.pending.length - SHOWN} more\n`);
-      const answer = (await reader.question(`${HELP}\n> `, { signal })).trim();
+      const answer = (await reader.question(`${HELP}\n> `, { signal: either })).trim();
+      if (answer === 'v') {
+        for (const { name, content } of waitingFiles(state)) output.write(fileText(name, content));
+        continue;
+      }
       try {
         apply(steering, state, answer, shown);
       } catch (error) {
@@ -36,11 +58,19 @@ export async function askReview(
       }
     }
   } catch (error) {
-    // The run was stopped while the question stood, or the input ended: the loop knows what to do.
+    // The run was stopped while the question stood, or the input ended.
     if (!(error instanceof Error && (error.name === 'AbortError' || 'code' in error))) throw error;
+    if (gone.signal.aborted) return 'left';
   } finally {
     reader.close();
   }
+  return 'answered';
+}
+
+/** As it is, but for characters that a terminal would obey. */
+function fileText(name: string, content: string): string {
+  const lines = content.trimEnd().split('\n');
+  return `${printable(name, 200)}\n${lines.map((line) => `  | ${line.replaceAll(/\p{C}/gu, ' ')}\n`).join('')}`;
 }
 
 function apply(steering: Steering, state: RunState, answer: string, shown: string): void {
@@ -60,6 +90,13 @@ function apply(steering: Steering, state: RunState, answer: string, shown: strin
       return steering.removeTask(first);
     case 'u':
       return steering.moveTask(first, state.pending[0] ?? null);
+    case 'm':
+      return steering.moveTask(first, rest.join(' '));
+    case 'l': {
+      const limit = LIMITS[first];
+      if (limit === undefined) throw new SteerError('bad_limit', `Name a limit: ${Object.keys(LIMITS).join(', ')}.`);
+      return steering.raiseLimit(limit, Number(rest.join(' ') || Number.NaN));
+    }
     case 'g':
       return steering.guide(tail);
     default:

@@ -1,12 +1,13 @@
 import * as vscode from 'vscode';
-import type { Outcome } from '../engine.ts';
+import type { Outcome } from '../engine/host.ts';
 import { spentOfLimit } from '../run/cost-words.ts';
 import { reviewDigest } from '../run/review.ts';
-import { explainStop } from '../run/stop-reason.ts';
+import type { RunState } from '../run/state.ts';
+import { explainStop, KEY_LIMIT } from '../run/stop-reason.ts';
 import type { App } from './app.ts';
-import { isLimit } from './commands/continue-run.ts';
-import { decideReview } from './commands/review.ts';
-import { COMMANDS } from './ids.ts';
+import { reachedLimit } from './commands/continue-run.ts';
+import { decideReview, reasonOf } from './commands/review.ts';
+import { COMMANDS, SECTION } from './ids.ts';
 import { inMessage } from './labels.ts';
 import type { RunView } from './run-view.ts';
 import type { Action } from './tell.ts';
@@ -17,22 +18,25 @@ import type { Action } from './tell.ts';
 export async function tellEnd(app: App, run: RunView, outcome: Outcome): Promise<void> {
   if ((await app.panels()).isVisible(run.runId)) return;
   const { stopReason } = outcome;
-  const { meaning } = explainStop(stopReason);
-  const { limits, money } = run.state;
+  const { limits, money, end } = run.state;
+  const { meaning } = explainStop(stopReason, end?.error);
   const figures = vscode.l10n.t(
     '{0} of {1} iterations, {2}',
     run.state.iteration,
     limits.max_iterations,
     spentOfLimit(run.state, money.settled + money.held),
   );
+  const byKey = end?.error?.class === KEY_LIMIT;
   const detail =
-    stopReason === 'error' || stopReason === 'stalled' || stopReason === 'quarantined' ? ` ${outcome.detail}` : '';
+    stopReason === 'error' || stopReason === 'stalled' || stopReason === 'quarantined' || byKey
+      ? ` ${outcome.detail}`
+      : '';
   const objective = inMessage(run.state.config.objective, 60);
   const message = inMessage(
     vscode.l10n.t('BabyAGI run ended: {0}{1} {2}. “{3}”', meaning, detail, figures, objective),
     600,
   );
-  const chosen = await showFor(stopReason)(message, ...actionsFor(run.runId, stopReason));
+  const chosen = await showFor(stopReason)(message, ...actionsFor(run.state, stopReason));
   await chosen?.run();
 }
 
@@ -60,16 +64,28 @@ function showFor(
   }
 }
 
-function actionsFor(runId: string, reason: Outcome['stopReason']): Action[] {
+function actionsFor(state: RunState, reason: Outcome['stopReason']): Action[] {
+  const { run_id: runId, model } = state.config;
   const action = (title: string, command: string, ...args: unknown[]): Action => ({
     title,
     run: () => vscode.commands.executeCommand(command, ...args),
   });
   return [
     action(vscode.l10n.t('Open Summary'), COMMANDS.openSummary, runId),
-    ...(isLimit(reason) ? [action(vscode.l10n.t('Continue with More…'), COMMANDS.continue, runId)] : []),
-    ...(reason === 'waiting_for_key' ? [action(vscode.l10n.t('Set API Key…'), COMMANDS.setApiKey)] : []),
+    ...(reachedLimit(state) ? [action(vscode.l10n.t('Continue with More…'), COMMANDS.continue, runId)] : []),
+    ...(state.end?.error?.class === KEY_LIMIT
+      ? [action(vscode.l10n.t('Open Settings'), 'workbench.action.openSettings', `${SECTION}.maxKeyUsdPerDay`)]
+      : []),
+    ...(reason === 'waiting_for_key'
+      ? [{ title: vscode.l10n.t('Set API Key…'), run: () => setKeyAndResume(runId, new URL(model.base_url).origin) }]
+      : []),
   ];
+}
+
+/** Who enters the key that a run waits for wants it to go on. */
+async function setKeyAndResume(runId: string, origin: string): Promise<void> {
+  const isSet = await vscode.commands.executeCommand<boolean>(COMMANDS.setApiKey, origin);
+  if (isSet) await vscode.commands.executeCommand(COMMANDS.resume, runId);
 }
 
 /** Asks for the pending review of a run; its buttons decide for the state at this moment. */
@@ -80,12 +96,13 @@ export async function askForReview(app: App, run: RunView): Promise<void> {
   const approve = vscode.l10n.t('Approve');
   const review = vscode.l10n.t('Review…');
   const stop = vscode.l10n.t('Stop Run');
-  const message = vscode.l10n.t(
-    'BabyAGI waits for your review after iteration {0}. “{1}”',
-    state.review.iteration,
-    inMessage(state.config.objective, 60),
-  );
-  const chosen = await vscode.window.showInformationMessage(inMessage(message, 300), approve, review, stop);
+  const { iteration, reason } = state.review;
+  const words = [inMessage(reasonOf(state), 300), inMessage(state.config.objective, 60)];
+  const message =
+    reason === 'first_use'
+      ? vscode.l10n.t('BabyAGI waits for your review in iteration {0}: {1}. “{2}”', iteration + 1, ...words)
+      : vscode.l10n.t('BabyAGI waits for your review after iteration {0}: {1}. “{2}”', iteration, ...words);
+  const chosen = await vscode.window.showInformationMessage(inMessage(message, 500), approve, review, stop);
   if (chosen === approve) await decideReview(app, session, 'approve', digest);
   else if (chosen === stop) await decideReview(app, session, 'stop', digest);
   else if (chosen === review) await vscode.commands.executeCommand(COMMANDS.review, run.runId);

@@ -1,12 +1,13 @@
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
 import { costWords, isIncluded } from '../run/cost-words.ts';
-import { AGENTS } from '../run/events.ts';
-import { reviewDigest } from '../run/review.ts';
-import type { Call, IterationRecord, RunState, Task } from '../run/state.ts';
+import { aheadWords, happenedWords, reviewReport } from '../research/review-report.ts';
+import { AGENTS } from '../run/format.ts';
+import { reviewDigest, reviewPlace, waitingFiles } from '../run/review.ts';
+import type { Call, RunState, Task } from '../run/state.ts';
 import { explainStop, type StopReason } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { chartPoints } from './panel-charts.ts';
-import { callsSection, tasksSection } from './panel-lists.ts';
+import { callsSection, tasksSection, visible } from './panel-lists.ts';
 import type {
   AgentRow,
   HeadSection,
@@ -33,6 +34,8 @@ export interface Moment {
 const LABEL = 160;
 const OBJECTIVE = 2000;
 const NEXT_SHOWN = 5;
+/** Characters of a file that waits to be written. */
+const FILE_SHOWN = 8000;
 const HEALTH_WINDOW = 20;
 
 /** All that the panel shows of a run in this view; lists that the view does not show are left out. */
@@ -55,7 +58,7 @@ export function panelSections(state: RunState, view: PanelView, moment: Moment):
 function headOf(state: RunState, moment: Moment): HeadSection {
   const { config, end } = state;
   const { provider, requested } = config.model;
-  const explained = end && explainStop(end.reason);
+  const explained = end && explainStop(end.reason, end.error);
   return {
     objective: printable(config.objective, OBJECTIVE),
     criteria: config.acceptance_criteria.map((text, index) => ({
@@ -157,12 +160,18 @@ function reviewOf(state: RunState, { here }: Moment): ReviewSection | null {
   const since = state.iterations.filter((record) => record.iteration > state.reviewedAt);
   const recent = since.slice(-NEXT_SHOWN).reverse();
   const next = state.pending.slice(0, NEXT_SHOWN);
+  const report = reviewReport(state);
   return {
     digest: reviewDigest(state),
-    iteration: review.iteration,
+    place: reviewPlace(review),
     since: review.since,
     unattended: unattended(state),
-    happened: happenedIn(since, state),
+    why: printable(review.why, 600),
+    firstUse: waitingFiles(state).map(({ name, content }) => ({
+      name: printable(name, 200),
+      content: visible(content.length > FILE_SHOWN ? `${content.slice(0, FILE_SHOWN)}\n…` : content.trimEnd()),
+    })),
+    happened: [...happenedWords(report), aheadWords(report.ahead)],
     done: recent.map((record) => ({ ...labelOf(state, record.taskId), failed: record.failed })),
     doneMore: since.length - recent.length,
     next: next.map((id) => labelOf(state, id)),
@@ -182,21 +191,6 @@ function unattended({ config }: RunState): string {
     case 'stop':
       return `Without an answer it is stopped after ${time}.`;
   }
-}
-
-function happenedIn(records: readonly IterationRecord[], state: RunState): string[] {
-  const failed = records.filter((record) => record.failed).length;
-  const created = total(records, (record) => record.created);
-  const suppressed = total(records, (record) => record.suppressed);
-  const cost = records.reduce((sum, record) => sum + record.cost, 0n);
-  const cap = picoFromUsd(state.limits.max_cost_usd);
-  return [
-    `${counted(records.length - failed, 'task')} done${failed > 0 ? `, ${failed} failed` : ''}`,
-    `${counted(created, 'new task')}${suppressed > 0 ? `, ${suppressed} left out` : ''}`,
-    isIncluded(state.config)
-      ? 'cost included'
-      : `${formatUsd(cost)} spent, ${formatUsd(freeOf(state, cap))} of ${formatUsd(cap)} free`,
-  ];
 }
 
 function labelOf(state: RunState, id: string): { id: string; text: string } {
@@ -328,10 +322,6 @@ function agentsOf({ config }: RunState, calls: readonly Call[]): AgentRow[] {
 
 function total<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((sum, item) => sum + of(item), 0);
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function sentence(word: string): string {

@@ -195,7 +195,8 @@ export function closingAnswer(state: RunState, calls: readonly Call[]): PanelAns
 // Characters that change the direction of the text around them could make a text look like another.
 const DIRECTION = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-function visible(text: string): string {
+/** A text of a model, on lines as it is. */
+export function visible(text: string): string {
   return text.replace(DIRECTION, '');
 }
 

@@ -92,10 +92,16 @@ export interface HeadSection {
 
 export interface ReviewSection {
   readonly digest: string;
-  readonly iteration: number;
+  /** `after iteration 4`, or `in iteration 5`. */
+  readonly place: string;
   readonly since: string;
   /** What happens if nobody answers. */
   readonly unattended: string;
+  /** The reason in words. */
+  readonly why: string;
+  /** Files that wait to be written, where that is the reason. */
+  readonly firstUse: readonly { readonly name: string; readonly content: string }[];
+  /** Since the last review, and what it costs until the next one. */
   readonly happened: readonly string[];
   readonly done: readonly { readonly id: string; readonly text: string; readonly failed: boolean }[];
   readonly doneMore: number;

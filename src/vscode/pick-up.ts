@@ -5,9 +5,12 @@ import type { App } from './app.ts';
 import type { KnownRun } from './known-runs.ts';
 import { settingsOf } from './workspace.ts';
 
-/** After a reload the host before this one may still be letting go. */
-const ATTEMPTS = 4;
-const RETRY_MS = 2000;
+/**
+ * After a reload the host before this one may still be letting go, which takes it five seconds at the most; each attempt
+ * watches it for at least two.
+ */
+const ATTEMPTS = 6;
+const RETRY_MS = 200;
 
 /**
  * Takes up the runs of this workspace that this machine had in progress when the window closed or its host died. A run
@@ -36,17 +39,21 @@ async function isGone(directory: string): Promise<boolean> {
 async function takeUp(app: App, known: KnownRun, folder: vscode.WorkspaceFolder): Promise<void> {
   const { run_id, directory } = known;
   if (!(await app.known.vouchesFor(run_id, directory))) return;
-  const run = await app.runs.open(run_id);
-  if (!run || run.directory !== directory) return;
-  if (run.state.status === 'ended') return app.known.put(run_id, directory, false);
+  const { readRunConfig } = await import('../engine/read.ts');
   for (let attempt = 1; ; attempt++) {
     try {
-      await app.control.resume(run, settingsOf(folder), folder.uri.fsPath, { raise: {}, byPerson: false });
+      // Not by way of the list, which may still be looking through hundreds of folders.
+      const config = await readRunConfig(nodeDisk, directory);
+      if (config.run_id !== run_id) return;
+      const run = { directory, state: { config } };
+      const options = { raise: {}, byPerson: false, unlessEnded: true };
+      await app.control.resume(run, settingsOf(folder), folder.uri.fsPath, options);
       app.output.info(`Run ${run_id} goes on in this window.`);
       return;
     } catch (error) {
-      const owned = error instanceof Error && 'reason' in error && error.reason === 'owned_elsewhere';
-      if (owned && attempt < ATTEMPTS) {
+      const reason = error instanceof Error && 'reason' in error ? error.reason : null;
+      if (reason === 'has_ended') return app.known.put(run_id, directory, false);
+      if (reason === 'owned_elsewhere' && attempt < ATTEMPTS) {
         await setTimeout(RETRY_MS);
         continue;
       }

@@ -1,5 +1,7 @@
 import * as vscode from 'vscode';
-import type { Outcome, ResumeOptions, Session, StartOptions } from '../engine.ts';
+import type { Outcome, StartOptions } from '../engine/host.ts';
+import type { ResumeOptions } from '../engine/resume.ts';
+import type { Session } from '../engine/session.ts';
 import type { Forecast } from '../research/forecast.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { nodeDisk } from '../runlog/disk.ts';
@@ -27,6 +29,12 @@ export interface StartRequest {
   readonly promptsDirectory: string;
 }
 
+/** All that is needed of a run to take it up. */
+interface ResumedRun {
+  readonly directory: string;
+  readonly state: Pick<RunView['state'], 'config'>;
+}
+
 /** Starts, resumes and lets go of the runs of this window. */
 export class RunControl {
   private readonly world: World;
@@ -49,7 +57,13 @@ export class RunControl {
   /** Throws EngineError and ServerRefused; then nothing was started. */
   async start(request: StartRequest): Promise<RunView> {
     const { settings, provider, configured, workspace, runsDirectory, promptsDirectory } = request;
-    const [{ startRun }, { hostFor, promptFiles, snapshotOf }] = await this.modules();
+    const [{ startRun }, { EngineError }, { hostFor, promptFiles, snapshotOf, folderProblems }] = await Promise.all([
+      import('../engine/start.ts'),
+      import('../engine/engine-error.ts'),
+      import('./run-world.ts'),
+    ]);
+    const problems = await folderProblems(request);
+    if (problems.length > 0) throw new EngineError('configuration', problems);
     const baseUrl = provider === 'rehearsal' ? null : settings.baseUrl;
     const { host, gate } = await hostFor(this.world, configured, { baseUrl, workspace });
     const options = {
@@ -66,14 +80,17 @@ export class RunControl {
   /** What a run would cost; nothing is sent or written. Throws EngineError, and the reason of the signal. */
   async forecast(request: StartRequest, signal: AbortSignal): Promise<Forecast> {
     const { settings, provider, configured, workspace, promptsDirectory } = request;
-    const [{ forecastRun }, { forecastHost, promptFiles }] = await this.modules();
+    const [{ forecastRun }, { forecastHost, promptFiles }] = await Promise.all([
+      import('../engine/start.ts'),
+      import('./run-world.ts'),
+    ]);
     const options = { provider, prices: configured.prices, promptOverrides: await promptFiles(promptsDirectory) };
     return forecastRun(settings, options, forecastHost(this.world, workspace), signal);
   }
 
   /** Throws EngineError and ServerRefused; then nothing was changed. */
-  async resume(run: RunView, configured: Configured, workspace: string, options: ResumeOptions): Promise<RunView> {
-    const [{ resumeRun }, { hostFor }] = await this.modules();
+  async resume(run: ResumedRun, configured: Configured, workspace: string, options: ResumeOptions): Promise<RunView> {
+    const [{ resumeRun }, { hostFor }] = await Promise.all([import('../engine/resume.ts'), import('./run-world.ts')]);
     const { provider, base_url } = run.state.config.model;
     const rehearsal = provider === 'rehearsal';
     const { host, gate } = await hostFor(this.world, configured, { baseUrl: rehearsal ? null : base_url, workspace });
@@ -90,10 +107,6 @@ export class RunControl {
       await done;
     });
     await Promise.allSettled(letGo);
-  }
-
-  private modules() {
-    return Promise.all([import('../engine.ts'), import('./run-world.ts')]);
   }
 
   private async follow(session: Session, gate: Egress): Promise<RunView> {

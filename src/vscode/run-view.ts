@@ -1,6 +1,6 @@
 import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
-import type { Session } from '../engine.ts';
+import type { Session } from '../engine/session.ts';
 
 /** A run as the views see it: in progress in this window, or read from its folder. */
 export interface RunView {

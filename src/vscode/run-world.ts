@@ -1,15 +1,19 @@
 import { basename, join } from 'node:path';
-import type { Host } from '../engine.ts';
+import { KeyLedgerFile } from '../budget/key-ledger.ts';
+import { picoFromUsd } from '../budget/money.ts';
+import type { Host } from '../engine/host.ts';
 import type { Channel } from '../notify/channel.ts';
 import { SlackWebhook } from '../notify/slack.ts';
 import { environmentSnapshot, variableSnapshot } from '../research/environment.ts';
 import { systemClock } from '../run/clock.ts';
+import type { KeyLedger } from '../run/ports.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import type { OwnerIdentity } from '../runlog/owner.ts';
 import { processTable } from '../runlog/machine.ts';
 import { Egress } from '../safety/egress.ts';
 import { OriginError, parseOrigin } from '../safety/origin.ts';
 import type { Redactor } from '../safety/redaction.ts';
+import { leadsWhereItSays } from '../tools/inside.ts';
 import { FolderWorkspace } from '../tools/workspace.ts';
 import type { Keys } from './keys.ts';
 import { languageModelOf } from './lm-names.ts';
@@ -19,7 +23,6 @@ import type { Configured } from './settings.ts';
 // What a run needs of the world, and the checks before it starts. Loaded on first use: see extension.ts.
 export { DEFAULT_LIMITS, LIMIT_WORDS, limitProblem } from '../run/limits.ts';
 export { checkSettings, DEFAULTS } from '../run/settings.ts';
-export { SteerError } from '../run/steer.ts';
 
 /** What the window lends to each of its runs. */
 export interface World {
@@ -27,6 +30,8 @@ export interface World {
   readonly keys: Keys;
   readonly output: Output;
   readonly identity: () => OwnerIdentity;
+  /** Where the spending of keys is noted: outside every workspace, for all windows. */
+  readonly ledgerDirectory: string;
   readonly distDirectory: string;
   readonly extensionVersion: string;
   readonly vscodeVersion: string;
@@ -82,7 +87,12 @@ export async function hostFor(
     egress: gate,
     redactor,
     channels,
+    watchdog: {
+      limitMs: configured.watchdogSeconds * 1000,
+      webhook: webhook === null ? null : { url: webhook, allowPrivate: isPrivate(webhook, configured) },
+    },
     keyFor: (origin) => keys.keyFor(origin),
+    ledgerFor: (origin) => ledgerOf(world, configured, origin),
     languageModel: async ({ model }) => {
       const { LmModel } = await import('./lm-model.ts');
       return new LmModel(model.base_url, model.requested);
@@ -94,6 +104,17 @@ export async function hostFor(
     trace: (message) => output.info(message),
   };
   return { host, gate };
+}
+
+/** One file for each key and day, which all windows add to. */
+function ledgerOf({ keys, ledgerDirectory }: World, { maxKeyUsdPerDay }: Configured, origin: string): KeyLedger | null {
+  if (maxKeyUsdPerDay === null) return null;
+  return new KeyLedgerFile({
+    directory: ledgerDirectory,
+    key: () => keys.keyFor(origin),
+    limitPerDay: picoFromUsd(maxKeyUsdPerDay),
+    now: Date.now,
+  });
 }
 
 /** What a forecast needs of the world: it reads the workspace, and nothing else. */
@@ -115,6 +136,26 @@ function allowWebhook(gate: Egress, webhook: string, configured: Configured): vo
     if (!(error instanceof OriginError)) throw error;
     throw new ServerRefused('webhook', `The webhook cannot be used: ${error.message}`);
   }
+}
+
+/** One sentence for each folder that a link leads out of the workspace: a repository may bring one along. */
+export async function folderProblems(folders: {
+  readonly workspace: string;
+  readonly runsDirectory: string;
+  readonly promptsDirectory: string;
+}): Promise<string[]> {
+  const { workspace, runsDirectory, promptsDirectory } = folders;
+  const named = [
+    ['runsFolder', runsDirectory],
+    ['promptsFolder', promptsDirectory],
+  ] as const;
+  const inside = await Promise.all(named.map(([, path]) => leadsWhereItSays(workspace, path)));
+  return named
+    .filter((_, index) => !inside[index])
+    .map(
+      ([name, path]) =>
+        `${path} is behind a link that leads out of the workspace: remove the link, or name another folder in the setting babyagi.${name}; an absolute path counts in user settings only.`,
+    );
 }
 
 /** `<agent>.md` files that replace built-in prompts. */

@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
-import type { Session } from '../engine.ts';
+import type { Session } from '../engine/session.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
+import { messageOf } from '../run/message.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { briefOfState, type RunBrief } from './run-brief.ts';
 import type { FoundRun, RunFiles } from './run-files.ts';
@@ -99,7 +100,7 @@ export class Runs implements RunRegistry, vscode.Disposable {
   async open(runId: string): Promise<RunView | undefined> {
     const entry = this.byId.get(runId);
     if (entry === undefined || entry.view !== null) return entry?.view ?? undefined;
-    const { EngineError } = await import('../engine.ts');
+    const { EngineError } = await import('../engine/engine-error.ts');
     try {
       const view = await readView(entry.directory);
       // It may have been started meanwhile.
@@ -221,10 +222,6 @@ class OpenRun implements RunView {
 }
 
 async function readView(directory: string): Promise<RunView> {
-  const { readRun } = await import('../engine.ts');
+  const { readRun } = await import('../engine/read.ts');
   return new OpenRun(directory, await readRun(nodeDisk, directory), null);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 import type { PriceOverride } from '../budget/prices.ts';
+import { MAX_USD } from '../budget/money.ts';
 import type { LimitName } from '../run/limits.ts';
 import type { RawSettings } from '../run/settings.ts';
 import { SETTINGS, type SettingName } from './ids.ts';
@@ -28,7 +29,11 @@ export interface Configured {
   readonly prices: { readonly overrides: readonly PriceOverride[]; readonly freeOrigins: readonly string[] };
   readonly privateOrigins: readonly string[];
   readonly localOnly: boolean;
-  /** All settings with the values that count, for the config snapshot. */
+  /** What all runs of this machine may spend with one key in a day (UTC), US dollars; null: without end. */
+  readonly maxKeyUsdPerDay: number | null;
+  /** For so long the window may be blocked before somebody is told. */
+  readonly watchdogSeconds: number;
+  /** All settings with the values that count, for the config snapshot; null where one is not set. */
   readonly snapshot: Readonly<Record<string, unknown>>;
   /** One sentence for each setting that this module reads itself and that is not valid. */
   readonly problems: readonly string[];
@@ -57,9 +62,13 @@ const USER_ONLY: ReadonlySet<SettingName> = new Set([
   'freeServers',
   'privateServers',
   'localOnly',
+  'maxKeyUsdPerDay',
+  'watchdogSeconds',
 ]);
 
-/** Reads all settings. Of limits and of the distance between reviews a workspace can only make less. */
+const WATCHDOG_SECONDS = 60;
+
+/** Reads all settings. Of limits and of the distance between reviews a workspace can only make less, of reviews only more. */
 export function readSettings(inspect: Inspect): Configured {
   const problems: string[] = [];
   const values = Object.fromEntries(SETTINGS.map((name) => [name, valueOf(name, inspect(name) ?? {})]));
@@ -81,6 +90,8 @@ export function readSettings(inspect: Inspect): Configured {
       seed: values['seed'],
       checkpointEvery: values['checkpointEvery'],
       reviewEvery: values['reviewEvery'],
+      reviewEveryUsd: values['reviewEveryUsd'],
+      reviewFirstUse: values['reviewFirstUse'],
       unattendedReview: unattendedPolicy(unattendedReview),
       maxNewTasks: values['maxNewTasksPerIteration'],
       recallTokens: values['recallTokens'],
@@ -95,7 +106,10 @@ export function readSettings(inspect: Inspect): Configured {
     },
     privateOrigins: originsOf('privateServers', values['privateServers'], problems),
     localOnly: values['localOnly'] === true,
-    snapshot: values,
+    // A limit that cannot be read leaves nothing to spend.
+    maxKeyUsdPerDay: numberOf('maxKeyUsdPerDay', values, [0.000001, MAX_USD], problems, 0),
+    watchdogSeconds: numberOf('watchdogSeconds', values, [0.5, 86_400], problems, WATCHDOG_SECONDS) ?? WATCHDOG_SECONDS,
+    snapshot: Object.fromEntries(SETTINGS.map((name) => [name, values[name] ?? null])),
     problems,
   };
 }
@@ -106,9 +120,10 @@ function valueOf(name: SettingName, inspected: Inspected): unknown {
   const workspace = inspected.workspaceFolderValue ?? inspected.workspaceValue;
   if (name in LIMIT_SETTINGS) return lower(own, inspected.workspaceValue, inspected.workspaceFolderValue);
   // 0 means never: the longest distance of all.
-  if (name === 'reviewEvery') {
+  if (name === 'reviewEvery' || name === 'reviewEveryUsd') {
     return lower(own === 0 ? undefined : own, workspace === 0 ? undefined : workspace) ?? own ?? workspace;
   }
+  if (name === 'reviewFirstUse' && own === true) return true;
   return workspace ?? own;
 }
 
@@ -161,6 +176,22 @@ function pricesOf(value: unknown, problems: string[]): PriceOverride[] {
     );
     return [];
   });
+}
+
+/** Null where it is not set, `invalid` where it is no such number. */
+function numberOf(
+  name: 'maxKeyUsdPerDay' | 'watchdogSeconds',
+  values: Readonly<Record<string, unknown>>,
+  [least, most]: readonly [number, number],
+  problems: string[],
+  invalid: number,
+): number | null {
+  const value = values[name] ?? null;
+  if (value === null || (typeof value === 'number' && value >= least && value <= most)) return value;
+  problems.push(
+    `The setting babyagi.${name} ${JSON.stringify(value)} is not valid: give a number from ${least} to ${most}.`,
+  );
+  return invalid;
 }
 
 function isPrice(value: unknown): value is number {

@@ -6,8 +6,11 @@ import { localFolders, runsDirectories, runsDirectoryOf, settingsOf } from './wo
 
 const SETTLE_MS = 500;
 
-/** Lists the runs once, then whenever folders, settings or the files of runs change. `then` is called after each full listing. */
-export function followRunsFolders(runs: Runs, then: () => void): vscode.Disposable {
+/**
+ * Lists the runs once, then whenever folders, settings or the files of runs change. `beside` is called with each full
+ * listing, and does not wait for it.
+ */
+export function followRunsFolders(runs: Runs, beside: () => void): vscode.Disposable {
   let watchers: vscode.Disposable[] = [];
   const scans = new Coalescer<void>(SETTLE_MS, () => void runs.scan(runsDirectories()));
   const watch = () => {
@@ -29,7 +32,8 @@ export function followRunsFolders(runs: Runs, then: () => void): vscode.Disposab
   };
   const all = () => {
     watch();
-    void runs.scan(runsDirectories()).then(then);
+    beside();
+    void runs.scan(runsDirectories());
   };
   // Nothing of this is to hold the activation.
   const first = setImmediate(all);

@@ -9,17 +9,28 @@ export function reviewCard(review: ReviewSection): HTMLElement {
     taskLine(id, text, icon(failed ? 'cross' : 'check', failed ? 'bad' : 'good'), failed ? 'failed' : null),
   );
   const next = review.next.map(({ id, text }) => taskLine(id, text, icon('circle'), null));
+  const files = review.firstUse.map(({ name, content }) =>
+    h('details', {}, h('summary', { dir: 'auto' }, name), h('pre', {}, content)),
+  );
+  const asksToWrite = files.length > 0;
   return h(
     'section',
     { class: 'review-card', 'data-key': 'review', 'aria-labelledby': 'review-title' },
-    h('h2', { id: 'review-title' }, icon('eye'), `Checkpoint review after iteration ${review.iteration}`),
+    h('h2', { id: 'review-title' }, icon('eye'), `Checkpoint review ${review.place}`),
+    h('p', { dir: 'auto' }, `Reason: ${review.why}.`),
     h('p', { class: 'dim' }, `It waits since ${formatTime(review.since)}. ${review.unattended}`),
     h('ul', { class: 'facts-list' }, ...review.happened.map((line) => h('li', {}, line))),
+    asksToWrite && h('div', { class: 'waiting-files' }, h('h3', {}, 'Files that wait to be written'), ...files),
     h(
       'div',
       { class: 'columns' },
       h('div', {}, h('h3', {}, 'Since the last review'), list(done, review.doneMore, 'Nothing was done.')),
-      h('div', {}, h('h3', {}, 'Next tasks'), list(next, review.nextMore, 'No task is left.')),
+      h(
+        'div',
+        {},
+        h('h3', {}, 'Next tasks'),
+        list(next, review.nextMore, asksToWrite ? 'No task waits yet.' : 'No task is left.'),
+      ),
     ),
     review.decidable
       ? h(
@@ -28,7 +39,13 @@ export function reviewCard(review: ReviewSection): HTMLElement {
           h('button', { class: 'main', 'data-do': 'approve', 'data-digest': review.digest }, icon('check'), 'Approve'),
           h('button', { 'data-do': 'action', 'data-action': 'review' }, icon('eye'), 'Review…'),
           h('button', { 'data-do': 'action', 'data-action': 'stop' }, icon('stop'), 'Stop'),
-          h('span', { class: 'dim' }, 'Approving goes on with exactly this list.'),
+          h(
+            'span',
+            { class: 'dim' },
+            asksToWrite
+              ? 'Approving writes these files, and later ones without asking.'
+              : 'Approving goes on with exactly this list.',
+          ),
         )
       : h('p', { class: 'dim' }, 'Resume the run in this window to decide here.'),
   );

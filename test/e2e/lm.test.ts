@@ -66,12 +66,18 @@ describe('a run with a language model of VS Code', () => {
     const models = await workbench.quickInput('Run Objective (3/7)');
     await eventually('the model', async () => (await models.rows()).some(({ label }) => label === 'Steady'));
     await models.pick('Steady');
-    await (await workbench.quickInput('Run Objective (4/7)')).enter('2');
+    const iterations = await workbench.quickInput('Run Objective (4/7)');
+    await eventually('what that limits', async () =>
+      /cost is included; this limits the requests/.test(await iterations.message()),
+    );
+    await iterations.enter('2');
     const minutes = await workbench.quickInput('Run Objective (6/7)');
     await minutes.button('Back');
     await (await workbench.quickInput('Run Objective (4/7)')).accept();
     await (await workbench.quickInput('Run Objective (6/7)')).accept();
     const confirm = await workbench.quickInput('Run Objective: Start? (7/7)');
+    const forecast = /^Forecast: about \d+ requests and \d+ tokens for 2 iterations; the cost is included$/;
+    await eventually('the forecast', async () => (await confirm.rows()).some(({ detail }) => forecast.test(detail)));
     await workbench.screenshot('lm-confirm-dark');
     assert.ok((await confirm.rows()).some(({ description }) => description.includes('cost included')));
     await confirm.pick('Start');
@@ -81,6 +87,10 @@ describe('a run with a language model of VS Code', () => {
     const [name = ''] = existsSync(folder) ? readdirSync(folder) : [];
     const text = (file: string) => readFileSync(path.join(folder, name, file), 'utf8');
     assert.match(text('config.json'), /"base_url": "vscode:lm\/steady-vendor\/steady"/);
+    // The lowest that there is: nothing has a price, and nothing may be spent.
+    assert.match(text('config.json'), /"max_cost_usd": 0\.000001,/);
+    // The row tells the end before the last files are written.
+    await eventually('the answer', () => existsSync(path.join(folder, name, 'results.json')));
     assert.match(text('answer.md'), /The beds are dry\./);
     assert.doesNotMatch(text('summary.md'), /\$0\.00/);
   });

@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import * as vscode from 'vscode';
-import type { Session } from '../../src/engine.ts';
+import type { Session } from '../../src/engine/session.ts';
 import type { EventDraft, RunEvent } from '../../src/run/events.ts';
 import type { RunLog } from '../../src/run/ports.ts';
 import { activeMs, apply, type RunState } from '../../src/run/state.ts';

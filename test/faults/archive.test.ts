@@ -17,7 +17,10 @@ import {
 import { basename, join, relative } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineError, readRun, resumeRun, startRun } from '../../src/engine.ts';
+import { EngineError } from '../../src/engine/engine-error.ts';
+import { readRun } from '../../src/engine/read.ts';
+import { resumeRun } from '../../src/engine/resume.ts';
+import { startRun } from '../../src/engine/start.ts';
 import { ForeignFile, nodeDisk } from '../../src/runlog/disk.ts';
 import { runFolder } from '../../src/runlog/folder.ts';
 import { formatLine, GENESIS_HASH } from '../../src/runlog/line.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { lintSource } from '@secretlint/core';
 import { creator as recommended } from '@secretlint/secretlint-rule-preset-recommend';
-import { startRun } from '../../src/engine.ts';
+import { startRun } from '../../src/engine/start.ts';
 import { RunConfig } from '../../src/run/config.ts';
 import { Egress } from '../../src/safety/egress.ts';
 import { Redactor } from '../../src/safety/redaction.ts';

@@ -354,6 +354,32 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
     assert.deepEqual([resumed.code, lastLine(resumed).iterations], [0, 3], resumed.stderr);
   });
 
+  it('waits for a review of the cost, and of the first file, with code 3', async (t) => {
+    const server = await serverFor(t, { reply: brain({ result: () => '```file:plan.md\nDig.\n```' }) });
+    const args = ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl, '--no-answer', '--json'];
+    const cost = await start(t, [...args, '--review-every-usd', '0.000001'], KEY).ended;
+    assert.equal(cost.code, 3, cost.stderr);
+    assert.match(cost.stderr, /review due: \$\S+ spent since the start/);
+    const file = await start(t, args, { ...KEY, BABYAGI_REVIEW_FIRST_USE: '1' }).ended;
+    assert.equal(file.code, 3, file.stderr);
+    assert.match(file.stderr, /review due: first use of a tool: task t1 wants to write plan\.md/);
+    const { run_dir, iterations } = lastLine(file);
+    assert.equal(iterations, 0);
+    assert.equal(existsSync(join(run_dir, 'output')), false);
+    const again = await start(t, ['resume', run_dir, '--approve-review', '--json'], KEY).ended;
+    assert.equal(again.code, 0, again.stderr);
+    assert.equal(readFileSync(join(run_dir, 'output', 'plan.md'), 'utf8'), 'Dig.\n');
+    const skipped = await start(
+      t,
+      [...args, '--review-first-use', '--review-every-usd', '0.000001', '--skip-reviews'],
+      KEY,
+    ).ended;
+    assert.deepEqual([skipped.code, lastLine(skipped).stop_reason], [0, 'max_iterations'], skipped.stderr);
+    const wrong = await start(t, [...args, '--review-every-usd', 'much'], KEY).ended;
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /review step of the cost "much" is not valid/);
+  });
+
   it('takes an --env-file with the plain names of the usual set-up', async (t) => {
     const server = await serverFor(t);
     const cwd = temporaryFolder();

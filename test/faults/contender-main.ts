@@ -1,4 +1,5 @@
-import { readRun, resumeRun } from '../../src/engine.ts';
+import { readRun } from '../../src/engine/read.ts';
+import { resumeRun } from '../../src/engine/resume.ts';
 import { systemClock } from '../../src/run/clock.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
 import { testHost } from '../support/run-host.ts';

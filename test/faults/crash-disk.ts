@@ -39,6 +39,7 @@ export class CrashDisk implements Disk {
   read = (path: string) => this.step(() => this.inner.read(path));
   list = (path: string) => this.step(() => this.inner.list(path));
   exists = (path: string) => this.step(() => this.inner.exists(path));
+  modifiedAt = (path: string) => this.inner.modifiedAt(path);
   remove = (path: string) => this.step(() => this.inner.remove(path));
   syncFile = (path: string) => this.step(() => this.inner.syncFile(path));
   syncDirectory = (path: string) => this.step(() => this.inner.syncDirectory(path));

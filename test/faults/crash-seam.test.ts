@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { EngineError, readRun, resumeRun, type Session, startRun } from '../../src/engine.ts';
+import { EngineError } from '../../src/engine/engine-error.ts';
+import { readRun } from '../../src/engine/read.ts';
+import { resumeRun } from '../../src/engine/resume.ts';
+import type { Session } from '../../src/engine/session.ts';
+import { startRun } from '../../src/engine/start.ts';
+import { reviewDigest } from '../../src/run/review.ts';
 import type { RawSettings } from '../../src/run/settings.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
 import type { ModelServer, ModelServerOptions } from '../support/model-server.ts';
@@ -26,6 +32,8 @@ import {
 interface Scenario {
   readonly settings: RawSettings;
   readonly server: ModelServerOptions;
+  /** The answer of the person to every review; none: there is nobody. */
+  readonly decision?: 'approve' | 'stop';
 }
 
 const GUARDED: Scenario = { settings: { max_iterations: 20, checkpointEvery: 2 }, server: {} };
@@ -38,6 +46,14 @@ const BLOBS: Scenario = {
   },
 };
 
+const FILE = '```file:plan.md\nDig.\n```\n';
+/** Every answer hands over a file, and the first one waits for the person. */
+const FIRST_USE: Scenario = {
+  settings: { max_iterations: 2, checkpointEvery: 1, reviewFirstUse: true },
+  server: { reply: steadyBrain({ result: (task) => `About ${task}:\n\n${FILE}` }) },
+  decision: 'approve',
+};
+
 interface Life {
   /** The run folder, if it came to one. */
   readonly directory: string | undefined;
@@ -48,7 +64,9 @@ interface Life {
 /** Starts or resumes the run, until it ends or the disk says that the process is dead; then nothing of it goes on. */
 async function live(scenario: Scenario, server: ModelServer, runs: string, disk: CrashDisk): Promise<Life> {
   const [earlier] = runFoldersIn(runs);
-  const host = heir(server.url, { disk, keyFor: () => (disk.isDead ? never() : Promise.resolve(TEST_KEY)) });
+  const attended = scenario.decision !== undefined;
+  const keyFor = () => (disk.isDead ? never() : Promise.resolve(TEST_KEY));
+  const host = heir(server.url, { disk, keyFor, attended });
   let acknowledged = 0;
   const whole = async (): Promise<void> => {
     const begun = earlier
@@ -58,6 +76,7 @@ async function live(scenario: Scenario, server: ModelServer, runs: string, disk:
     watchBarriers(session, (seq) => {
       acknowledged = seq;
     });
+    answerReviews(session, scenario.decision, disk);
     await session.done;
   };
   await Promise.race([whole(), disk.died]);
@@ -75,12 +94,27 @@ function watchBarriers({ log }: Session, passed: (seq: number) => void): void {
   };
 }
 
+/** As a person who sees each review as soon as it is written, also one of an earlier process. */
+function answerReviews(session: Session, decision: Scenario['decision'], disk: CrashDisk): void {
+  if (decision === undefined) return;
+  const decide = () => {
+    if (session.state.review && !disk.isDead)
+      session.steering.decideReview(decision, reviewDigest(session.state), 'test');
+  };
+  session.subscribe((event) => void (event.type === 'review.requested' && decide()));
+  decide();
+}
+
 /** What is true whenever the process died. */
 async function assertSound({ directory = '', acknowledged }: Life, server: ModelServer): Promise<void> {
   const log = await soundLog(directory);
   assert.ok(log.end.seq >= acknowledged, `event ${acknowledged} was acknowledged, ${log.end.seq} are there`);
-  assertBooked(await readRun(nodeDisk, directory), server.bill);
+  const state = await readRun(nodeDisk, directory);
+  assertBooked(state, server.bill);
   assertBoughtOnce(log, server.requests);
+  const isApproved = log.events.some((event) => event.type === 'review.decided' && event.decision === 'approve');
+  if (state.config.loop.review_first_use && !isApproved)
+    assert.equal(existsSync(join(directory, 'output')), false, 'nothing is written before the approval');
 }
 
 interface Point {
@@ -179,6 +213,19 @@ describe('a process that dies at any operation of its disk', () => {
 
   it('leaves blobs that are there or not needed', () =>
     tryAll('run with blobs', BLOBS, (operations) => single(operations, 12)));
+
+  it('writes the first file after the approval, as if nobody had been asked', async () => {
+    const unasked: Scenario = {
+      ...FIRST_USE,
+      settings: { ...FIRST_USE.settings, reviewFirstUse: false },
+    };
+    const [asked, not] = [await undisturbed(FIRST_USE), await undisturbed(unasked)];
+    assert.deepEqual(asked.expected, not.expected);
+    await tryAll('first use approved', FIRST_USE, (operations) => single(operations, 24));
+  });
+
+  it('writes no file after a stop', () =>
+    tryAll('first use stopped', { ...FIRST_USE, decision: 'stop' }, (operations) => single(operations, 16)));
 
   it('may die again while it recovers', () =>
     tryAll('double crash', { ...GUARDED, settings: { max_iterations: 4, checkpointEvery: 2 } }, function* (operations) {

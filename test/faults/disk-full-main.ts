@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { readRun, resumeRun, startRun } from '../../src/engine.ts';
+import { readRun } from '../../src/engine/read.ts';
+import { resumeRun } from '../../src/engine/resume.ts';
+import { startRun } from '../../src/engine/start.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
 import { temporaryFolder, testHost, testSettings, testStart } from '../support/run-host.ts';
 import { assertBooked, assertBoughtOnce, soundLog, steadyBrain, steadyServer } from './fault-run.ts';

@@ -26,6 +26,7 @@ export class FailingDisk implements Disk {
   read = (path: string) => this.inner.read(path);
   list = (path: string) => this.inner.list(path);
   exists = (path: string) => this.inner.exists(path);
+  modifiedAt = (path: string) => this.inner.modifiedAt(path);
   syncFile = (path: string) => this.synced(() => this.inner.syncFile(path));
   syncDirectory = (path: string) => this.synced(() => this.inner.syncDirectory(path));
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { picoPerToken } from '../../src/budget/money.ts';
-import type { Host } from '../../src/engine.ts';
+import type { Host } from '../../src/engine/host.ts';
 import type { RunConfig } from '../../src/run/config.ts';
 import { systemClock } from '../../src/run/clock.ts';
 import type { Clock } from '../../src/run/ports.ts';
@@ -74,6 +74,7 @@ export function essence(state: RunState): unknown {
     vectors: [...state.vectors].map(([what, { callId, index }]) => [what, state.calls.get(callId)?.vectors?.[index]]),
     suppressed: state.suppressed.map(({ text, duplicate_of, why }) => ({ text, duplicate_of, why })),
     judged: state.judged?.complete ?? null,
+    files: [...state.files.values()].map(({ name, sha256 }) => [name, sha256]),
     end: state.end?.reason ?? null,
   };
 }

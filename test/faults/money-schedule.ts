@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { type Pico, picoFromUsd, usdFromPico } from '../../src/budget/money.ts';
-import { resumeEvents } from '../../src/engine.ts';
+import { resumeEvents } from '../../src/engine/resume.ts';
 import { Caller } from '../../src/run/call.ts';
 import type { Rates, RunConfig } from '../../src/run/config.ts';
 import {
@@ -143,12 +143,14 @@ function tokensFor(dice: Dice): Tokens {
 /** A limit for the key that holds its books in memory, and fails now and then. */
 class FakeLedger implements KeyLedger {
   readonly limit = 'the limit of this key';
+  readonly limitPerDay: Pico;
   private readonly open = new Map<string, Pico>();
   private sum = 0n;
   private readonly cap: Pico;
   private readonly dice: Dice;
   constructor(cap: Pico, dice: Dice) {
     this.cap = cap;
+    this.limitPerDay = cap;
     this.dice = dice;
   }
   get counted(): Pico {

@@ -5,7 +5,12 @@ import { afterEach, before, describe, it } from 'node:test';
 import { KeyLedgerFile } from '../../src/budget/key-ledger.ts';
 import { type Pico, picoFromUsd } from '../../src/budget/money.ts';
 import { Tokenizer } from '../../src/budget/tokens.ts';
-import { EngineError, type Host, type Outcome, readRun, resumeRun, type Session, startRun } from '../../src/engine.ts';
+import { EngineError } from '../../src/engine/engine-error.ts';
+import type { Host, Outcome } from '../../src/engine/host.ts';
+import { readRun } from '../../src/engine/read.ts';
+import { resumeRun } from '../../src/engine/resume.ts';
+import type { Session } from '../../src/engine/session.ts';
+import { startRun } from '../../src/engine/start.ts';
 import { RunConfig } from '../../src/run/config.ts';
 import type { Clock } from '../../src/run/ports.ts';
 import { type Disk, type DiskFile, nodeDisk } from '../../src/runlog/disk.ts';
@@ -104,6 +109,7 @@ function killable(operations: number): {
     read: async (path) => (step(), nodeDisk.read(path)),
     list: async (path) => (step(), nodeDisk.list(path)),
     exists: async (path) => (step(), nodeDisk.exists(path)),
+    modifiedAt: (path) => nodeDisk.modifiedAt(path),
     replace: async (path, content) => (step(), nodeDisk.replace(path, content)),
     remove: async (path) => (step(), nodeDisk.remove(path)),
     syncFile: async (path) => (step(), nodeDisk.syncFile(path)),

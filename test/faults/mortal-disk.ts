@@ -76,6 +76,11 @@ export class MortalDisk implements Disk {
     return this.step(() => this.files.has(path));
   }
 
+  /** Nothing here is ever old. */
+  modifiedAt(): Promise<number> {
+    return Promise.resolve(Number.POSITIVE_INFINITY);
+  }
+
   replace(path: string, content: string | Uint8Array): Promise<void> {
     return this.step(() => {
       const bytes = Buffer.from(content);

@@ -135,7 +135,7 @@ const MUTATIONS = [
   {
     name: 'redact-log',
     guard: 'every event is redacted before it is written',
-    file: 'src/engine.ts',
+    file: 'src/engine/session.ts',
     changes: [
       [
         'const redact = (draft: EventDraft): EventDraft => redactDraft(redactor, draft);',
@@ -155,6 +155,68 @@ const MUTATIONS = [
     ],
     tests: ['faults/archive.test.ts'],
     only: 'link',
+  },
+  {
+    name: 'first-use',
+    guard: 'no file is written before a person approved it',
+    file: 'src/run/loop.ts',
+    changes: [['        await askFor(parts, firstUseReview(log.state, task, result));\n', '']],
+    tests: ['unit/run/review-run.test.ts'],
+    only: 'first file',
+  },
+  {
+    name: 'first-use-order',
+    guard: 'a person is asked before a file is written, not after',
+    file: 'src/run/loop.ts',
+    changes: [
+      [
+        '        await askFor(parts, firstUseReview(log.state, task, result));\n        await parts.keepFiles(task, result);\n',
+        '        await parts.keepFiles(task, result);\n        await askFor(parts, firstUseReview(log.state, task, result));\n',
+      ],
+    ],
+    tests: ['faults/crash-seam.test.ts'],
+    only: 'no file after a stop',
+  },
+  {
+    name: 'first-use-digest',
+    guard: 'an approval is for the answer that was shown',
+    file: 'src/run/review.ts',
+    changes: [['firstUse === null ? [] : [firstUse.tool, firstUse.call_id]', '[]']],
+    tests: ['unit/run/review.test.ts'],
+  },
+  {
+    name: 'cost-step',
+    guard: 'a review comes when so much is spent',
+    file: 'src/run/review.ts',
+    changes: [['if (step > 0 && spent >= picoFromUsd(step))', 'if (step < 0)']],
+    tests: ['unit/run/review-run.test.ts'],
+    only: 'so much is spent',
+  },
+  {
+    name: 'review-time',
+    guard: 'a reload does not start the time of a review again',
+    file: 'src/run/state.ts',
+    changes: [
+      ['return Math.max(earlierMs - review.sinceMs, Date.parse(event.ts) - Date.parse(review.since));', 'return 0;'],
+    ],
+    tests: ['unit/run/review-run.test.ts'],
+    only: 'counts the time',
+  },
+  {
+    name: 'review-stop',
+    guard: 'a stop at a review holds where the process dies before the end',
+    file: 'src/run/state.ts',
+    changes: [["if (event.decision === 'stop') state.stopAtReview = true;\n      else if", 'if']],
+    tests: ['unit/run/review-run.test.ts'],
+    only: 'died before the end',
+  },
+  {
+    name: 'review-unspent',
+    guard: 'nothing is bought while a person is waited for',
+    file: 'src/engine/session.ts',
+    changes: [['this.state.review === null && ', '']],
+    tests: ['unit/run/review-run.test.ts'],
+    only: 'nobody can answer',
   },
 ];
 

@@ -4,7 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { startRun } from '../../src/engine.ts';
+import { startRun } from '../../src/engine/start.ts';
 import { brain } from '../support/brain.ts';
 import { startModelServer } from '../support/model-server.ts';
 import { seeded } from './money-schedule.ts';

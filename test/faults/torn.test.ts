@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
-import { readRun, resumeRun, startRun } from '../../src/engine.ts';
+import { readRun } from '../../src/engine/read.ts';
+import { resumeRun } from '../../src/engine/resume.ts';
+import { startRun } from '../../src/engine/start.ts';
 import type { RunConfig } from '../../src/run/config.ts';
 import type { EventDraft, RunEvent } from '../../src/run/events.ts';
 import { fold, initialState } from '../../src/run/state.ts';

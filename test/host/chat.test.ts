@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { startRun } from '../../src/engine.ts';
+import { startRun } from '../../src/engine/start.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
 import { processTable, thisProcess } from '../../src/runlog/machine.ts';
 import type { App } from '../../src/vscode/app.ts';

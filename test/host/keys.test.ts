@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type * as vscode from 'vscode';
-import { EventEmitter } from 'vscode';
+import { EventEmitter, extensions, version, window } from 'vscode';
+import type { Outcome } from '../../src/engine/host.ts';
+import { startRun } from '../../src/engine/start.ts';
+import { checkSettings } from '../../src/run/settings.ts';
+import { thisProcess } from '../../src/runlog/machine.ts';
 import { Redactor } from '../../src/safety/redaction.ts';
 import { Keys } from '../../src/vscode/keys.ts';
+import { Output } from '../../src/vscode/output.ts';
+import { hostFor } from '../../src/vscode/run-world.ts';
+import { readSettings } from '../../src/vscode/settings.ts';
 import { describe, it } from './suite.ts';
 
 const KEY = 'sk-test-0123456789abcdefghijklmnop';
@@ -35,6 +45,46 @@ function memento(): vscode.Memento {
     get: (key: string, fallback?: unknown) => values.get(key) ?? fallback,
     update: (key: string, value: unknown) => Promise.resolve(void values.set(key, value)),
   } as vscode.Memento;
+}
+
+/** A run as this window would start it, against a server that cannot be reached. */
+async function runWith(keys: Keys, redactor: Redactor, folder: string): Promise<Outcome> {
+  const extension = extensions.all.find(({ id }) => id.endsWith('.babyagi-vscode'));
+  assert.ok(extension);
+  const channel = window.createOutputChannel('keys', { log: true });
+  const world = {
+    redactor,
+    keys,
+    output: new Output(channel, redactor),
+    identity: thisProcess,
+    ledgerDirectory: path.join(folder, 'keys'),
+    distDirectory: path.join(extension.extensionPath, 'dist'),
+    extensionVersion: '0.0.0',
+    vscodeVersion: version,
+  };
+  const baseUrl = 'https://one.example/v1';
+  const configured = readSettings((name) => (name === 'maxKeyUsdPerDay' ? { globalValue: 1 } : undefined));
+  const { host, gate } = await hostFor(world, configured, { baseUrl, workspace: folder });
+  const checked = checkSettings({ objective: 'Wait', max_iterations: 1, max_cost_usd: 1, model: 'gpt-4o', baseUrl });
+  assert.ok('settings' in checked);
+  const session = await startRun(
+    checked.settings,
+    {
+      runsDirectory: path.join(folder, 'runs'),
+      provider: 'openai',
+      prices: { overrides: [{ model: '*', input: 1, output: 1 }], freeOrigins: [] },
+      promptOverrides: new Map(),
+      snapshot: {},
+    },
+    host,
+  );
+  try {
+    return await session.done;
+  } finally {
+    assert.deepEqual([...gate.contacted], []);
+    gate.close();
+    channel.dispose();
+  }
 }
 
 describe('keys', () => {
@@ -77,4 +127,19 @@ describe('keys', () => {
     const keys = new Keys(secretStorage(true), memento(), new Redactor());
     assert.equal(await keys.keyFor('https://one.example'), null);
   });
+
+  for (const keyring of ['hangs', 'lost the key', 'fails'] as const) {
+    it(`let a run wait that is under way while the keyring ${keyring}, and nothing is sent`, async () => {
+      const secrets = secretStorage(keyring === 'hangs');
+      if (keyring === 'fails') secrets.get = () => Promise.reject(new Error('the keyring is locked'));
+      const redactor = new Redactor();
+      const keys = new Keys(secrets, memento(), redactor, 100);
+      const folder = mkdtempSync(path.join(tmpdir(), 'babyagi-keys-'));
+      const { stopReason, detail, costUsd } = await runWith(keys, redactor, folder);
+      rmSync(folder, { recursive: true });
+      assert.equal(stopReason, 'waiting_for_key', detail);
+      assert.match(detail, /^There is no API key for https:\/\/one\.example: set it, then resume\.$/);
+      assert.equal(costUsd, 0);
+    });
+  }
 });

@@ -5,7 +5,7 @@ import type { Disk, DiskFile } from '../../src/runlog/disk.ts';
 export type Files = Map<string, Buffer>;
 
 /** A disk in memory, which loses nothing. */
-export function memoryDisk(files: Files): Disk {
+export function memoryDisk(files: Files, modifiedAt: () => number = () => 0): Disk {
   const done = Promise.resolve();
   return {
     makeDirectory: () => done,
@@ -38,6 +38,7 @@ export function memoryDisk(files: Files): Disk {
       await done;
       return files.has(path);
     },
+    modifiedAt: () => Promise.resolve(modifiedAt()),
     async replace(path, content) {
       await done;
       files.set(path, Buffer.from(content));

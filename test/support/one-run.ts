@@ -1,5 +1,8 @@
 import type { TestContext } from 'node:test';
-import { type Host, type Outcome, resumeRun, type Session, type StartOptions, startRun } from '../../src/engine.ts';
+import type { Host, Outcome, StartOptions } from '../../src/engine/host.ts';
+import { resumeRun } from '../../src/engine/resume.ts';
+import type { Session } from '../../src/engine/session.ts';
+import { startRun } from '../../src/engine/start.ts';
 import type { RawSettings } from '../../src/run/settings.ts';
 import type { RunState } from '../../src/run/state.ts';
 import type { RunEvent } from '../../src/run/events.ts';

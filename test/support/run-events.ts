@@ -28,6 +28,8 @@ export function makeConfig(overrides: Partial<RunConfig> = {}): RunConfig {
     loop: {
       checkpoint_every: 5,
       review_every: 0,
+      review_every_usd: 0,
+      review_first_use: false,
       unattended_review: { action: 'wait', after_minutes: 0 },
       max_new_tasks_per_iteration: 3,
       max_pending_tasks: 10_000,

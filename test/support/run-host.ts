@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Host, StartOptions } from '../../src/engine.ts';
+import type { Host, StartOptions } from '../../src/engine/host.ts';
 import type { Channel } from '../../src/notify/channel.ts';
 import { systemClock } from '../../src/run/clock.ts';
 import { checkSettings, type RawSettings, type RunSettings } from '../../src/run/settings.ts';

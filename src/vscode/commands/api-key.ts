@@ -1,6 +1,10 @@
 import * as vscode from 'vscode';
 import { KeyError, OriginError, parseApiKey, parseOrigin } from '../../safety/origin.ts';
+import { nodeDisk } from '../../runlog/disk.ts';
 import type { App } from '../app.ts';
+import { COMMANDS } from '../ids.ts';
+import { inMessage } from '../labels.ts';
+import type { RunEntry } from '../runs.ts';
 import { askText } from '../steps.ts';
 import { settingsOf } from '../workspace.ts';
 
@@ -45,7 +49,30 @@ export async function setApiKey(app: App, argument?: unknown): Promise<boolean> 
     return false;
   }
   void vscode.window.setStatusBarMessage(`$(key) ${vscode.l10n.t('The API key for {0} is set.', origin)}`, 5000);
+  // Who named the origin asks for the key in order to go on.
+  if (named === undefined) void offerToResume(app, origin);
   return true;
+}
+
+/** Runs of this workspace that ended for want of a key for this origin go on by one click. */
+async function offerToResume(app: App, origin: string): Promise<void> {
+  const { readRunConfig } = await import('../../engine/read.ts');
+  const ended = app.runs.entries.filter(({ brief }) => brief.stopReason === 'waiting_for_key' && !brief.imported);
+  const waits = async ({ directory }: RunEntry) => {
+    const config = await readRunConfig(nodeDisk, directory).catch(() => null);
+    return config?.model.provider === 'openai' && new URL(config.model.base_url).origin === origin;
+  };
+  const checked = await Promise.all(ended.map(async (entry) => ((await waits(entry)) ? [entry] : [])));
+  const waiting = checked.flat();
+  const [first] = waiting;
+  if (first === undefined) return;
+  const resume = waiting.length === 1 ? vscode.l10n.t('Resume') : vscode.l10n.t('Resume All');
+  const message =
+    waiting.length === 1
+      ? vscode.l10n.t('A BabyAGI run waits for this API key. “{0}”', inMessage(first.brief.objective, 60))
+      : vscode.l10n.t('{0} BabyAGI runs wait for this API key.', waiting.length);
+  if ((await vscode.window.showInformationMessage(message, resume)) !== resume) return;
+  for (const { runId } of waiting) await vscode.commands.executeCommand(COMMANDS.resume, runId);
 }
 
 export async function removeApiKey(app: App): Promise<void> {

@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
+import { isIncluded } from '../../run/cost-words.ts';
 import type { LimitName } from '../../run/limits.ts';
 import type { RunState } from '../../run/state.ts';
-import type { StopReason } from '../../run/stop-reason.ts';
+import { KEY_LIMIT, type StopReason } from '../../run/stop-reason.ts';
 import type { App } from '../app.ts';
 import { inMessage } from '../labels.ts';
 import { pickRun } from '../pick-run.ts';
@@ -20,6 +21,11 @@ export function isLimit(reason: StopReason | null): boolean {
   return reason !== null && reason in LIMIT_OF;
 }
 
+/** The limit of its own that a run ended by. One that its key ended goes on by itself once the key has more. */
+export function reachedLimit({ end }: RunState): LimitName | undefined {
+  return end === null || end.error?.class === KEY_LIMIT ? undefined : LIMIT_OF[end.reason];
+}
+
 /** Raises a limit of a run, and goes on with it where it had ended. */
 export async function continueRun(app: App, argument: unknown): Promise<void> {
   const title = vscode.l10n.t('Continue with More');
@@ -29,7 +35,7 @@ export async function continueRun(app: App, argument: unknown): Promise<void> {
     if (entry?.problem) void vscode.window.showErrorMessage(inMessage(entry.problem, 500));
     return;
   }
-  const reached = run.state.end === null ? undefined : LIMIT_OF[run.state.end.reason];
+  const reached = reachedLimit(run.state);
   const limit = reached ?? (await pickLimit(run.state, title));
   if (limit === undefined) return;
   const to = await askRaise(run.state, limit, title);
@@ -48,9 +54,13 @@ export async function continueRun(app: App, argument: unknown): Promise<void> {
 }
 
 /** Also used in a review. */
-export async function pickLimit({ limits }: RunState, title: string): Promise<LimitName | undefined> {
+export async function pickLimit({ limits, config }: RunState, title: string): Promise<LimitName | undefined> {
   const { LIMIT_WORDS } = await import('../run-world.ts');
-  const items = (Object.keys(LIMIT_WORDS) as LimitName[]).map((limit) => ({
+  // Nothing is spent where the cost is included: more of that limit is no more of anything.
+  const names = (Object.keys(LIMIT_WORDS) as LimitName[]).filter(
+    (limit) => limit !== 'max_cost_usd' || !isIncluded(config),
+  );
+  const items = names.map((limit) => ({
     label: LIMIT_WORDS[limit].name,
     description: vscode.l10n.t('now {0}', limits[limit]),
     limit,

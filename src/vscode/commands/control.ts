@@ -6,7 +6,7 @@ import { pickRun } from '../pick-run.ts';
 import type { RunEntry } from '../runs.ts';
 import { tellProblem } from '../tell.ts';
 import { askOwner } from './ask-owner.ts';
-import { continueRun, isLimit } from './continue-run.ts';
+import { continueRun, isLimit, reachedLimit } from './continue-run.ts';
 import { resumeFolder } from './resume-folder.ts';
 
 const canPause = ({ brief }: RunEntry) => brief.status === 'running' || brief.status === 'elsewhere';
@@ -31,7 +31,8 @@ export async function resumeRun(app: App, argument: unknown): Promise<void> {
     });
   }
   // It would end at once by the same limit.
-  if (isLimit(entry.brief.stopReason)) return continueRun(app, entry.runId);
+  const view = isLimit(entry.brief.stopReason) ? await app.runs.open(entry.runId) : undefined;
+  if (view && reachedLimit(view.state) !== undefined) return continueRun(app, entry.runId);
   const run = await resumeFolder(app, entry, {});
   if (run) watchRun(app.runs, run);
 }

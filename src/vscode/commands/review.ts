@@ -1,7 +1,10 @@
 import * as vscode from 'vscode';
-import type { Session } from '../../engine.ts';
+import { formatUsd, picoFromUsd } from '../../budget/money.ts';
+import type { Session } from '../../engine/session.ts';
+import { reviewReport } from '../../research/review-report.ts';
 import { spentOfLimit } from '../../run/cost-words.ts';
-import { reviewDigest } from '../../run/review.ts';
+import { filesInWords, reviewDigest } from '../../run/review.ts';
+import type { RunState } from '../../run/state.ts';
 import type { App } from '../app.ts';
 import { inQuickPick } from '../labels.ts';
 import { pickRun } from '../pick-run.ts';
@@ -12,6 +15,7 @@ import { tellProblem } from '../tell.ts';
 import { askOwner } from './ask-owner.ts';
 import { askRaise, pickLimit } from './continue-run.ts';
 import { steer } from './control.ts';
+import { openSummary } from './documents.ts';
 import { askTaskText, moveBy } from './tasks.ts';
 
 const SHOWN = 200;
@@ -28,6 +32,7 @@ type What =
   | 'down'
   | 'front'
   | 'delete'
+  | 'look'
   | 'none';
 
 interface Item extends vscode.QuickPickItem {
@@ -65,6 +70,7 @@ export async function reviewRun(app: App, argument: unknown): Promise<void> {
       onButton: (item, button) => ({ ...item, what: (button as TaskButton).what }),
     });
     if (picked === undefined || picked === BACK) return;
+    if (picked.what === 'look') return openSummary(app, entry.runId);
     try {
       await act(session, picked, digest);
     } catch (error) {
@@ -117,6 +123,63 @@ function titleOf({ state }: Pick<RunView, 'state'>): string {
   return vscode.l10n.t('Checkpoint review: {0} of {1} iterations, {2}', iteration, limits.max_iterations, spent);
 }
 
+/** Why the person is asked. */
+export function reasonOf({ review, config: { loop } }: RunState): string {
+  switch (review?.reason) {
+    case 'cost':
+      return vscode.l10n.t('a review is due for each {0} spent', formatUsd(picoFromUsd(loop.review_every_usd)));
+    case 'first_use':
+      return vscode.l10n.t(
+        'the first use of a tool: {0} wants to write {1}',
+        review.firstUse?.task_id ?? '',
+        filesInWords(review.firstUse?.files ?? []),
+      );
+    case 'iterations':
+    case undefined:
+      return loop.review_every === 1
+        ? vscode.l10n.t('a review is due after every iteration')
+        : vscode.l10n.t('a review is due every {0} iterations', loop.review_every);
+  }
+}
+
+/** What happened since the last review, and what it costs until the next one. Choosing one of these does nothing. */
+function factsOf(state: RunState): Item[] {
+  const { done, failed, created, suppressed, cost, ahead } = reviewReport(state);
+  const to =
+    ahead.iterations === null
+      ? vscode.l10n.t('Until the next review')
+      : ahead.toReview
+        ? vscode.l10n.t('Until the next review, iterations: {0}', ahead.iterations)
+        : vscode.l10n.t('Up to the iteration limit, iterations: {0}; no review before', ahead.iterations);
+  const spend = cost === null ? vscode.l10n.t('cost included') : vscode.l10n.t('{0} spent', formatUsd(cost));
+  const price =
+    ahead.usd !== null
+      ? vscode.l10n.t('about {0}', formatUsd(picoFromUsd(ahead.usd)))
+      : cost === null
+        ? ''
+        : vscode.l10n.t('cost not known before an iteration is complete');
+  const end = ahead.endsAfter === null ? '' : vscode.l10n.t('cost limit after {0} iterations', ahead.endsAfter);
+  const files = state.review?.firstUse?.files ?? [];
+  const fact = (label: string, ...words: string[]): Item => ({
+    what: 'none',
+    label,
+    description: words.filter(Boolean).join(' · '),
+  });
+  return [
+    fact(`$(question) ${vscode.l10n.t('Reason')}`, inQuickPick(reasonOf(state), 300)),
+    ...files.map((name): Item => {
+      const label = `$(new-file) ${inQuickPick(name)}`;
+      return { what: 'look', label, description: vscode.l10n.t('waits to be written; look at it in the summary') };
+    }),
+    fact(
+      `$(history) ${vscode.l10n.t('Since the last review')}`,
+      vscode.l10n.t('{0} done, {1} failed, {2} new, {3} left out', done, failed, created, suppressed),
+      spend,
+    ),
+    fact(`$(graph-line) ${to}`, price, end),
+  ];
+}
+
 function itemsOf({ state }: Pick<RunView, 'state'>): Item[] {
   const { pending, tasks } = state;
   const buttons: TaskButton[] = [
@@ -126,24 +189,29 @@ function itemsOf({ state }: Pick<RunView, 'state'>): Item[] {
     { what: 'delete', iconPath: new vscode.ThemeIcon('trash'), tooltip: vscode.l10n.t('Delete') },
   ];
   const next = vscode.l10n.t('Next tasks');
+  const guide: Item = {
+    what: 'guide',
+    label: `$(comment) ${vscode.l10n.t('Give guidance…')}`,
+    description: vscode.l10n.t('told to the agents from now on'),
+  };
   return [
     {
       what: 'approve',
       label: `$(check) ${vscode.l10n.t('Approve')}`,
-      description: vscode.l10n.t('go on with these tasks'),
+      description: state.review?.firstUse
+        ? vscode.l10n.t('write these files, and later ones without asking')
+        : vscode.l10n.t('go on with these tasks'),
     },
     { what: 'add', label: `$(add) ${vscode.l10n.t('Add task…')}` },
-    {
-      what: 'guide',
-      label: `$(comment) ${vscode.l10n.t('Give guidance…')}`,
-      description: vscode.l10n.t('told to the agents from now on'),
-    },
+    ...(state.config.strategy === 'classic' ? [] : [guide]),
     { what: 'raise', label: `$(arrow-circle-up) ${vscode.l10n.t('Raise a limit…')}` },
     {
       what: 'stop',
       label: `$(debug-stop) ${vscode.l10n.t('Stop run')}`,
       description: vscode.l10n.t('it can be resumed'),
     },
+    { what: 'none', label: vscode.l10n.t('What happened, and what comes'), kind: vscode.QuickPickItemKind.Separator },
+    ...factsOf(state),
     {
       what: 'none',
       label: pending.length > SHOWN ? vscode.l10n.t('Next {0} of {1} tasks', SHOWN, pending.length) : next,
@@ -203,6 +271,7 @@ async function act(session: Session, { what, taskId = '' }: Item, digest: string
       return steering.moveTask(taskId, state.pending.find((id) => id !== taskId) ?? null);
     case 'delete':
       return steering.removeTask(taskId);
+    case 'look':
     case 'none':
       return;
     default:

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { formatUsd, picoFromUsd } from '../../budget/money.ts';
 import type { LimitName } from '../../run/limits.ts';
-import type { RawSettings } from '../../run/settings.ts';
+import type { RawSettings, RunSettings } from '../../run/settings.ts';
 import { isLoopback } from '../../safety/origin.ts';
 import type { App } from '../app.ts';
 import { SECTION } from '../ids.ts';
@@ -43,8 +43,8 @@ const OPENAI_MODELS = [
 /** Shown while nothing is typed; never taken by itself. */
 const EXAMPLE: Record<AskedLimit, string> = { max_iterations: '20', max_cost_usd: '0.50', max_wall_time_minutes: '60' };
 
-/** Every run has a cost limit on record; that of a run whose requests have no price is never reached. */
-const NOTHING_COUNTS = 1;
+/** The lowest cost limit there is: no request of a run whose cost is included has a price, and none may come to have one. */
+const NO_MONEY = 0.000001;
 
 type Where = 'next' | 'back' | 'cancel' | number;
 
@@ -91,11 +91,16 @@ export async function runObjective(app: App, argument?: unknown): Promise<void> 
   const checked = checkSettings(rawOf(draft, configured));
   if ('problems' in checked) return tellSettings(checked.problems);
   if (draft.saveLimits) await saveLimits(draft);
-  const { languageModel } = draft;
-  if (languageModel === null)
-    return launch(app, { settings: checked.settings, provider: 'openai', configured, folder });
-  const settings = { ...checked.settings, baseUrl: languageModel.origin, embeddingModel: null };
-  await launch(app, { settings, provider: 'vscode-lm', configured, folder });
+  await launch(app, { ...choiceOf(draft, checked.settings), configured, folder });
+}
+
+/** What is to be asked: the server, or the model of VS Code. */
+function choiceOf(
+  { languageModel }: Draft,
+  settings: RunSettings,
+): { settings: RunSettings; provider: 'openai' | 'vscode-lm' } {
+  if (languageModel === null) return { settings, provider: 'openai' };
+  return { settings: { ...settings, baseUrl: languageModel.origin, embeddingModel: null }, provider: 'vscode-lm' };
 }
 
 function objectiveIn(argument: unknown): string {
@@ -213,7 +218,9 @@ async function askLimit(draft: Draft, limit: AskedLimit, configured: Configured,
     note:
       configured.limits[limit]?.loweredByWorkspace === true
         ? vscode.l10n.t('The offered value is from the workspace settings.')
-        : '',
+        : limit === 'max_iterations' && draft.languageModel !== null
+          ? vscode.l10n.t('The cost is included; this limits the requests, two or three an iteration.')
+          : '',
   });
   if (answer === BACK && limit === 'max_wall_time_minutes' && draft.languageModel !== null) return ITERATIONS_STEP;
   if (typeof answer !== 'string') return whereOf(answer);
@@ -328,18 +335,27 @@ async function forecastOf(
   folder: vscode.WorkspaceFolder,
   signal: AbortSignal,
 ): Promise<string> {
-  if (draft.languageModel !== null) {
-    return vscode.l10n.t('The cost is included in what the provider of the model is paid for; requests count there.');
-  }
-  const unknown = vscode.l10n.t('What it will probably cost is not known; the cost limit holds in any case.');
+  const { languageModel } = draft;
+  const unknown =
+    languageModel === null
+      ? vscode.l10n.t('What it will probably cost is not known; the cost limit holds in any case.')
+      : vscode.l10n.t('The cost is included in what the provider of the model is paid for; requests count there.');
   try {
     const { checkSettings } = await import('../run-world.ts');
     const checked = checkSettings(rawOf(draft, configured));
     if ('problems' in checked) return unknown;
-    const { expectedUsd, worstUsd, iterations, endsAfter } = await app.control.forecast(
-      requestOf({ settings: checked.settings, provider: 'openai', configured, folder }),
+    const { expectedUsd, worstUsd, requests, tokens, iterations, endsAfter } = await app.control.forecast(
+      requestOf({ ...choiceOf(draft, checked.settings), configured, folder }),
       signal,
     );
+    if (languageModel !== null) {
+      return vscode.l10n.t(
+        'Forecast: about {0} requests and {1} tokens for {2} iterations; the cost is included',
+        requests,
+        tokens,
+        iterations,
+      );
+    }
     const [expected, worst] = [dollars(expectedUsd), dollars(worstUsd)];
     return endsAfter === null
       ? vscode.l10n.t(
@@ -405,7 +421,7 @@ function rawOf(draft: Draft, { raw, limits }: Configured): RawSettings {
     acceptanceCriteria: criteriaOf(draft.criteria),
     model: draft.languageModel?.family ?? draft.model,
     max_iterations: limitOf(draft.limits.max_iterations),
-    max_cost_usd: draft.languageModel === null ? limitOf(draft.limits.max_cost_usd) : NOTHING_COUNTS,
+    max_cost_usd: draft.languageModel === null ? limitOf(draft.limits.max_cost_usd) : NO_MONEY,
     max_wall_time_minutes: limitOf(draft.limits.max_wall_time_minutes),
     ...(timeout !== undefined && { task_timeout_seconds: timeout }),
   };

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Session } from '../../engine.ts';
+import type { Session } from '../../engine/session.ts';
 import type { App } from '../app.ts';
 import { inQuickPick } from '../labels.ts';
 import { pickRun, taskIdOf } from '../pick-run.ts';

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { outputFiles } from '../../../src/agents/output-files.ts';
-import { startRun } from '../../../src/engine.ts';
+import { startRun } from '../../../src/engine/start.ts';
 import { brain } from '../../support/brain.ts';
 import { startModelServer } from '../../support/model-server.ts';
 import { temporaryFolder, testHost, testSettings, testStart } from '../../support/run-host.ts';

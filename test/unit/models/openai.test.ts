@@ -277,3 +277,28 @@ describe('transient errors', () => {
     });
   }
 });
+
+describe('a server on this machine that asks for a key', () => {
+  it('makes a run without one wait for it, and the run goes on with it', async (t) => {
+    const { outcome, server } = await oneRun(t, {
+      server: { reply: brain(), key: TEST_KEY },
+      settings: SETTINGS,
+      host: { keyFor: () => Promise.resolve(null) },
+    });
+    assert.equal(outcome.stopReason, 'waiting_for_key');
+    assert.match(outcome.detail, /^There is no API key for http:/);
+    assert.equal(server.requests.length, 1);
+    const host = testHost(server.url);
+    t.after(() => host.egress.close());
+    assert.equal((await resumed(t, outcome.runDirectory, host)).outcome.stopReason, 'max_iterations');
+  });
+
+  it('and does not like the one it gets, ends the run by an error', async (t) => {
+    const { outcome } = await oneRun(t, {
+      server: { reply: brain(), key: TEST_KEY },
+      settings: SETTINGS,
+      host: { keyFor: () => Promise.resolve(`${TEST_KEY}-other`) },
+    });
+    assert.equal(outcome.stopReason, 'error');
+  });
+});

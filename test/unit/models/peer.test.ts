@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { LLMock } from '@copilotkit/aimock';
-import { startRun } from '../../../src/engine.ts';
+import { startRun } from '../../../src/engine/start.ts';
 import { temporaryFolder, testHost, testSettings, testStart } from '../../support/run-host.ts';
 
 describe('a run against a server that others wrote', () => {

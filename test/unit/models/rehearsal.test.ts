@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { numberedLines } from '../../../src/agents/classic.ts';
 import { builtInPrompts } from '../../../src/agents/prompts.ts';
 import { placement, queueWindow } from '../../../src/agents/queue-window.ts';
-import { JudgeReply, PlanReply, parseJudge, parsePlan, strictSchema } from '../../../src/agents/reply.ts';
+import { type PlanReply, parseJudge, parsePlan, JUDGE_SCHEMA, PLAN_SCHEMA } from '../../../src/agents/reply.ts';
 import { render } from '../../../src/agents/template.ts';
 import { normalized } from '../../../src/memory/text.ts';
 import { REHEARSAL_MODEL, REHEARSAL_ORIGIN, RehearsalModel } from '../../../src/models/rehearsal.ts';
@@ -92,9 +92,9 @@ function modelOf(files: Readonly<Record<string, string>> = SHOP): RehearsalModel
 }
 
 const SCHEMAS: Readonly<Record<string, ChatRequest['schema']>> = {
-  planning: { name: 'plan', schema: strictSchema(PlanReply) },
-  repair: { name: 'plan', schema: strictSchema(PlanReply) },
-  judge: { name: 'verdicts', schema: strictSchema(JudgeReply) },
+  planning: PLAN_SCHEMA,
+  repair: PLAN_SCHEMA,
+  judge: JUDGE_SCHEMA,
 };
 
 function requestOf(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { Host } from '../../../src/engine.ts';
+import type { Host } from '../../../src/engine/host.ts';
 import type { Channel, DeliveryFailure } from '../../../src/notify/channel.ts';
 import { SlackWebhook } from '../../../src/notify/slack.ts';
 import { Egress } from '../../../src/safety/egress.ts';

@@ -4,7 +4,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSy
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { crc32, deflateRawSync } from 'node:zlib';
-import { EngineError, readRun, resumeRun } from '../../../src/engine.ts';
+import { EngineError } from '../../../src/engine/engine-error.ts';
+import { readRun } from '../../../src/engine/read.ts';
+import { resumeRun } from '../../../src/engine/resume.ts';
 import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, unfitPath } from '../../../src/research/archive.ts';
 import { exportArchive } from '../../../src/research/export-archive.ts';
 import { importArchive } from '../../../src/research/import-archive.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { EngineError, forecastRun } from '../../../src/engine.ts';
+import { EngineError } from '../../../src/engine/engine-error.ts';
+import { forecastRun } from '../../../src/engine/start.ts';
 import { type Forecast, forecastSentence, projection, TYPICAL_ANSWER_TOKENS } from '../../../src/research/forecast.ts';
 import type { EventDraft } from '../../../src/run/events.ts';
 import type { RawSettings } from '../../../src/run/settings.ts';
@@ -32,9 +33,12 @@ describe('the forecast of a run', () => {
     // The server takes four bytes for a token.
     const result = (task: string) =>
       `About ${task}: ${'what was found '.repeat(100)}`.slice(0, 4 * TYPICAL_ANSWER_TOKENS);
-    const { outcome } = await oneRun(t, { server: { reply: brain({ result }) }, settings });
+    const { outcome, server, state } = await oneRun(t, { server: { reply: brain({ result }) }, settings });
     assert.equal(outcome.stopReason, 'max_iterations');
-    const { expectedUsd, worstUsd } = await forecastOf(settings);
+    const { expectedUsd, worstUsd, requests, tokens } = await forecastOf(settings);
+    assert.ok(Math.abs(requests - server.requests.length) <= 4, `${requests} foreseen, ${server.requests.length} sent`);
+    const used = [...state.calls.values()].reduce((sum, call) => sum + call.inputTokens + call.outputTokens, 0);
+    assert.ok(tokens > 0.6 * used && tokens < 1.6 * used, `${tokens} tokens foreseen, ${used} used`);
     assert.ok(
       expectedUsd > 0.6 * outcome.costUsd && expectedUsd < 1.6 * outcome.costUsd,
       `${expectedUsd} foreseen, ${outcome.costUsd} spent`,

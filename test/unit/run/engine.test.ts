@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { startRun } from '../../../src/engine.ts';
+import { startRun } from '../../../src/engine/start.ts';
 import { readLog } from '../../../src/runlog/reader.ts';
 import { nodeDisk } from '../../../src/runlog/disk.ts';
 import { runFolder } from '../../../src/runlog/folder.ts';

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { KeyLedgerFile } from '../../../src/budget/key-ledger.ts';
 import { picoFromUsd } from '../../../src/budget/money.ts';
+import { explainRun } from '../../../src/research/explain.ts';
+import { whyDocument } from '../../../src/vscode/why-document.ts';
 import { brain } from '../../support/brain.ts';
 import { type UsageLie, usageLies } from '../../support/model-faults.ts';
 import type { ChatRequestSeen } from '../../support/model-server.ts';
 import { bodies, oneRun, resumed } from '../../support/one-run.ts';
 import { RecordedClock } from '../../support/recorded-clock.ts';
-import { testHost } from '../../support/run-host.ts';
+import { TEST_KEY, temporaryFolder, testHost } from '../../support/run-host.ts';
 
 // gpt-4o and text-embedding-3-small, pico-dollars a token.
 const PRICES = (line: { kind: string }) =>
@@ -146,6 +149,61 @@ describe('the cost limit', () => {
       settings: { max_iterations: 2, synthesis: false, model: 'gpt-4o' },
     });
     assert.equal(outcome.stopReason, 'max_iterations', outcome.detail);
+  });
+});
+
+describe('the limit of the key', () => {
+  it('that ends a run is named as such, in the end, the advice, the limit and the way on; the run goes on with more', async (t) => {
+    const directory = temporaryFolder();
+    const ledgerOf = (usd: number) => () =>
+      new KeyLedgerFile({
+        directory,
+        key: () => Promise.resolve(TEST_KEY),
+        limitPerDay: picoFromUsd(usd),
+        now: () => Date.UTC(2026, 4, 17, 12),
+      });
+    const { outcome, state, events, server } = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { max_iterations: 12, max_cost_usd: 1, embeddingModel: null },
+      host: { ledgerFor: ledgerOf(0.01) },
+    });
+    assert.equal(outcome.stopReason, 'max_cost');
+    assert.match(outcome.detail, /of the limit of \$0\.010 a day \(UTC\) for this API key is free\.$/);
+    assert.deepEqual(state.end?.error, { class: 'key_limit', message: outcome.detail });
+    const reached = events.find((event) => event.type === 'limit.reached');
+    assert.ok(reached?.type === 'limit.reached');
+    assert.deepEqual([reached.limit, reached.value], ['max_key_usd_per_day', 0.01]);
+    assert.ok(reached.spent > 0 && reached.spent <= 0.01, `${reached.spent}`);
+    const { why, next, lastError } = explainRun(state, { directory: 'runs/one', owned: false, imported: false });
+    assert.match(why, /^The run ended: max_cost\. .*what was left of the daily limit of the API key\./);
+    assert.equal(lastError, null);
+    assert.match(next.text, /^Resume after midnight UTC/);
+    assert.match(next.command ?? '', /^node dist\/cli\.js resume runs\/one --base-url \S+$/);
+    assert.match(whyDocument(state, { directory: '', owned: false, imported: false }), /`babyagi\.maxKeyUsdPerDay`/);
+
+    const host = testHost(server.url, { ledgerFor: ledgerOf(1) });
+    t.after(() => host.egress.close());
+    assert.equal((await resumed(t, outcome.runDirectory, host)).outcome.stopReason, 'max_iterations');
+  });
+
+  it('is not blamed where the limit of the run itself leaves less', async (t) => {
+    const { outcome, state, events } = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { max_iterations: 30, max_cost_usd: 0.01, embeddingModel: null },
+      host: {
+        ledgerFor: () =>
+          new KeyLedgerFile({
+            directory: temporaryFolder(),
+            key: () => Promise.resolve(TEST_KEY),
+            limitPerDay: picoFromUsd(1),
+            now: Date.now,
+          }),
+      },
+    });
+    assert.equal(outcome.stopReason, 'max_cost');
+    assert.equal(state.end?.error, null);
+    const reached = events.find((event) => event.type === 'limit.reached');
+    assert.equal(reached?.type === 'limit.reached' && reached.limit, 'max_cost_usd');
   });
 });
 

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import type { Host } from '../../../src/engine.ts';
+import type { Host } from '../../../src/engine/host.ts';
+import { readRun } from '../../../src/engine/read.ts';
 import type { RawSettings } from '../../../src/run/settings.ts';
 import type { RunState } from '../../../src/run/state.ts';
+import { nodeDisk } from '../../../src/runlog/disk.ts';
 import { brain } from '../../support/brain.ts';
 import type { ModelServer, ModelServerOptions } from '../../support/model-server.ts';
 import { oneRun, resumed } from '../../support/one-run.ts';
@@ -163,5 +165,20 @@ describe('a run that was cut off', () => {
       folder = outcome.runDirectory;
       assert.equal(outcome.stopReason, crash === 3 ? 'quarantined' : 'max_iterations');
     }
+  });
+
+  it('leaves a run alone that ended while its owner was waited for, unless a person asks', async (t) => {
+    const { outcome, server } = await oneRun(t, { server: { reply: brain() }, settings: { max_iterations: 1 } });
+    const before = server.requests.length;
+    const host = testHost(server.url);
+    t.after(() => host.egress.close());
+    await assert.rejects(resumed(t, outcome.runDirectory, host, { byPerson: false, unlessEnded: true }), {
+      name: 'EngineError',
+      reason: 'has_ended',
+    });
+    assert.equal(server.requests.length, before);
+    assert.equal((await readRun(nodeDisk, outcome.runDirectory)).status, 'ended');
+    const again = await resumed(t, outcome.runDirectory, host, { raise: { max_iterations: 2 } });
+    assert.equal(again.outcome.iterations, 2);
   });
 });

@@ -128,6 +128,16 @@ describe('steering a run', () => {
   });
 });
 
+describe('guidance', () => {
+  it('is refused where no prompt would show it', () => {
+    const { state, appended } = steered();
+    const classic = { ...state, config: { ...state.config, strategy: 'classic' as const } };
+    const log = { state: classic, append: (...batch: EventDraft[]) => void appended.push(...batch) };
+    refused('no_guidance', () => new Steering(log as unknown as RunLog).guide('Hurry'));
+    assert.deepEqual(appended, []);
+  });
+});
+
 describe('a review', () => {
   it('is decided for exactly what was shown', () => {
     const { steering, state } = steered(REVIEW);

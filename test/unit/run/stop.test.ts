@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Session } from '../../../src/engine.ts';
+import type { Session } from '../../../src/engine/session.ts';
 import type { RunEventType } from '../../../src/run/events.ts';
 import { brain } from '../../support/brain.ts';
 import type { ModelServer, ModelServerOptions } from '../../support/model-server.ts';

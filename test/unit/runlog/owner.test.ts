@@ -27,7 +27,7 @@ function alive(...processes: string[]): ProcessTable {
 const OTHER = identity({ pid: 8, process_start: '200', nonce: 'other' });
 const OTHER_LIVES = alive('8/200');
 
-/** Time that passes only while somebody sleeps; `happens` is called at each half second, with the milliseconds so far. */
+/** Time that passes only while somebody sleeps; `happens` is called after each sleep, with the milliseconds so far. */
 function timeline(happens: (ms: number) => void = () => {}): Clock & { ms: number } {
   return {
     ms: 0,
@@ -114,6 +114,33 @@ describe('a run is taken over', () => {
     });
     await acquire(files, OTHER_LIVES, clock);
     assert.equal(clock.ms, 14_000);
+  });
+
+  it('ten seconds after a beat that was long before the first look, once some of the silence was seen', async () => {
+    for (const [before, after] of [
+      [60_000, 3000],
+      [5000, 5000],
+      [1000, 9000],
+    ] as const) {
+      const clock = {
+        ...timeline(),
+        now() {
+          return this.ms;
+        },
+      };
+      const disk = memoryDisk(ownedBy(OTHER), () => -before);
+      await Ownership.acquire(disk, FOLDER, identity(), OTHER_LIVES, clock);
+      assert.equal(clock.ms, after);
+    }
+  });
+
+  it('not from an owner that wakes up together with the watcher, long after its last beat', async () => {
+    const files = ownedBy(OTHER);
+    const clock = timeline((ms) => {
+      if (ms % BEAT_MS === 0) append(files, BEAT);
+    });
+    const hoursAgo = memoryDisk(files, () => -8 * 3_600_000);
+    await assert.rejects(Ownership.acquire(hoursAgo, FOLDER, identity(), OTHER_LIVES, clock), OwnedElsewhere);
   });
 
   it('as soon as its owner lets go or dies', async () => {

@@ -42,6 +42,7 @@ function memoryDisk(files: Files): Disk {
     remove: refuse,
     syncFile: refuse,
     syncDirectory: refuse,
+    modifiedAt: refuse,
     replace(path, content) {
       files.set(path, Buffer.from(content));
       return Promise.resolve();

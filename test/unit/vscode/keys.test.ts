@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { resumeRun, startRun } from '../../../src/engine.ts';
+import { resumeRun } from '../../../src/engine/resume.ts';
+import { startRun } from '../../../src/engine/start.ts';
 import { Egress } from '../../../src/safety/egress.ts';
 import { Redactor } from '../../../src/safety/redaction.ts';
 import { Keys } from '../../../src/vscode/keys.ts';

@@ -115,7 +115,12 @@ describe('the panel sections of a run', () => {
     assert.equal(before?.digest, reviewDigest(state));
     assert.equal(before?.next.length, 5);
     assert.equal(before?.nextMore, state.pending.length - 5);
-    assert.deepEqual(before?.happened[0], '19 tasks done, 1 failed');
+    assert.equal(before?.why, 'every 10 iterations');
+    assert.equal(before?.happened[0], '20 iterations: 19 tasks done, 1 failed');
+    assert.match(
+      before?.happened.at(-1) ?? '',
+      /^up to the iteration limit, with no review before \(30 iterations\): about \$0\./,
+    );
     const moved = [...state.pending].reverse();
     state.pending = moved;
     assert.notEqual(show(state).review?.digest, before?.digest);

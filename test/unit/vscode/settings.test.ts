@@ -52,6 +52,24 @@ describe('settings', () => {
     assert.deepEqual(raw.unattendedReview, { action: 'wait', after_minutes: 0 });
   });
 
+  it('gives a workspace no say in the limit of the key and the watchdog', () => {
+    const hostile = { workspaceValue: 4000, workspaceFolderValue: null };
+    const one = read({
+      maxKeyUsdPerDay: { globalValue: 2, ...hostile },
+      watchdogSeconds: { defaultValue: 60, ...hostile },
+    });
+    assert.deepEqual([one.maxKeyUsdPerDay, one.watchdogSeconds], [2, 60]);
+    assert.equal(read({ maxKeyUsdPerDay: { defaultValue: null, ...hostile } }).maxKeyUsdPerDay, null);
+  });
+
+  it('leaves nothing to spend where the limit of the key cannot be read', () => {
+    for (const globalValue of ['2', -1, 0, 5000, Number.NaN]) {
+      const { maxKeyUsdPerDay, problems } = read({ maxKeyUsdPerDay: { globalValue } });
+      assert.equal(maxKeyUsdPerDay, 0);
+      assert.match(problems.join(), /babyagi\.maxKeyUsdPerDay .* is not valid/);
+    }
+  });
+
   it('lets a workspace make reviews more frequent, never rarer', () => {
     const every = (globalValue: unknown, workspaceValue: unknown) =>
       read({ reviewEvery: { globalValue, workspaceValue } }).raw.reviewEvery;
@@ -60,6 +78,12 @@ describe('settings', () => {
     assert.equal(every(5, 0), 5);
     assert.equal(every(0, 3), 3);
     assert.equal(every(0, undefined), 0);
+    const step = (globalValue: unknown, workspaceValue: unknown) =>
+      read({ reviewEveryUsd: { globalValue, workspaceValue } }).raw.reviewEveryUsd;
+    assert.deepEqual([step(0.5, 0.1), step(0.5, 2), step(0.5, 0), step(0, 0.3)], [0.1, 0.5, 0.5, 0.3]);
+    const firstUse = (globalValue: unknown, workspaceValue: unknown) =>
+      read({ reviewFirstUse: { globalValue, workspaceValue } }).raw.reviewFirstUse;
+    assert.deepEqual([firstUse(true, false), firstUse(false, true), firstUse(false, undefined)], [true, true, false]);
   });
 
   it('lets a workspace choose model and strategy', () => {

@@ -1,0 +1,40 @@
+import { RunLost } from '../run/ports.ts';
+import { ForeignFile } from '../runlog/disk.ts';
+import { OwnedElsewhere } from '../runlog/owner.ts';
+
+/** Why a run cannot start or go on. Each problem is one sentence that says what to do. */
+export class EngineError extends Error {
+  readonly reason:
+    | 'configuration'
+    | 'not_a_run'
+    | 'damaged'
+    | 'newer_version'
+    | 'imported'
+    | 'owned_elsewhere'
+    | 'has_ended'
+    | 'disk';
+  readonly problems: readonly string[];
+  constructor(reason: EngineError['reason'], problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'EngineError';
+    this.reason = reason;
+    this.problems = problems;
+  }
+}
+
+/** Turns the disk's errors and a living owner into sentences. */
+export async function onDisk<T>(where: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof OwnedElsewhere) throw new EngineError('owned_elsewhere', [error.message]);
+    if (error instanceof RunLost || error instanceof ForeignFile)
+      throw new EngineError('disk', [`${where}: ${error.message}`]);
+    if (error instanceof Error && 'code' in error && typeof error.code === 'string' && 'syscall' in error) {
+      throw new EngineError('disk', [
+        `The run folder cannot be written below ${where} (${error.code}): choose another folder, or mend its permissions.`,
+      ]);
+    }
+    throw error;
+  }
+}

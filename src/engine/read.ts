@@ -1,0 +1,79 @@
+import { messageOf } from '../run/message.ts';
+import { RunConfig } from '../run/config.ts';
+import type { RunEvent } from '../run/events.ts';
+import { fold, type RunState } from '../run/state.ts';
+import { type Disk, ForeignFile } from '../runlog/disk.ts';
+import { MOST_CONFIG_BYTES, type RunFolder, runFolder } from '../runlog/folder.ts';
+import { type LogEnd, readLog } from '../runlog/reader.ts';
+import { EngineError } from './engine-error.ts';
+
+/** What a run was started with, without reading its log. Throws EngineError. */
+export async function readRunConfig(disk: Disk, directory: string): Promise<RunConfig> {
+  return (await readConfig(disk, runFolder(directory))).config;
+}
+
+/** The configuration and state of a run folder, for looking. Throws EngineError. */
+export async function readRun(disk: Disk, directory: string): Promise<RunState> {
+  const folder = runFolder(directory);
+  const { config } = await readConfig(disk, folder);
+  return (await readState(disk, folder, config)).state;
+}
+
+/** Throws EngineError. */
+export async function readConfig(disk: Disk, folder: RunFolder): Promise<{ config: RunConfig; bytes: string }> {
+  const bytes = await disk.read(folder.config, MOST_CONFIG_BYTES).then(String, (error: unknown) => {
+    const why = error instanceof ForeignFile ? ` ${error.message}` : '';
+    throw new EngineError('not_a_run', [
+      `${folder.path} is not a run folder: it has no config.json that can be read.${why}`,
+    ]);
+  });
+  const parsed = RunConfig.safeParse(jsonOrNull(bytes));
+  if (parsed.success) return { config: parsed.data, bytes };
+  const [issue] = parsed.error.issues;
+  throw new EngineError('damaged', [
+    `${folder.config} is not a valid run configuration: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
+  ]);
+}
+
+/** Throws EngineError. */
+export async function readState(
+  disk: Disk,
+  folder: RunFolder,
+  config: RunConfig,
+): Promise<{ state: RunState; end: LogEnd | null }> {
+  const log = await readLog(disk, folder).catch((error: unknown) => {
+    throw new EngineError(error instanceof ForeignFile ? 'damaged' : 'disk', [
+      `The log below ${folder.log} cannot be read: ${messageOf(error)}`,
+    ]);
+  });
+  if (log.damage) {
+    const { segment, offset, what } = log.damage;
+    throw new EngineError('damaged', [
+      `The log is damaged in segment ${segment} at byte ${offset}: ${what}. The run can be looked at, not resumed.`,
+    ]);
+  }
+  const events: RunEvent[] = [];
+  for (const event of log.events) {
+    if (event.type === 'unknown') {
+      throw new EngineError('newer_version', [
+        `Event ${event.seq} was written by a newer version: install that one to resume the run.`,
+      ]);
+    }
+    events.push(event);
+  }
+  try {
+    return { state: fold(config, events), end: log.end.seq === 0 ? null : log.end };
+  } catch (error) {
+    throw new EngineError('damaged', [
+      `The log contradicts itself. ${messageOf(error)} The run can be looked at, not resumed.`,
+    ]);
+  }
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

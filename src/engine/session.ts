@@ -1,0 +1,287 @@
+import { createHash } from 'node:crypto';
+import { ClassicStrategy } from '../agents/classic.ts';
+import type { StrategyParts } from '../agents/context.ts';
+import { GuardedStrategy } from '../agents/guarded.ts';
+import { synthesisEarmark, synthesize } from '../agents/synthesis.ts';
+import { picoFromUsd, usdFromPico } from '../budget/money.ts';
+import { RunMemory } from '../memory/run-memory.ts';
+import { Outbox } from '../notify/outbox.ts';
+import { Watchdog } from '../notify/watchdog.ts';
+import { Caller } from '../run/call.ts';
+import type { EventDraft, RunEvent } from '../run/events.ts';
+import { runLoop } from '../run/loop.ts';
+import { messageOf } from '../run/message.ts';
+import { type LanguageModel, RunLost, StopRun, type Tokens } from '../run/ports.ts';
+import { classicRetry } from '../run/retry.ts';
+import type { Call, RunState, Task } from '../run/state.ts';
+import { Steering } from '../run/steer.ts';
+import { type Ending, endingEvents, endingNotice } from '../run/stop.ts';
+import type { StopReason } from '../run/stop-reason.ts';
+import type * as exitFilesModule from '../runlog/exit-files.ts';
+import type { RunFolder } from '../runlog/folder.ts';
+import type { Ownership } from '../runlog/owner.ts';
+import type { LogEnd } from '../runlog/reader.ts';
+import { LogWriter } from '../runlog/writer.ts';
+import type { Redactor } from '../safety/redaction.ts';
+import type { OutputWriter } from '../tools/output.ts';
+import type { Host, Outcome } from './host.ts';
+import { modelFor, tokensFor } from './model.ts';
+import { owning } from './owning.ts';
+
+/** A run in progress in this process. */
+export class Session {
+  readonly folder: RunFolder;
+  /** Another one at the very end of a run whose log could not be written any more. */
+  log: LogWriter;
+  readonly steering: Steering;
+  private readonly host: Host;
+  private outbox: Outbox;
+  private readonly stopping = new AbortController();
+  private readonly parts: StrategyParts;
+  private outcome: Promise<Outcome> | null = null;
+  private output: OutputWriter | null = null;
+  /** Loaded after the first answer: not before the first request, nor at the end, when an update may have removed it. */
+  private exitFiles: Promise<typeof exitFilesModule> | null = null;
+
+  private constructor(host: Host, folder: RunFolder, log: LogWriter, model: LanguageModel, tokens: Tokens) {
+    this.host = host;
+    this.folder = folder;
+    this.log = log;
+    this.steering = new Steering(log);
+    const { clock, random } = host;
+    const { state } = log;
+    const memory = new RunMemory(state);
+    log.observe((event) => memory.apply(event));
+    const stopLooking = log.subscribe(({ type }) => {
+      if (type !== 'call.settled') return;
+      stopLooking();
+      this.loadExitFiles().catch(() => undefined);
+    });
+    this.outbox = new Outbox(log, host.channels, clock, random);
+    const { provider, base_url } = state.config.model;
+    const ledger = provider === 'openai' ? (host.ledgerFor?.(new URL(base_url).origin) ?? null) : null;
+    const caller = new Caller({ log, model, tokens, clock, random, signal: this.stopping.signal, ledger });
+    if (state.config.strategy === 'classic') caller.retry = classicRetry;
+    this.parts = { state, caller, memory, tokens, record: (draft) => log.append(draft) };
+    caller.earmark = synthesisEarmark(state.config, picoFromUsd(state.limits.max_cost_usd));
+  }
+
+  static async open(
+    host: Host,
+    folder: RunFolder,
+    configBytes: string,
+    state: RunState,
+    end: LogEnd | null,
+    ownership: Ownership,
+    paceMs = 0,
+  ): Promise<Session> {
+    const { disk, clock, identity, redactor } = host;
+    const configSha256 = createHash('sha256').update(configBytes).digest('hex');
+    const redact = (draft: EventDraft): EventDraft => redactDraft(redactor, draft);
+    const tokens = tokensFor(state.config, host.distDirectory);
+    const model = await modelFor(state.config, host, tokens, paceMs);
+    const log = await LogWriter.open({ disk, folder, clock, ownership, identity, redact, state, end, configSha256 });
+    return new Session(host, folder, log, model, tokens);
+  }
+
+  get state(): RunState {
+    return this.log.state;
+  }
+
+  /** Resolves when the run has ended and its files are written. */
+  get done(): Promise<Outcome> {
+    if (!this.outcome) throw new Error('the session has not begun');
+    return this.outcome;
+  }
+
+  subscribe(listener: (event: RunEvent) => void): () => void {
+    return this.log.subscribe(listener);
+  }
+
+  begin(first: readonly EventDraft[]): void {
+    this.log.append(...first);
+    this.outcome ??= this.run();
+  }
+
+  /** Ends the run at once, whatever it is doing; it can be resumed. */
+  stop(): void {
+    this.stopping.abort();
+  }
+
+  /** Lets go of the run without ending it, as when the window closes: the next owner goes on where the log ends. */
+  async abandon(): Promise<void> {
+    this.abandoned = true;
+    this.stopping.abort();
+    await this.done;
+  }
+  private abandoned = false;
+
+  private async run(): Promise<Outcome> {
+    const watchdog = this.watch();
+    // What a server said may repeat the key: this goes to screens and files.
+    let ending = this.host.redactor.redactJson(await this.untilEnd());
+    if (ending !== null && !this.abandoned) ending = await this.finish(ending);
+    // Who stopped the run knows, and does not wait for a channel that hangs.
+    await this.outbox.close(this.abandoned ? 0 : this.stopping.signal.aborted ? 500 : 5000);
+    await this.log.close();
+    watchdog?.stop();
+    const { state } = this;
+    const reason = ending?.reason ?? 'error';
+    return {
+      runId: state.config.run_id,
+      runDirectory: this.folder.path,
+      stopReason: reason,
+      detail: ending?.error?.message ?? ending?.detail ?? 'Another process goes on with this run.',
+      iterations: state.iteration,
+      costUsd: usdFromPico(state.money.settled + state.money.held),
+    };
+  }
+
+  /** A run without a watchdog is better than none. */
+  private watch(): Watchdog | null {
+    const { host, log, folder } = this;
+    if (host.watchdog === undefined) return null;
+    try {
+      return new Watchdog(host.watchdog, {
+        distDirectory: host.distDirectory,
+        runDirectory: folder.path,
+        runId: log.config.run_id,
+        objective: log.config.objective,
+        remainingMs: () => this.state.limits.max_wall_time_minutes * 60_000 - this.log.activeMs(),
+        trace: host.trace,
+      });
+    } catch (error) {
+      host.trace(`The watchdog could not be started: ${messageOf(error)}`);
+      return null;
+    }
+  }
+
+  /** Null where somebody else goes on with the run. */
+  private async untilEnd(): Promise<Ending | null> {
+    const { host, log, parts, folder } = this;
+    const { state } = log;
+    const strategy = state.config.strategy === 'classic' ? new ClassicStrategy(parts) : new GuardedStrategy(parts);
+    try {
+      return await runLoop({
+        log,
+        strategy,
+        clock: host.clock,
+        signal: this.stopping.signal,
+        attended: host.attended,
+        skipReviews: host.skipReviews ?? false,
+        // Whoever runs several must see which one it is.
+        noticeOf: (kind, text) => this.outbox.notice(kind, `BabyAGI: ${text} Objective: ${state.config.objective}`),
+        keepFiles: (task, result) => this.keepFiles(task, result),
+        saveCheckpoint: async (iteration) => {
+          const { saveCheckpoint } = await import('../runlog/checkpoint.ts');
+          await saveCheckpoint(host.disk, folder, log, iteration, host.trace);
+        },
+      });
+    } catch (error) {
+      return this.endingOf(error);
+    }
+  }
+
+  /** Null where somebody else goes on with the run. */
+  private endingOf(error: unknown): Ending | null {
+    if (error instanceof StopRun)
+      return { reason: error.reason, detail: error.message, error: error.error, limit: error.limit };
+    if (error instanceof RunLost) {
+      if (error.reason === 'not_owner') return null;
+      const reason = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'disk_full' : 'error';
+      return { reason, detail: error.message, error: { class: error.code ?? 'log_failed', message: error.message } };
+    }
+    this.host.trace(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    const message = `An unexpected error ended the run: ${messageOf(error)}`;
+    return { reason: 'error', detail: message, error: { class: 'internal', message } };
+  }
+
+  /** The sandbox is made for the first file; most runs have none. */
+  private async keepFiles(task: Task, result: Call): Promise<void> {
+    if (!result.answer?.includes('file:')) return;
+    const { OutputWriter } = await import('../tools/output.ts');
+    this.output ??= new OutputWriter(this.log, this.folder.output, process.platform);
+    await this.output.keep(task, result);
+  }
+
+  /** The answer, the last events, and the files that every exit leaves. Gives the ending, which the disk may yet change. */
+  private async finish(wanted: Ending): Promise<Ending | null> {
+    const { host, folder } = this;
+    const trace = (error: unknown) => host.trace(`The end of the run could not be written: ${messageOf(error)}`);
+    let ending: Ending | null = wanted;
+    let logged = true;
+    try {
+      // A run that waits for a person spends nothing until then.
+      if (ANSWERABLE.has(wanted.reason) && this.state.review === null && !this.stopping.signal.aborted) {
+        const { limits, money } = this.state;
+        await synthesize(this.parts, picoFromUsd(limits.max_cost_usd) - money.settled - money.held - money.reserved);
+      }
+      await this.logEnd(wanted);
+    } catch (error) {
+      ending = host.redactor.redactJson(this.endingOf(error));
+      // Who took the run over also writes its files.
+      if (ending === null) return null;
+      logged = await this.logEndElsewhere(ending).then(
+        () => true,
+        (failure: unknown) => {
+          trace(failure);
+          return false;
+        },
+      );
+    }
+    await host.disk.remove(folder.reserve).catch(trace);
+    await this.loadExitFiles()
+      .then(({ writeExitFiles }) => writeExitFiles(host.disk, folder, this.state, logged ? null : ending))
+      .catch(trace);
+    return ending;
+  }
+
+  private loadExitFiles(): Promise<typeof exitFilesModule> {
+    return (this.exitFiles ??= import('../runlog/exit-files.ts'));
+  }
+
+  private async logEnd(ending: Ending): Promise<void> {
+    const { log, outbox } = this;
+    log.append(
+      ...endingEvents(log.state, ending, log.activeMs()),
+      ...outbox.notice('ended', endingNotice(log.state, ending)),
+    );
+    await log.barrier();
+  }
+
+  /** Where the log cannot be written any more, the end goes into a new segment. */
+  private async logEndElsewhere(ending: Ending): Promise<void> {
+    const { host, folder, log } = this;
+    const { disk, clock } = host;
+    if (log.lost) {
+      await this.outbox.close(0);
+      // What was kept back for this makes room on a full disk.
+      await disk.remove(folder.reserve);
+      await log.close();
+      const { readState } = await import('./read.ts');
+      this.log = await owning(folder, host, async (ownership) => {
+        const { state, end } = await readState(disk, folder, log.state.config);
+        return log.successor(ownership, state, end);
+      });
+      this.outbox = new Outbox(this.log, host.channels, clock, host.random);
+    }
+    await this.logEnd(ending);
+  }
+}
+
+/** Ends after which one more request is right: the run was not stopped, and nothing is broken. */
+const ANSWERABLE: ReadonlySet<StopReason> = new Set([
+  'objective_complete',
+  'queue_empty',
+  'max_iterations',
+  'max_cost',
+  'stalled',
+  'stopped_at_review',
+]);
+
+/** Vectors are numbers: nothing to redact, and the bulk of the bytes. */
+function redactDraft(redactor: Redactor, draft: EventDraft): EventDraft {
+  if (draft.type !== 'call.settled' || draft.vectors === undefined) return redactor.redactJson(draft);
+  const { vectors, ...rest } = draft;
+  return { ...redactor.redactJson(rest), vectors };
+}

@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import type { Forecast } from '../research/forecast.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { initialState } from '../run/state.ts';
+import { runFolder, runFolderName } from '../runlog/folder.ts';
+import { keepReserve } from '../runlog/reserve.ts';
+import { onDisk } from './engine-error.ts';
+import type { Host, StartOptions } from './host.ts';
+import { tokensFor } from './model.ts';
+import { owning } from './owning.ts';
+import { Session } from './session.ts';
+import { snapshotConfig } from './snapshot.ts';
+
+/** Starts a new run; resolves once its folder and first events are on disk. */
+export async function startRun(settings: RunSettings, options: StartOptions, host: Host): Promise<Session> {
+  const { disk } = host;
+  const config = host.redactor.redactJson(await snapshotConfig(settings, options, host));
+  const name = runFolderName(Date.parse(config.created_at), config.objective, config.run_id);
+  const folder = runFolder(join(options.runsDirectory, name));
+  const bytes = `${JSON.stringify(config, null, 2)}\n`;
+  return onDisk(options.runsDirectory, async () => {
+    await disk.makeDirectory(folder.log);
+    await Promise.all([
+      disk.replace(folder.config, bytes),
+      disk.replace(join(folder.path, '.gitignore'), '*\n'),
+      keepReserve(disk, folder),
+    ]);
+    return owning(folder, host, async (ownership) => {
+      const session = await Session.open(host, folder, bytes, initialState(config), null, ownership, options.paceMs);
+      session.begin([
+        {
+          type: 'task.created',
+          task_id: 't1',
+          label: '1',
+          text: config.initial_task,
+          by: 'initial',
+          parent_task_id: null,
+          before: null,
+          iteration: 0,
+        },
+      ]);
+      return session;
+    });
+  });
+}
+
+/**
+ * What a run with these settings would cost: rehearsed in memory, nothing is sent and nothing written. Throws EngineError
+ * where startRun would, and the reason of the signal where that is aborted.
+ */
+export async function forecastRun(
+  settings: RunSettings,
+  options: Pick<StartOptions, 'provider' | 'prices' | 'promptOverrides'>,
+  host: Pick<Host, 'clock' | 'redactor' | 'distDirectory' | 'workspace'>,
+  signal: AbortSignal,
+): Promise<Forecast> {
+  const nowhere = {
+    extension_version: '',
+    vscode_version: null,
+    node_version: '',
+    platform: '',
+    packages: {},
+    git: null,
+  };
+  const environment = () => Promise.resolve(nowhere);
+  const config = await snapshotConfig(settings, { ...options, snapshot: {} }, { ...host, environment });
+  const { forecast } = await import('../research/forecast.ts');
+  return forecast(config, { tokens: tokensFor(config, host.distDirectory), workspace: host.workspace, signal });
+}

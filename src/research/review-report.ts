@@ -1,0 +1,83 @@
+import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
+import { isIncluded } from '../run/cost-words.ts';
+import type { RunState } from '../run/state.ts';
+import { projection } from './forecast.ts';
+
+/** What a person needs to know at a review, besides the tasks that come next. */
+export interface ReviewReport {
+  /** Since the last review, or the start. */
+  readonly iterations: number;
+  readonly done: number;
+  readonly failed: number;
+  /** New tasks, and proposed ones that were not taken up. */
+  readonly created: number;
+  readonly suppressed: number;
+  /** Settled and held; null where somebody else accounts for the requests. */
+  readonly cost: Pico | null;
+  readonly ahead: ReviewAhead;
+}
+
+/** What comes until the next review, or the iteration limit where that is before; by the pace of the last iterations. */
+export interface ReviewAhead {
+  /** Null where only time will tell: the cost decides, and no iteration is complete. */
+  readonly iterations: number | null;
+  /** False: no review is due before the iteration limit. */
+  readonly toReview: boolean;
+  /** US dollars; null where it is not known yet, or somebody else accounts for the requests. */
+  readonly usd: number | null;
+  /** Complete iterations after which the cost limit ends the run at this pace; null: it does not. */
+  readonly endsAfter: number | null;
+}
+
+export function reviewReport(state: RunState): ReviewReport {
+  const since = state.iterations.filter(({ iteration }) => iteration > state.reviewedAt);
+  const failed = since.filter((record) => record.failed).length;
+  return {
+    iterations: since.length,
+    done: since.length - failed,
+    failed,
+    created: since.reduce((sum, { created }) => sum + created, 0),
+    suppressed: since.reduce((sum, { suppressed }) => sum + suppressed, 0),
+    cost: isIncluded(state.config) ? null : state.money.settled + state.money.held - state.reviewedSpend,
+    ahead: aheadOf(state),
+  };
+}
+
+function aheadOf(state: RunState): ReviewAhead {
+  const { review_every: every, review_every_usd: step } = state.config.loop;
+  const pace = projection(state);
+  const left = Math.max(0, state.limits.max_iterations - state.iteration);
+  const byCount = every > 0 ? every - (state.iteration % every) : Number.POSITIVE_INFINITY;
+  const perIteration = pace?.perIterationUsd ?? 0;
+  const byCost = step > 0 && perIteration > 0 ? Math.ceil(step / perIteration) : Number.POSITIVE_INFINITY;
+  const next = Math.min(byCount, byCost);
+  const isOpen = pace === null && step > 0 && !isIncluded(state.config);
+  return {
+    iterations: isOpen ? null : Math.min(next, left),
+    toReview: isOpen || next < left,
+    usd: pace === null || isIncluded(state.config) ? null : perIteration * Math.min(next, left),
+    endsAfter: pace?.endsAfter ?? null,
+  };
+}
+
+/** What happened since the last review, in a few words each. */
+export function happenedWords({ iterations, done, failed, created, suppressed, cost }: ReviewReport): string[] {
+  return [
+    `${counted(iterations, 'iteration')}: ${counted(done, 'task')} done${failed > 0 ? `, ${failed} failed` : ''}`,
+    `${counted(created, 'new task')}${suppressed > 0 ? `, ${suppressed} left out` : ''}`,
+    cost === null ? 'cost included' : `${formatUsd(cost)} spent`,
+  ];
+}
+
+/** `until the next review (2 iterations): about $0.02` */
+export function aheadWords({ iterations, toReview, usd, endsAfter }: ReviewAhead): string {
+  if (iterations === null) return 'until the next review: its cost is not known before an iteration is complete';
+  const to = toReview ? 'until the next review' : 'up to the iteration limit, with no review before';
+  const cost = usd === null ? '' : `: about ${formatUsd(picoFromUsd(usd))}`;
+  const ends = endsAfter === null ? '' : `; the cost limit probably ends it after ${counted(endsAfter, 'iteration')}`;
+  return `${to} (${counted(iterations, 'iteration')})${cost}${ends}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

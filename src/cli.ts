@@ -20,6 +20,7 @@ import { Egress } from './safety/egress.ts';
 import { isLoopback, KeyError, needsKey, OriginError, parseApiKey, parseOrigin } from './safety/origin.ts';
 import { RedactionError, Redactor } from './safety/redaction.ts';
 import { systemClock } from './run/clock.ts';
+import { fitted } from './terminal/columns.ts';
 import { snakeCase } from './terminal/json.ts';
 import { type FlagName, FLAGS, helpText, Options, UsageError } from './terminal/options.ts';
 import { Progress } from './terminal/progress.ts';
@@ -262,7 +263,7 @@ function progressOf(what: string): (share: number) => void {
     stderr.write(
       percent === 100
         ? '\r\u001b[2K'
-        : `\r\u001b[2K${printable(what, Math.max(10, (stderr.columns || 80) - 6))} ${percent} %`,
+        : `\r\u001b[2K${fitted(what, Math.max(10, (stderr.columns || 80) - 7))} ${percent} %`,
     );
   };
 }
@@ -272,7 +273,13 @@ async function follow(session: Session, options: Options): Promise<number> {
   const json = options.isSet('json');
   const stream = json ? process.stderr : process.stdout;
   const progress = new Progress(
-    { isTTY: stream.isTTY, columns: stream.columns || 80, write: (text) => stream.write(text) },
+    {
+      isTTY: stream.isTTY,
+      get columns() {
+        return stream.columns || 80;
+      },
+      write: (text) => stream.write(text),
+    },
     session.state,
     () => session.log.activeMs(),
   );
@@ -287,7 +294,10 @@ async function follow(session: Session, options: Options): Promise<number> {
   session.subscribe((event) => {
     progress.show(event);
     if (event.type === 'review.requested') answerReview();
-    if (event.type === 'review.decided') over.abort();
+    if (event.type === 'review.decided') {
+      over.abort();
+      progress.resume();
+    }
   });
   const answerReview = () => {
     if (!process.stdin.isTTY || options.isSet('skip-reviews')) return;

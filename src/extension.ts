@@ -17,9 +17,11 @@ import { RunControl } from './vscode/run-control.ts';
 import { registerRunEditor } from './vscode/run-editor.ts';
 import { RunFiles } from './vscode/run-files.ts';
 import { Runs } from './vscode/runs.ts';
+import { RunsChoice } from './vscode/runs-choice.ts';
 import { RunsTree } from './vscode/runs-tree.ts';
 import { showStatusBar } from './vscode/status-bar.ts';
 import type { SummaryPanels } from './vscode/summary-panel.ts';
+import { TaskDrag } from './vscode/task-drag.ts';
 import { VirtualDocuments } from './vscode/virtual-documents.ts';
 import { followRunsFolders } from './vscode/watch.ts';
 
@@ -58,7 +60,8 @@ function wire(context: vscode.ExtensionContext): void {
   // On first use: it asks the operating system.
   const identity = () => (own ??= thisProcess());
   const runs = new Runs(new RunFiles(nodeDisk, identity, processTable));
-  const tree = new RunsTree(runs);
+  const choice = new RunsChoice(context.workspaceState);
+  const tree = new RunsTree(runs, choice);
   const world = {
     redactor,
     keys,
@@ -76,14 +79,15 @@ function wire(context: vscode.ExtensionContext): void {
       registerSummaryPanel(context, runs),
     ));
   const documents = new VirtualDocuments(runs);
-  const app: App = { runs, tree, control, known, inbox, keys, output, documents, panels };
+  const app: App = { runs, tree, choice, control, known, inbox, keys, output, documents, panels };
   context.subscriptions.push(
     channel,
     keys.watch(),
-    tree.register(),
+    tree.register(new TaskDrag(runs, tree)),
     tree,
+    choice,
     showStatusBar(runs),
-    followContextKeys(runs),
+    followContextKeys(runs, choice, keys),
     documents.register(),
     registerRunEditor(app),
     registerCommands(app),

@@ -4,6 +4,7 @@ import type { Keys } from './keys.ts';
 import type { Output } from './output.ts';
 import type { RunControl } from './run-control.ts';
 import type { Runs } from './runs.ts';
+import type { RunsChoice } from './runs-choice.ts';
 import type { RunsTree } from './runs-tree.ts';
 import type { SummaryPanels } from './summary-panel.ts';
 import type { VirtualDocuments } from './virtual-documents.ts';
@@ -12,6 +13,7 @@ import type { VirtualDocuments } from './virtual-documents.ts';
 export interface App {
   readonly runs: Runs;
   readonly tree: RunsTree;
+  readonly choice: RunsChoice;
   readonly control: RunControl;
   readonly known: KnownRuns;
   readonly inbox: Inbox;

@@ -1,6 +1,7 @@
 import type { App } from './app.ts';
 import { removeApiKey, setApiKey } from './commands/api-key.ts';
 import { exportRun, importRun } from './commands/archive.ts';
+import { filterRuns, groupRuns, showAllRuns } from './commands/arrange-runs.ts';
 import { continueRun } from './commands/continue-run.ts';
 import { pauseRun, resumeRun, stopRun } from './commands/control.ts';
 import {
@@ -16,7 +17,7 @@ import { getStarted } from './commands/get-started.ts';
 import { rehearse } from './commands/rehearse.ts';
 import { reviewRun } from './commands/review.ts';
 import { runObjective } from './commands/run-objective.ts';
-import { addTask, deleteTask, editTask, moveTask } from './commands/tasks.ts';
+import { addTask, deleteTask, editTask, moveTask, runTaskNext } from './commands/tasks.ts';
 import { setWebhook } from './commands/webhook.ts';
 import type { CommandName } from './ids.ts';
 import { runsDirectories } from './workspace.ts';
@@ -49,7 +50,11 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   deleteTask,
   moveTaskUp: (app, argument) => moveTask(app, argument, -1),
   moveTaskDown: (app, argument) => moveTask(app, argument, 1),
+  runTaskNext,
   continue: continueRun,
+  filterRuns: (app) => filterRuns(app),
+  groupRuns: (app) => groupRuns(app),
+  showAllRuns: (app) => showAllRuns(app),
   refresh: (app) => app.runs.scan(runsDirectories()),
   showOutput: (app) => app.output.show(),
 };

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { TaskState } from '../run/state.ts';
+import type { Call, TaskState } from '../run/state.ts';
 import type { RunBrief } from './run-brief.ts';
 
 // Each state has a shape of its own; the colour only repeats it.
@@ -71,6 +71,22 @@ export function taskIcon(state: TaskState): vscode.ThemeIcon {
       return icon('circle-slash', GREY);
     default:
       return state satisfies never;
+  }
+}
+
+/** `live`: its run is in progress, so that an outcome is on its way. */
+export function callIcon(status: Call['status'], live: boolean): vscode.ThemeIcon {
+  switch (status) {
+    case 'reserved':
+      return live ? icon('loading~spin', BLUE) : icon('debug-disconnect', YELLOW);
+    case 'settled':
+      return icon('check', GREEN);
+    case 'held':
+      return icon('question', YELLOW);
+    case 'released':
+      return icon('close', RED);
+    default:
+      return status satisfies never;
   }
 }
 

@@ -24,7 +24,11 @@ export const COMMANDS = {
   deleteTask: 'babyagi.deleteTask',
   moveTaskUp: 'babyagi.moveTaskUp',
   moveTaskDown: 'babyagi.moveTaskDown',
+  runTaskNext: 'babyagi.runTaskNext',
   continue: 'babyagi.continue',
+  filterRuns: 'babyagi.filterRuns',
+  groupRuns: 'babyagi.groupRuns',
+  showAllRuns: 'babyagi.showAllRuns',
   refresh: 'babyagi.refresh',
   showOutput: 'babyagi.showOutput',
 } as const;
@@ -58,6 +62,12 @@ export const CONTEXT_KEYS = {
   canResume: 'babyagi.canResume',
   /** Some run waits for a checkpoint review. */
   reviewPending: 'babyagi.reviewPending',
+  /** A filter of the Runs view is chosen. */
+  runsFiltered: 'babyagi.runsFiltered',
+  /** There are runs, and the filter leaves none of them. */
+  runsHidden: 'babyagi.runsHidden',
+  /** The configured server is not on this machine, and no key was entered for it. */
+  keyMissing: 'babyagi.keyMissing',
 } as const;
 
 /** Without the prefix `babyagi.`. */

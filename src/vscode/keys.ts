@@ -16,6 +16,7 @@ export class Keys {
   private readonly redactor: Redactor;
   private readonly readTimeoutMs: number;
   private readonly read = new Map<string, string>();
+  private readonly listeners = new Set<() => void>();
 
   constructor(
     secrets: vscode.SecretStorage,
@@ -34,6 +35,12 @@ export class Keys {
     return this.secrets.onDidChange(({ key }) => this.read.delete(key));
   }
 
+  /** Calls `listener` when a key was set or removed in this window. */
+  onDidChange(listener: () => void): vscode.Disposable {
+    this.listeners.add(listener);
+    return { dispose: () => this.listeners.delete(listener) };
+  }
+
   /** Null where there is none, or where the keyring does not answer. */
   keyFor(origin: string): Promise<string | null> {
     return this.get(KEY_PREFIX + origin, 'api_key');
@@ -44,14 +51,13 @@ export class Keys {
     this.redactor.register(key, 'api_key');
     await this.secrets.store(KEY_PREFIX + origin, key);
     this.read.set(KEY_PREFIX + origin, key);
-    await this.memento.update(KNOWN_ORIGINS, [...new Set([...this.origins(), origin])].sort());
+    await this.know([...new Set([...this.origins(), origin])].sort());
   }
 
   async removeKey(origin: string): Promise<void> {
     await this.secrets.delete(KEY_PREFIX + origin);
     this.read.delete(KEY_PREFIX + origin);
-    const left = this.origins().filter((other) => other !== origin);
-    await this.memento.update(KNOWN_ORIGINS, left);
+    await this.know(this.origins().filter((other) => other !== origin));
   }
 
   /** The origins that a key was entered for. */
@@ -68,6 +74,11 @@ export class Keys {
     if (url === null) return this.secrets.delete(WEBHOOK);
     this.redactor.register(url, 'webhook');
     await this.secrets.store(WEBHOOK, url);
+  }
+
+  private async know(origins: readonly string[]): Promise<void> {
+    await this.memento.update(KNOWN_ORIGINS, origins);
+    for (const listener of this.listeners) listener();
   }
 
   private async get(name: string, rule: string): Promise<string | null> {

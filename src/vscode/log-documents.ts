@@ -63,6 +63,7 @@ export class LogDocuments implements vscode.Disposable {
     const older = left === 0 ? [] : [vscode.l10n.t('{0} older events are in the raw log only.', left)];
     const lines = [LOG_HEADING, ...older, ...newest, ...(log.damage === null ? [] : [log.damage])];
     log.tookMs = performance.now() - started;
+    if (log.shown === 0) log.shown = lines.length + 1;
     return `${lines.join('\n')}\n`;
   }
 

@@ -36,6 +36,16 @@ export function foldsOf(lines: readonly string[]): Fold[] {
     .filter(({ first, last }) => last > first);
 }
 
+/** The line, from 0, with the outcome of a call, or else with its reservation; -1 where there is none. */
+export function lineOfCall(lines: readonly string[], callId: string): number {
+  const isOf = (line: string) => {
+    // Only columns are two blanks apart.
+    const what = line.slice(line.lastIndexOf('  ') + 2);
+    return /^\S+ +call\./.test(line) && what.startsWith(callId) && /^[,:]/.test(what.slice(callId.length));
+  };
+  return lines.findLastIndex(isOf);
+}
+
 function row(time: string, type: string, task: string, agent: string, cost: string, what: string): string {
   // The texts are of models and of files of a workspace: a line stays a line.
   const cell = (text: string, width: number) => printable(text, LONGEST).padEnd(width);

@@ -17,6 +17,12 @@ export function taskIdOf(argument: unknown): string | null {
   return typeof taskId === 'string' ? taskId : null;
 }
 
+/** The call id in a command's argument, where it is a call's row. */
+export function callIdOf(argument: unknown): string | null {
+  const callId = typeof argument === 'object' && argument !== null && 'callId' in argument ? argument.callId : null;
+  return typeof callId === 'string' ? callId : null;
+}
+
 /**
  * The run that a command is about: the one in its argument, the only one that fits, or the one that a person picks.
  * Undefined: none, which is said, or cancelled.

@@ -10,7 +10,7 @@ export function registerCommands(app: App): vscode.Disposable {
     vscode.commands.registerCommand(COMMANDS[name], async (argument: unknown) => {
       try {
         const { HANDLERS } = await import('./command-handlers.ts');
-        return await HANDLERS[name](app, argument);
+        return await HANDLERS[name](app, meant(app, argument));
       } catch (error) {
         // Not awaited: a notification that nobody answers must not hold who executed the command.
         void tellProblem(app, vscode.l10n.t('The command failed.'), error);
@@ -19,4 +19,10 @@ export function registerCommands(app: App): vscode.Disposable {
     }),
   );
   return vscode.Disposable.from(...commands);
+}
+
+/** A key press is about a row of the Runs view: VS Code hands over only what package.json says. */
+function meant({ tree }: App, argument: unknown): unknown {
+  const fromKey = typeof argument === 'object' && argument !== null && 'row' in argument && argument.row === 'focused';
+  return fromKey ? tree.focused() : argument;
 }

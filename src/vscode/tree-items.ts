@@ -5,10 +5,11 @@ import type { RunState, Task } from '../run/state.ts';
 import { explainStop } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { COMMANDS } from './ids.ts';
+import { type Facet, runFacets, taskFacets } from './facets.ts';
 import { runIcon, taskIcon } from './icons.ts';
 import { untrusted } from './markdown-string.ts';
-import type { MoreRow, NoteRow, RunRow, TaskRow } from './rows.ts';
-import { figuresOf, spokenRun, statusWords, taskStateWords } from './run-words.ts';
+import type { GroupRow, MoreRow, NoteRow, RunRow, TaskRow } from './rows.ts';
+import { figuresOf, groupWords, spokenRun, statusWords, taskStateWords } from './run-words.ts';
 import type { RunEntry } from './runs.ts';
 
 const LABEL = 120;
@@ -38,35 +39,21 @@ export function runItem(row: RunRow, entry: RunEntry): vscode.TreeItem {
   return item;
 }
 
-/** Words for `when` clauses, tested as `viewItem =~ /\bword\b/`. */
-function runFacets({ brief, session, view, isElsewhere }: RunEntry): string {
-  const { status, stopReason } = brief;
-  const facets = ['run', session === null && !isElsewhere ? 'idle' : 'live', status];
-  // What another process does is known from its log.
-  const doing = isElsewhere ? view?.state.status : status;
-  const resumable =
-    status === 'interrupted' || (status === 'ended' && stopReason !== 'objective_complete') || doing === 'paused';
-  if (brief.imported) facets.push('imported');
-  else if (resumable) facets.push('resumable');
-  if (doing === 'running') facets.push('pausable');
-  if (status === 'review_elsewhere') facets.push('review');
-  if (status === 'ended') facets.push('closed');
-  return facets.join(' ');
-}
-
 /** The id of a task; in `classic` the number that the model gave it. */
 function nameOf(state: RunState, task: Task): string {
   return state.config.strategy === 'classic' ? task.label : task.id;
 }
 
-export function taskItem(row: TaskRow, state: RunState, task: Task, live: boolean): vscode.TreeItem {
+/** `calls`: how many were made for it. `live`: its run is in progress in this window. */
+export function taskItem(row: TaskRow, state: RunState, task: Task, calls: number, live: boolean): vscode.TreeItem {
   const text = printable(task.text, LABEL);
-  const item = new vscode.TreeItem(text, vscode.TreeItemCollapsibleState.None);
+  const { Collapsed, None } = vscode.TreeItemCollapsibleState;
+  const item = new vscode.TreeItem(text, calls > 0 ? Collapsed : None);
   item.id = row.id;
   const iteration = task.iteration === null ? '' : ` · ${vscode.l10n.t('iteration {0}', task.iteration)}`;
   item.description = `${nameOf(state, task)}${iteration}`;
   item.iconPath = taskIcon(task.state);
-  item.contextValue = ['task', task.state, ...(live ? ['live'] : [])].join(' ');
+  item.contextValue = taskFacets(task, live);
   item.accessibilityInformation = {
     label: vscode.l10n.t('Task {0}, {1}{2}', text, taskStateWords(task.state), iteration),
   };
@@ -75,9 +62,26 @@ export function taskItem(row: TaskRow, state: RunState, task: Task, live: boolea
 }
 
 export function moreItem(row: MoreRow): vscode.TreeItem {
-  const label = vscode.l10n.t('… {0} more {1}', row.count, taskStateWords(row.state));
-  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
+  const item = new vscode.TreeItem(moreLabel(row), vscode.TreeItemCollapsibleState.Collapsed);
   item.id = row.id;
+  return item;
+}
+
+function moreLabel({ list, from, to, rest }: MoreRow): string {
+  const what = list.of === 'tasks' ? taskStateWords(list.state) : vscode.l10n.t('calls');
+  return rest ? vscode.l10n.t('… {0} more {1}', to - from, what) : vscode.l10n.t('{0}–{1} {2}', from + 1, to, what);
+}
+
+/** `today` is a day as runs-filter.ts names it. */
+export function groupItem({ id, key, count }: GroupRow, today: string): vscode.TreeItem {
+  const label = groupWords(key, today);
+  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Expanded);
+  item.id = id;
+  item.description = String(count);
+  item.contextValue = 'group' satisfies Facet;
+  item.accessibilityInformation = {
+    label: count === 1 ? vscode.l10n.t('{0}, 1 run', label) : vscode.l10n.t('{0}, {1} runs', label, count),
+  };
   return item;
 }
 

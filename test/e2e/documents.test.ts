@@ -32,7 +32,11 @@ describe('documents, archives and first steps in VS Code', () => {
     };
     mkdirSync(path.join(root, 'data', 'data', 'Machine'), { recursive: true });
     writeFileSync(path.join(root, 'data', 'data', 'Machine', 'settings.json'), JSON.stringify(settings));
-    server = await startVscodeServer({ workspace, dataDir: path.join(root, 'data'), extensions: [packaged()] });
+    server = await startVscodeServer({
+      workspace,
+      dataDir: path.join(root, 'data'),
+      extensions: [packaged()],
+    });
     workbench = await openWorkbench(server, { theme: 'dark' });
   });
 

@@ -13,6 +13,7 @@ import { Keys } from '../../src/vscode/keys.ts';
 import { Output } from '../../src/vscode/output.ts';
 import { hostFor } from '../../src/vscode/run-world.ts';
 import { readSettings } from '../../src/vscode/settings.ts';
+import { memoryMemento } from '../support/memento.ts';
 import { describe, it } from './suite.ts';
 
 const KEY = 'sk-test-0123456789abcdefghijklmnop';
@@ -36,15 +37,6 @@ function secretStorage(hangs = false): vscode.SecretStorage {
     },
     onDidChange: changed.event,
   } as vscode.SecretStorage;
-}
-
-function memento(): vscode.Memento {
-  const values = new Map<string, unknown>();
-  return {
-    keys: () => [...values.keys()],
-    get: (key: string, fallback?: unknown) => values.get(key) ?? fallback,
-    update: (key: string, value: unknown) => Promise.resolve(void values.set(key, value)),
-  } as vscode.Memento;
 }
 
 /** A run as this window would start it, against a server that cannot be reached. */
@@ -90,7 +82,7 @@ async function runWith(keys: Keys, redactor: Redactor, folder: string): Promise<
 describe('keys', () => {
   it('are bound to the origin that they were entered for', async () => {
     const secrets = secretStorage();
-    const keys = new Keys(secrets, memento(), new Redactor());
+    const keys = new Keys(secrets, memoryMemento(), new Redactor());
     await keys.setKey('https://one.example', KEY);
     assert.equal(await keys.keyFor('https://one.example'), KEY);
     assert.equal(await keys.keyFor('https://two.example'), null);
@@ -101,11 +93,11 @@ describe('keys', () => {
   it('are redacted from the moment they are set or read', async () => {
     const secrets = secretStorage();
     const setter = new Redactor();
-    await new Keys(secrets, memento(), setter).setKey('https://one.example', KEY);
+    await new Keys(secrets, memoryMemento(), setter).setKey('https://one.example', KEY);
     assert.equal(setter.redact(`key ${KEY}`).includes(KEY), false);
     await secrets.store('babyagi.webhook', 'https://hooks.example/services/T0/B0/abcdefghij0123456789');
     const reader = new Redactor();
-    assert.notEqual(await new Keys(secrets, memento(), reader).webhook(), null);
+    assert.notEqual(await new Keys(secrets, memoryMemento(), reader).webhook(), null);
     assert.equal(
       reader.redact('to https://hooks.example/services/T0/B0/abcdefghij0123456789').includes('abcdefghij'),
       false,
@@ -114,7 +106,7 @@ describe('keys', () => {
 
   it('are forgotten when another window removes them', async () => {
     const secrets = secretStorage();
-    const keys = new Keys(secrets, memento(), new Redactor());
+    const keys = new Keys(secrets, memoryMemento(), new Redactor());
     const watching = keys.watch();
     await keys.setKey('https://one.example', KEY);
     await keys.keyFor('https://one.example');
@@ -124,7 +116,7 @@ describe('keys', () => {
   });
 
   it('are missing where the keyring does not answer', async () => {
-    const keys = new Keys(secretStorage(true), memento(), new Redactor());
+    const keys = new Keys(secretStorage(true), memoryMemento(), new Redactor());
     assert.equal(await keys.keyFor('https://one.example'), null);
   });
 
@@ -133,7 +125,7 @@ describe('keys', () => {
       const secrets = secretStorage(keyring === 'hangs');
       if (keyring === 'fails') secrets.get = () => Promise.reject(new Error('the keyring is locked'));
       const redactor = new Redactor();
-      const keys = new Keys(secrets, memento(), redactor, 100);
+      const keys = new Keys(secrets, memoryMemento(), redactor, 100);
       const folder = mkdtempSync(path.join(tmpdir(), 'babyagi-keys-'));
       const { stopReason, detail, costUsd } = await runWith(keys, redactor, folder);
       rmSync(folder, { recursive: true });

@@ -7,7 +7,9 @@ import { nodeDisk } from '../../src/runlog/disk.ts';
 import { processTable, thisProcess } from '../../src/runlog/machine.ts';
 import { RunFiles } from '../../src/vscode/run-files.ts';
 import { Runs } from '../../src/vscode/runs.ts';
+import { RunsChoice } from '../../src/vscode/runs-choice.ts';
 import { RunsTree } from '../../src/vscode/runs-tree.ts';
+import { memoryMemento } from '../support/memento.ts';
 import { describe, it } from './suite.ts';
 
 /** A folder of runs, of which only what a list reads is there. */
@@ -29,7 +31,7 @@ function runsFolder(objectives: readonly string[]): string {
 
 function treeOf(): { runs: Runs; tree: RunsTree } {
   const runs = new Runs(new RunFiles(nodeDisk, thisProcess, processTable));
-  return { runs, tree: new RunsTree(runs) };
+  return { runs, tree: new RunsTree(runs, new RunsChoice(memoryMemento())) };
 }
 
 describe('the tree of runs', () => {

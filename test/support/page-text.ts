@@ -4,6 +4,7 @@ export interface PageElement {
   /** `null` when the element is not shown. */
   readonly offsetParent: unknown;
   getAttribute(name: string): string | null;
+  matches(selector: string): boolean;
   querySelector(selector: string): PageElement | null;
 }
 

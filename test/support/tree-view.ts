@@ -69,11 +69,71 @@ export class TreeView {
     await this.row(label).locator('.label-name').click();
   }
 
+  /** Brings the keyboard's focus to the row, as a person does: into the view by its command, then from row to row. */
+  async focus(label: string, intoView: () => Promise<unknown>): Promise<void> {
+    const list = this.pane.locator('.monaco-list');
+    const focused = list.locator('.monaco-list-row.focused .label-name');
+    await eventually(`the focus to be in ${this.name}`, async () => {
+      await intoView();
+      return await list.evaluate((element: PageElement) => element.matches(':focus, :focus-within'));
+    });
+    const at = async () => ((await focused.count()) > 0 ? plainText(await focused.first().innerText()) : '');
+    await this.page.keyboard.press('Home');
+    await eventually(`the focus to be on ${label}`, async () => {
+      if ((await at()) === label) return true;
+      await this.page.keyboard.press('ArrowDown');
+      return (await at()) === label;
+    });
+  }
+
   /** Clicks the inline button of a row, by the title of its command. */
   async inlineAction(label: string, title: string): Promise<void> {
     const row = this.row(label);
     await row.hover();
     await row.locator(`.actions .action-label${labelled(title)}`).click();
+  }
+
+  /** The titles of the buttons in a row, as they show while the pointer is there. */
+  async inlineActions(label: string): Promise<string[]> {
+    const row = this.row(label);
+    await row.hover();
+    const labels = await row
+      .locator('.actions .action-label')
+      .evaluateAll((actions: PageElement[]) => actions.map((action) => action.getAttribute('aria-label') ?? ''));
+    return labels.map((title) => title.replace(/ \([^)]*\)$/, ''));
+  }
+
+  /** The entries of a row's context menu. */
+  async menu(label: string): Promise<string[]> {
+    const entries = this.page.locator('.monaco-menu .action-item:not(.disabled) .action-label:not(.separator)');
+    await this.row(label).click({ button: 'right' });
+    await entries.first().waitFor();
+    const titles = await entries.allInnerTexts();
+    await eventually('the menu to close', async () => {
+      await this.page.keyboard.press('Escape');
+      return (await entries.count()) === 0;
+    });
+    return titles.map((title) => plainText(title));
+  }
+
+  /** Drags a row onto another with the mouse. */
+  async drag(label: string, target: string): Promise<void> {
+    const { mouse } = this.page;
+    const from = await this.middle(label);
+    const to = await this.middle(target);
+    await mouse.move(from.x, from.y);
+    await mouse.down();
+    // The first moves begin the dragging, the last ones are those over the target.
+    await mouse.move(from.x + 6, from.y + 6, { steps: 4 });
+    await mouse.move(to.x, to.y, { steps: 8 });
+    await mouse.move(to.x + 2, to.y, { steps: 2 });
+    await mouse.up();
+  }
+
+  /** What stands above the rows; empty where nothing does. */
+  async message(): Promise<string> {
+    const message = this.pane.locator('.message');
+    return (await message.count()) > 0 ? plainText(await message.first().innerText()) : '';
   }
 
   /** Chooses an entry of the row's context menu. */
@@ -91,10 +151,13 @@ export class TreeView {
     return plainText(await hover.innerText());
   }
 
-  /** Clicks a button in the view's header, by the title of its command; those show while the pointer is there. */
+  /** Clicks a button beside the view's title, by the title of its command; those show while the pointer is there. */
   async headerAction(title: string): Promise<void> {
-    await this.pane.locator('.pane-header').hover();
-    await this.pane.locator(`.pane-header .action-label${labelled(title)}`).click();
+    const own = this.pane.locator('.pane-header');
+    // A view that is alone in its container has no header of its own.
+    const header = (await own.isVisible()) ? own : this.page.locator('.part.sidebar .composite.title');
+    await header.hover();
+    await header.locator(`.action-label${labelled(title)}`).click();
   }
 
   /** The welcome text with the labels of its buttons, line by line. */
@@ -107,6 +170,12 @@ export class TreeView {
       .locator('.welcome-view-content .monaco-button')
       .filter({ hasText: exactly(label) })
       .click();
+  }
+
+  private async middle(label: string): Promise<{ x: number; y: number }> {
+    const box = await this.row(label).locator('.label-name').boundingBox();
+    if (box === null) throw new Error(`The row ${label} is not in view.`);
+    return { x: box.x + Math.min(20, box.width / 2), y: box.y + box.height / 2 };
   }
 
   private row(label: string): Locator {

@@ -71,6 +71,11 @@ export class Workbench {
   /** Runs the command with exactly this title (`Category: Title`) from the command palette. */
   async runCommand(title: string): Promise<void> {
     const palette = new QuickInput(this.page);
+    await this.openPalette(palette, title);
+    await palette.pick(title);
+  }
+
+  private async openPalette(palette: QuickInput, title: string): Promise<void> {
     // The window takes keys a little later than it is drawn, so the first may be lost.
     await eventually('the command palette', async () => {
       const open = (await palette.isOpen()) && (await palette.value()).startsWith('>');
@@ -79,7 +84,21 @@ export class Workbench {
       await palette.fill(`>${title}`, 1_000);
       return true;
     });
-    await palette.pick(title);
+  }
+
+  /** Whether the command palette has the command with exactly this title. */
+  async offersCommand(title: string): Promise<boolean> {
+    const palette = new QuickInput(this.page);
+    await this.openPalette(palette, title);
+    let before = '';
+    const labels = await eventually('the list of commands', async () => {
+      const now = (await palette.rows()).map(({ label }) => label);
+      const settled = now.length > 0 && now.join() === before;
+      before = now.join();
+      return settled && now;
+    });
+    await palette.cancel();
+    return labels.includes(title);
   }
 
   /** Waits for an input box or a quick pick, with this title where one is given. */
@@ -123,6 +142,8 @@ export class Workbench {
     const message = this.page.locator('.notification-list-item-message').filter({ hasText: exactly(whole) });
     const toast = this.page.locator('.notifications-toasts .notification-list-item').filter({ has: message }).first();
     const named = toast.locator('.monaco-button').filter({ hasText: exactly(button) });
+    // The buttons of its corner show while the pointer is there.
+    await toast.hover();
     await named
       .or(toast.locator(`.action-label[aria-label^="${button}"]`))
       .first()
@@ -174,6 +195,18 @@ export class Workbench {
     );
     const inOrder = lines.sort((a, b) => a.top - b.top);
     return inOrder.map((line) => line.text.replaceAll('\u00a0', ' ').trimEnd()).join('\n');
+  }
+
+  /** The line of the active text editor that the cursor is in; empty where it is not in view. */
+  async activeLine(): Promise<string> {
+    const group = this.page.locator('.part.editor .editor-group-container.active');
+    const topOf = (elements: PageElement[]) =>
+      elements.map((element) => /top:\s*([\d.]+)px/.exec(element.getAttribute('style') ?? '')?.[1] ?? '');
+    const [top] = await group
+      .locator('.margin-view-overlays > div', { has: this.page.locator('.active-line-number') })
+      .evaluateAll(topOf);
+    const line = group.locator(`.view-line[style*="top:${top}px"], .view-line[style*="top: ${top}px"]`).first();
+    return top === undefined || (await line.count()) === 0 ? '' : plainText((await line.textContent()) ?? '');
   }
 
   /** Waits for the webview with this title and returns its document; it stays valid when the HTML is set anew. */

@@ -3,8 +3,12 @@ import * as vscode from 'vscode';
 import { type RunFolder, runFolder } from '../../runlog/folder.ts';
 import { nodeDisk } from '../../runlog/disk.ts';
 import type { App } from '../app.ts';
-import { pickRun } from '../pick-run.ts';
+import { lineOfCall } from '../log-lines.ts';
+import { callIdOf, pickRun } from '../pick-run.ts';
 import type { RunEntry } from '../runs.ts';
+
+/** Twice the time after which an open log follows its run. */
+const CHANGE_MS = 1000;
 
 const isAny = () => true;
 const hasEnded = ({ brief }: RunEntry) => brief.status === 'ended';
@@ -35,14 +39,47 @@ export async function openAnswer(app: App, argument: unknown): Promise<void> {
   );
 }
 
-/** The log as one line for each event; it goes on while the run does. */
+/** The log as one line for each event, at the place of a call where one is named; it goes on while the run does. */
 export async function openLog(app: App, argument: unknown): Promise<void> {
   const entry = await pickRun(app, argument, vscode.l10n.t('Open Log'), isAny);
   if (!entry) return;
   const document = await vscode.workspace.openTextDocument(app.documents.log(entry));
   const editor = await vscode.window.showTextDocument(document, { preview: true });
+  const callId = callIdOf(argument);
+  if (callId !== null) return showCall(editor, callId);
   // What a run does now is at the end.
   if (entry.session) editor.revealRange(document.lineAt(document.lineCount - 1).range);
+}
+
+async function showCall(editor: vscode.TextEditor, callId: string): Promise<void> {
+  const { document } = editor;
+  const find = () => lineOfCall(document.getText().split('\n'), callId);
+  if (find() < 0) await nextChange(document);
+  const at = find();
+  if (at < 0) {
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t('The call is not among the newest events, which are shown here; the raw log has it.'),
+    );
+    return;
+  }
+  const { range } = document.lineAt(at);
+  editor.selection = new vscode.Selection(range.end, range.start);
+  editor.revealRange(new vscode.Range(range.start, range.start), vscode.TextEditorRevealType.InCenter);
+}
+
+/** An open log shows what just happened a little later. */
+function nextChange(document: vscode.TextDocument): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      listening.dispose();
+      resolve();
+    };
+    const timer = setTimeout(done, CHANGE_MS);
+    const listening = vscode.workspace.onDidChangeTextDocument((change) => {
+      if (change.document === document) done();
+    });
+  });
 }
 
 /** The newest segment of the log as it is: JSON, a line for each event. */

@@ -42,13 +42,35 @@ export async function deleteTask(app: App, argument: unknown): Promise<void> {
   );
 }
 
+/** Moves a task to the head of the queue: the next iteration takes it. */
+export async function runTaskNext(app: App, argument: unknown): Promise<void> {
+  const found = await pickTask(app, argument, vscode.l10n.t('Run Next'));
+  if (!found) return;
+  const { entry, session, taskId } = found;
+  const [first] = session.state.pending;
+  if (first === taskId) return tellQuietly(vscode.l10n.t('The task is the next one already.'));
+  await steer(app, entry, vscode.l10n.t('The task was not moved.'), ({ steering }) =>
+    steering.moveTask(taskId, first ?? null),
+  );
+}
+
 /** `by` places: -1 is up. */
 export async function moveTask(app: App, argument: unknown, by: -1 | 1): Promise<void> {
   const found = await pickTask(app, argument, by < 0 ? vscode.l10n.t('Move Task Up') : vscode.l10n.t('Move Task Down'));
   if (!found) return;
+  const { pending } = found.session.state;
+  if (pending.at(by < 0 ? 0 : -1) === found.taskId)
+    return tellQuietly(
+      by < 0 ? vscode.l10n.t('The task is the first one.') : vscode.l10n.t('The task is the last one.'),
+    );
   await steer(app, found.entry, vscode.l10n.t('The task was not moved.'), (session) =>
     moveBy(session, found.taskId, by),
   );
+}
+
+/** For what is not worth an interruption: who presses a key again and again sees it once. */
+function tellQuietly(message: string): void {
+  vscode.window.setStatusBarMessage(message, 5000);
 }
 
 /** Also used in a review. Does nothing at the end of the list. */
@@ -86,8 +108,12 @@ async function pickTask(
     return undefined;
   }
   const named = taskIdOf(argument);
-  if (named !== null) return { entry, session, taskId: named };
   const { pending, tasks } = session.state;
+  if (named !== null) {
+    if (pending.includes(named)) return { entry, session, taskId: named };
+    void vscode.window.showInformationMessage(vscode.l10n.t('Only a task that waits can be changed.'));
+    return undefined;
+  }
   if (pending.length === 0) {
     void vscode.window.showInformationMessage(vscode.l10n.t('No task is waiting.'));
     return undefined;

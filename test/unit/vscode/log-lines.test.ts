@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { foldsOf, LOG_HEADING, logLine } from '../../../src/vscode/log-lines.ts';
-import { answered, ended, events, iteration, startOfRun, task } from '../../support/run-events.ts';
+import { foldsOf, lineOfCall, LOG_HEADING, logLine } from '../../../src/vscode/log-lines.ts';
+import {
+  answered,
+  ended,
+  events,
+  iteration,
+  reserved,
+  startOfRun,
+  task,
+  unanswered,
+} from '../../support/run-events.ts';
 
 describe('a line of the log document', () => {
   it('tells time, event, task, agent and cost in columns', () => {
@@ -59,5 +68,32 @@ describe('the folds of the log document', () => {
 
   it('are none where no iteration began', () => {
     assert.deepEqual(foldsOf([LOG_HEADING, '']), []);
+  });
+});
+
+describe('the place of a call in the log document', () => {
+  const hostile = 'x  call.settled  c3: not this  c3: nor this';
+  const lines = [
+    LOG_HEADING,
+    ...events(
+      ...startOfRun(),
+      ...answered('c1', hostile),
+      ...answered('c11', 'Other'),
+      ...unanswered('c2', 'held', hostile),
+      reserved('c3'),
+      task('t2', hostile),
+    ).map(logLine),
+    '',
+  ];
+
+  it('is its outcome, or else its reservation', () => {
+    const shown = (callId: string) => lines[lineOfCall(lines, callId)] ?? '';
+    assert.match(shown('c1'), /call\.settled .* c1, /);
+    assert.match(shown('c2'), /call\.held .* c2: /);
+    assert.match(shown('c3'), /call\.reserved .* c3: /);
+  });
+
+  it('is nowhere where the log does not have it', () => {
+    for (const callId of ['c', 'c4', '.*', '']) assert.equal(lineOfCall(lines, callId), -1, callId);
   });
 });

@@ -1,0 +1,67 @@
+import type { Call, Task } from '../run/state.ts';
+import type { RunEntry } from './runs.ts';
+
+/**
+ * The words in the `contextValue` of a row of the Runs view, for `when` clauses: `viewItem =~ /\bword\b/`. The first says
+ * what the row is. This is the one list of them; a test holds package.json to it.
+ */
+export const FACETS = {
+  run: 'a run',
+  task: 'a task of a run',
+  call: 'a request to a model',
+  calls: 'the calls of a run that are for no task',
+  group: 'runs that belong together',
+
+  live: 'run: in progress, here or in another window; task: its run is in progress here, so that it can be changed',
+  idle: 'run: not in progress',
+  pausable: 'run: works, and can be asked to pause',
+  resumable: 'run: paused, interrupted or ended, and can go on',
+  imported: 'run: came from an archive, and is only looked at',
+  closed: 'run: has ended, so that its summary is written',
+
+  running: 'run: works; task: is worked on',
+  paused: 'run: waits until it is resumed',
+  review: 'run: waits for a checkpoint review, here or in another window',
+  ended: 'run: has ended',
+  interrupted: 'run: has not ended, and nobody is at it',
+  elsewhere: 'run: another process is at it',
+  review_elsewhere: 'run: waits for a checkpoint review in another process',
+
+  pending: 'task: waits, and can be changed where it is live',
+  done: 'task: has a result',
+  failed: 'task: has none',
+  removed: 'task: was taken out',
+
+  reserved: 'call: under way',
+  settled: 'call: answered and paid for',
+  held: 'call: nobody knows whether it is paid for, so it counts in full',
+  released: 'call: failed and is not paid for',
+} as const;
+
+export type Facet = keyof typeof FACETS;
+
+export function runFacets({ brief, session, view, isElsewhere }: RunEntry): string {
+  const { status, stopReason } = brief;
+  const facets: Facet[] = ['run', session === null && !isElsewhere ? 'idle' : 'live', status];
+  // What another process does is known from its log.
+  const doing = isElsewhere ? view?.state.status : status;
+  const resumable =
+    status === 'interrupted' || (status === 'ended' && stopReason !== 'objective_complete') || doing === 'paused';
+  if (brief.imported) facets.push('imported');
+  else if (resumable) facets.push('resumable');
+  if (doing === 'running') facets.push('pausable');
+  if (status === 'review_elsewhere') facets.push('review');
+  if (status === 'ended') facets.push('closed');
+  return facets.join(' ');
+}
+
+/** `live`: its run is in progress in this window. */
+export function taskFacets(task: Pick<Task, 'state'>, live: boolean): string {
+  const facets: Facet[] = ['task', task.state, ...(live ? (['live'] as const) : [])];
+  return facets.join(' ');
+}
+
+export function callFacets({ status }: Pick<Call, 'status'>): string {
+  const facets: Facet[] = ['call', status];
+  return facets.join(' ');
+}

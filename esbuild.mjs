@@ -126,8 +126,8 @@ function pack(files, exportsOf) {
         'if(module===undefined){module={exports:{}};made.set(name,module);chunks[name](module,module.exports)}return module.exports}' +
         `module.exports={__esModule:!0,chunk};for(const name of ${names})` +
         `Object.defineProperty(module.exports,name,{enumerable:!0,get:()=>${start}[name]});` +
-        // What exports nothing is run for what it does.
-        (names === '[]' ? start : ''),
+        // What exports nothing is run for what it does; not where another file only wants a chunk that lies with it.
+        (names === '[]' ? `if(require.main===module)${start}` : ''),
     );
   }
   return packed;

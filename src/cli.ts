@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { KeyLedgerFile } from './budget/key-ledger.ts';
@@ -17,9 +17,11 @@ import { runFolder } from './runlog/folder.ts';
 import { processTable, thisProcess } from './runlog/machine.ts';
 import { isOwned } from './runlog/owner.ts';
 import { Egress } from './safety/egress.ts';
-import { isLoopback, KeyError, OriginError, parseApiKey, parseOrigin } from './safety/origin.ts';
+import { isLoopback, KeyError, needsKey, OriginError, parseApiKey, parseOrigin } from './safety/origin.ts';
 import { RedactionError, Redactor } from './safety/redaction.ts';
 import { systemClock } from './run/clock.ts';
+import { fitted } from './terminal/columns.ts';
+import { snakeCase } from './terminal/json.ts';
 import { type FlagName, FLAGS, helpText, Options, UsageError } from './terminal/options.ts';
 import { Progress } from './terminal/progress.ts';
 import { printable } from './safety/text.ts';
@@ -33,6 +35,9 @@ const OK = 0;
 const FAILED = 1;
 const MISCONFIGURED = 2;
 const WAITS = 3;
+
+/** Dearer than any token. */
+const MOST_PER_MILLION = 1e6;
 
 /** The longest sentence that is shown, characters: it may quote what stands in a foreign run folder. */
 const SENTENCE = 2000;
@@ -71,21 +76,30 @@ async function main(): Promise<number> {
 }
 
 async function start(options: Options, provider: 'openai' | 'rehearsal'): Promise<number> {
-  const settings = settingsOf(options, provider);
-  const origin = originOf(settings.baseUrl);
-  const key = keyOf(options);
-  if (provider === 'openai' && key === null && !isLoopback(new URL(settings.baseUrl).hostname)) {
-    throw new UsageError([`There is no API key for ${origin}: set OPENAI_API_KEY.`]);
-  }
-  const host = hostOf(options, { key, keyOrigin: origin, allow: [settings.baseUrl] });
+  // All that is wrong is said at once.
+  const check = new Check();
+  const settings = check.of(() => settingsOf(options, provider));
+  const baseUrl = options.text('base-url') ?? DEFAULTS.baseUrl;
+  const origin = check.of(() => originOf(baseUrl));
+  const key = check.of(() => {
+    const found = keyOf(options);
+    if (provider === 'openai' && found === null && origin !== undefined && needsKey(baseUrl))
+      throw new UsageError([`There is no API key for ${origin}: set OPENAI_API_KEY.`]);
+    return found;
+  });
+  const prices = check.of(() => pricesOf(options, options.text('model') ?? DEFAULTS.model, baseUrl));
+  const promptOverrides = check.of(() => promptsOf(options));
+  const parts = check.of(() => hostPartsOf(options));
+  if (!settings || !origin || key === undefined || !prices || !promptOverrides || !parts) throw check.error();
+  const host = hostOf(options, parts, { key, keyOrigin: origin, allow: [baseUrl] });
   const runsDirectory = resolve(options.text('runs-dir') ?? '.babyagi/runs');
   const session = await startRun(
     settings,
     {
       runsDirectory,
       provider,
-      prices: pricesOf(options, settings),
-      promptOverrides: promptsOf(options),
+      prices,
+      promptOverrides,
       snapshot: snapshotOf(options),
     },
     host,
@@ -100,31 +114,37 @@ async function resume(options: Options): Promise<number> {
     import('./engine/resume.ts'),
   ]);
   const { provider, base_url } = (await readRunConfig(nodeDisk, directory)).model;
-  const keyOrigin = originOf(options.text('base-url') ?? DEFAULTS.baseUrl);
+  const check = new Check();
+  const keyOrigin = check.of(() => originOf(options.text('base-url') ?? DEFAULTS.baseUrl));
+  const add: Partial<Record<LimitName, number>> = {};
+  for (const [flag, limit] of [
+    ['add-iterations', 'max_iterations'],
+    ['add-cost-usd', 'max_cost_usd'],
+    ['add-minutes', 'max_wall_time_minutes'],
+  ] as const) {
+    check.of(() => {
+      const value = options.number(flag);
+      if (value === undefined) return;
+      if (typeof value !== 'number' || value <= 0)
+        throw new UsageError([`--${flag} ${JSON.stringify(value)} is not valid: give a number above 0.`]);
+      add[limit] = value;
+    });
+  }
+  const key = check.of(() => keyOf(options));
+  const parts = check.of(() => hostPartsOf(options));
+  if (!keyOrigin || key === undefined || !parts || check.failed) throw check.error();
   const runOrigin = provider === 'openai' ? originOf(base_url) : keyOrigin;
   if (runOrigin !== keyOrigin && !isLoopback(new URL(base_url).hostname)) {
     throw new UsageError([
       `This run sends its requests, and so the API key, to ${base_url}. If that is right, say so with --base-url ${base_url}.`,
     ]);
   }
-  const add: Partial<Record<LimitName, number>> = {};
-  const more = (flag: 'add-iterations' | 'add-cost-usd' | 'add-minutes', limit: LimitName) => {
-    const value = options.number(flag);
-    if (value === undefined) return;
-    if (typeof value !== 'number' || value <= 0)
-      throw new UsageError([`--${flag} ${JSON.stringify(value)} is not valid: give a number above 0.`]);
-    add[limit] = value;
-  };
-  more('add-iterations', 'max_iterations');
-  more('add-cost-usd', 'max_cost_usd');
-  more('add-minutes', 'max_wall_time_minutes');
-  const key = keyOf(options);
   if (key !== null && runOrigin !== keyOrigin) {
     process.stderr.write(
       `The API key is for ${keyOrigin}, so ${runOrigin} is asked without it. If it needs the key, say so with --base-url ${base_url}.\n`,
     );
   }
-  const host = hostOf(options, { key, keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
+  const host = hostOf(options, parts, { key, keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
   const session = await resumeRun(
     directory,
     { raise: {}, add, byPerson: true, approveReview: options.isSet('approve-review') || options.isSet('skip-reviews') },
@@ -137,7 +157,7 @@ async function verify(options: Options): Promise<number> {
   const { verifyRun } = await import('./runlog/verify.ts');
   const directory = folderOperand(options);
   const result = redactor.redactJson(await verifyRun(nodeDisk, directory));
-  if (options.isSet('json')) return say(JSON.stringify(result), result.ok ? OK : FAILED);
+  if (options.isSet('json')) return say(JSON.stringify(snakeCase(result)), result.ok ? OK : FAILED);
   for (const check of result.checks)
     say(`${check.ok ? 'ok  ' : 'BAD '} ${check.name}: ${printable(check.detail, SENTENCE)}`);
   for (const note of result.notes) say(`note ${printable(note, SENTENCE)}`);
@@ -152,44 +172,24 @@ async function verify(options: Options): Promise<number> {
 /** A command of its own: the first request of a run does not wait for it. */
 async function forecast(options: Options): Promise<number> {
   const { forecastSentence } = await import('./research/forecast.ts');
-  const settings = settingsOf(options, 'openai');
+  const check = new Check();
+  const settings = check.of(() => settingsOf(options, 'openai'));
+  const baseUrl = options.text('base-url') ?? DEFAULTS.baseUrl;
+  const prices = check.of(() => pricesOf(options, options.text('model') ?? DEFAULTS.model, baseUrl));
+  const promptOverrides = check.of(() => promptsOf(options));
+  if (!settings || !prices || !promptOverrides) throw check.error();
   const host = {
     clock: systemClock,
     redactor,
     distDirectory: __dirname,
     workspace: new FolderWorkspace(process.cwd()),
   };
-  const foreseen = await forecastRun(
-    settings,
-    { provider: 'openai', prices: pricesOf(options, settings), promptOverrides: promptsOf(options) },
-    host,
-    interruption(),
-  );
-  if (!options.isSet('json')) {
-    const { model, rehearsedIterations, answerTokens, priceSource, priceAsOf } = foreseen.basis;
-    say(forecastSentence(foreseen));
-    return say(
-      `From ${rehearsedIterations} rehearsed iterations, results of ${answerTokens} tokens, and the price of ${model} (${priceSource}, ${priceAsOf}).`,
-    );
-  }
-  const { expectedUsd, worstUsd, perIterationUsd, requests, tokens, iterations, endsAfter, basis } = foreseen;
+  const foreseen = await forecastRun(settings, { provider: 'openai', prices, promptOverrides }, host, interruption());
+  if (options.isSet('json')) return say(JSON.stringify(snakeCase(foreseen)));
+  const { model, rehearsedIterations, answerTokens, priceSource, priceAsOf } = foreseen.basis;
+  say(forecastSentence(foreseen));
   return say(
-    JSON.stringify({
-      expected_usd: expectedUsd,
-      worst_usd: worstUsd,
-      per_iteration_usd: perIterationUsd,
-      requests,
-      tokens,
-      iterations,
-      ends_after: endsAfter,
-      basis: {
-        rehearsed_iterations: basis.rehearsedIterations,
-        answer_tokens: basis.answerTokens,
-        model: basis.model,
-        price_source: basis.priceSource,
-        price_as_of: basis.priceAsOf,
-      },
-    }),
+    `From ${rehearsedIterations} rehearsed iterations, results of ${answerTokens} tokens, and the price of ${model} (${priceSource}, ${priceAsOf}).`,
   );
 }
 
@@ -206,7 +206,7 @@ async function explain(options: Options): Promise<number> {
   const explanation = redactor.redactJson(
     explainRun(state, { directory: options.operands[0] ?? directory, owned, imported }),
   );
-  if (options.isSet('json')) return say(JSON.stringify(explanation));
+  if (options.isSet('json')) return say(JSON.stringify(snakeCase(explanation)));
   for (const line of explanationLines(explanation)) say(printable(line, SENTENCE));
   return OK;
 }
@@ -263,7 +263,7 @@ function progressOf(what: string): (share: number) => void {
     stderr.write(
       percent === 100
         ? '\r\u001b[2K'
-        : `\r\u001b[2K${printable(what, Math.max(10, (stderr.columns || 80) - 6))} ${percent} %`,
+        : `\r\u001b[2K${fitted(what, Math.max(10, (stderr.columns || 80) - 7))} ${percent} %`,
     );
   };
 }
@@ -273,7 +273,13 @@ async function follow(session: Session, options: Options): Promise<number> {
   const json = options.isSet('json');
   const stream = json ? process.stderr : process.stdout;
   const progress = new Progress(
-    { isTTY: stream.isTTY, columns: stream.columns || 80, write: (text) => stream.write(text) },
+    {
+      isTTY: stream.isTTY,
+      get columns() {
+        return stream.columns || 80;
+      },
+      write: (text) => stream.write(text),
+    },
     session.state,
     () => session.log.activeMs(),
   );
@@ -288,7 +294,10 @@ async function follow(session: Session, options: Options): Promise<number> {
   session.subscribe((event) => {
     progress.show(event);
     if (event.type === 'review.requested') answerReview();
-    if (event.type === 'review.decided') over.abort();
+    if (event.type === 'review.decided') {
+      over.abort();
+      progress.resume();
+    }
   });
   const answerReview = () => {
     if (!process.stdin.isTTY || options.isSet('skip-reviews')) return;
@@ -323,7 +332,8 @@ function stopOnSignals(session: Session): void {
 }
 
 function report(outcome: Outcome, json: boolean, stream: NodeJS.WriteStream): void {
-  stream.write(`Ended: ${outcome.stopReason}. ${outcome.detail}\n`);
+  // The detail may quote a server.
+  stream.write(`Ended: ${outcome.stopReason}. ${printable(outcome.detail, SENTENCE)}\n`);
   stream.write(`Summary: ${join(outcome.runDirectory, 'summary.md')}\n`);
   if (!json) return;
   const { runId, runDirectory, stopReason, iterations, costUsd } = outcome;
@@ -383,18 +393,54 @@ function settingsOf(options: Options, provider: 'openai' | 'rehearsal'): RunSett
   return checked.settings;
 }
 
-function pricesOf(options: Options, settings: RunSettings) {
-  const input = options.number('price-input');
-  const output = options.number('price-output');
-  const free = options.isSet('free-server') ? [new URL(settings.baseUrl).origin] : [];
+function pricesOf(options: Options, model: string, baseUrl: string) {
+  const check = new Check();
+  const input = check.of(() => numberFrom(options, 'price-input', 0, MOST_PER_MILLION));
+  const output = check.of(() => numberFrom(options, 'price-output', 0, MOST_PER_MILLION));
+  if (check.failed) throw check.error();
+  const free = options.isSet('free-server') && URL.canParse(baseUrl) ? [new URL(baseUrl).origin] : [];
   if (input === undefined && output === undefined) return { overrides: [], freeOrigins: free };
-  if (typeof input !== 'number' || typeof output !== 'number' || input < 0 || output < 0) {
+  if (input === undefined || output === undefined) {
     throw new UsageError([
       '--price-input and --price-output belong together: give both in US dollars per million tokens.',
     ]);
   }
   // An embedding model that has no list price is booked at the same prompt price.
-  return { overrides: [settings.model, '*'].map((model) => ({ model, input, output })), freeOrigins: free };
+  return { overrides: [model, '*'].map((name) => ({ model: name, input, output })), freeOrigins: free };
+}
+
+/** Collects what is wrong in independent parts of the configuration. */
+class Check {
+  private readonly problems: string[] = [];
+
+  get failed(): boolean {
+    return this.problems.length > 0;
+  }
+
+  /** What the work gives; undefined where it throws UsageError, whose problems are kept. */
+  of<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.problems.push(...error.problems);
+      return undefined;
+    }
+  }
+
+  error(): UsageError {
+    return new UsageError(this.problems);
+  }
+}
+
+/** What of a host the options may get wrong. */
+function hostPartsOf(options: Options) {
+  const check = new Check();
+  const webhook = check.of(() => webhookOf(options));
+  const perDay = check.of(() => numberFrom(options, 'max-key-usd-per-day', 0.000001, MAX_USD));
+  const watchdogSeconds = check.of(() => numberFrom(options, 'watchdog-interval', 0.5, 86_400) ?? 60);
+  if (webhook === undefined || watchdogSeconds === undefined || check.failed) throw check.error();
+  return { webhook, perDay, watchdogSeconds };
 }
 
 interface KeyBinding {
@@ -404,13 +450,15 @@ interface KeyBinding {
   readonly allow: readonly string[];
 }
 
-function hostOf(options: Options, { key, keyOrigin, allow }: KeyBinding): Host {
-  const webhook = webhookOf(options);
-  // The address was given by the person at this terminal, so it may be on their own network.
-  const egress = new Egress({ allowedOrigins: webhook ? [webhook] : [], privateOrigins: [...allow] });
+function hostOf(
+  options: Options,
+  { webhook, perDay, watchdogSeconds }: ReturnType<typeof hostPartsOf>,
+  { key, keyOrigin, allow }: KeyBinding,
+): Host {
+  // The addresses were given by the person at this terminal, so they may be on their own network.
+  const egress = new Egress({ allowedOrigins: [], privateOrigins: [...allow, ...(webhook ? [webhook] : [])] });
   const workspace = process.cwd();
   const keyFor = (origin: string) => Promise.resolve(origin === keyOrigin ? key : null);
-  const perDay = numberFrom(options, 'max-key-usd-per-day', 0.000001, MAX_USD);
   return {
     clock: systemClock,
     random: Math.random,
@@ -421,8 +469,8 @@ function hostOf(options: Options, { key, keyOrigin, allow }: KeyBinding): Host {
     redactor,
     channels: webhook ? [new SlackWebhook(webhook, egress)] : [],
     watchdog: {
-      limitMs: 1000 * (numberFrom(options, 'watchdog-interval', 0.5, 86_400) ?? 60),
-      webhook: webhook ? { url: webhook, allowPrivate: false } : null,
+      limitMs: 1000 * watchdogSeconds,
+      webhook: webhook ? { url: webhook, allowPrivate: true } : null,
     },
     keyFor,
     ...(perDay === undefined
@@ -445,9 +493,13 @@ function hostOf(options: Options, { key, keyOrigin, allow }: KeyBinding): Host {
         workspace,
       }),
     workspace: new FolderWorkspace(workspace),
-    attended: process.stdin.isTTY,
+    // Nothing in a terminal resumes a pause.
+    attended: process.stdin.isTTY ? 'reviews' : false,
     skipReviews: options.isSet('skip-reviews'),
-    trace: (message) => process.stderr.write(`${redactor.redact(message)}\n`),
+    trace: (message) => {
+      const lines = redactor.redact(message).split('\n');
+      process.stderr.write(lines.map((line) => `${printable(line, SENTENCE)}\n`).join(''));
+    },
   };
 }
 
@@ -472,11 +524,15 @@ function webhookOf(options: Options): string | null {
   const url = options.variables['BABYAGI_WEBHOOK_URL']?.trim();
   if (!url) return null;
   try {
-    parseOrigin(url);
+    parseOrigin(url, { allowPrivate: true });
     return url;
   } catch (error) {
-    if (error instanceof OriginError) throw new UsageError([`BABYAGI_WEBHOOK_URL cannot be used: ${error.message}`]);
-    throw error;
+    if (!(error instanceof OriginError)) throw error;
+    const why =
+      error.reason === 'invalid_url'
+        ? 'it is not a complete URL. Write it like https://hooks.slack.com/services/….'
+        : error.message;
+    throw new UsageError([`BABYAGI_WEBHOOK_URL cannot be used: ${why}`]);
   }
 }
 
@@ -514,21 +570,22 @@ function originOf(baseUrl: string): string {
   }
 }
 
-/** `<agent>.md` files that replace built-in prompts. */
+/** `<agent>.md` files that replace built-in prompts. Only the usual folder may be missing. */
 function promptsOf(options: Options): Map<string, { text: string; file: string }> {
-  const directory = resolve(options.text('prompts-dir') ?? '.babyagi/prompts');
-  const found = new Map<string, { text: string; file: string }>();
-  let names: string[];
+  const named = options.text('prompts-dir');
+  const directory = resolve(named ?? '.babyagi/prompts');
   try {
-    names = readdirSync(directory);
-  } catch {
-    return found;
+    if (named === undefined && !existsSync(directory)) return new Map();
+    const names = readdirSync(directory).filter((name) => name.endsWith('.md'));
+    return new Map(
+      names.map((name) => [basename(name, '.md'), { text: readFileSync(join(directory, name), 'utf8'), file: name }]),
+    );
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    throw new UsageError([
+      `The prompt files in ${directory} cannot be read (${code}): mend it, or name another --prompts-dir.`,
+    ]);
   }
-  for (const name of names) {
-    if (name.endsWith('.md'))
-      found.set(basename(name, '.md'), { text: readFileSync(join(directory, name), 'utf8'), file: name });
-  }
-  return found;
 }
 
 function snapshotOf(options: Options): Record<string, unknown> {
@@ -567,6 +624,8 @@ function fail(error: unknown): void {
 }
 
 process.on('uncaughtException', fail);
+// Where nobody reads any more, as behind `| head` or in a closed window, a run goes on: it is in its files.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 main().then((code) => {
   process.exitCode = code;
   // Idle keep-alive sockets and timers must not hold the terminal.

@@ -34,13 +34,18 @@ export function picoPerToken(usdPerMillion: number): Pico {
   return BigInt(usdPerMillion.toFixed(6).replace('.', ''));
 }
 
-/** For people: at least two decimals, more while they matter: `$0.0021`, `$1.20`. */
-export function formatUsd(amount: Pico): string {
-  const text = decimal(amount < 0n ? -amount : amount, PICO_DIGITS);
-  const [whole = '0', fraction = ''] = text.split('.');
+/**
+ * For people: at least two decimals, more while they matter: `$0.0021`, `$1.20`. Rounded to the nearest; with `up` never
+ * below the amount, as for one that somebody must provide.
+ */
+export function formatUsd(amount: Pico, rounding: 'nearest' | 'up' = 'nearest'): string {
+  const absolute = amount < 0n ? -amount : amount;
+  const [whole = '0', fraction = ''] = decimal(absolute, PICO_DIGITS).split('.');
   const significant = fraction.search(/[1-9]/);
   const places = whole !== '0' || significant < 0 ? 2 : Math.min(PICO_DIGITS, Math.max(2, significant + 2));
-  return `${amount < 0n ? '-' : ''}$${whole}.${fraction.slice(0, places)}`;
+  const step = 10n ** BigInt(PICO_DIGITS - places);
+  const rounded = (absolute + (rounding === 'up' ? step - 1n : step / 2n)) / step;
+  return `${amount < 0n ? '-' : ''}$${decimal(rounded, places)}`;
 }
 
 function decimal(amount: Pico, digits: number): string {

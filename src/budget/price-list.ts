@@ -3,29 +3,48 @@ import type { Rates } from '../run/config.ts';
 
 type Price = ModelPrice[string];
 
+/** What of a list price is counted here. */
+const COUNTED = ['input_mtok', 'output_mtok', 'cache_read_mtok', 'cache_write_mtok'];
+/** Prices of what no request here asks for: tools, a cache for an hour, sound, images, films. */
+const NOT_ASKED_FOR = /^(web_searches_kcount|storage_searches_kcount|cache_write_1h_mtok|.*_(audio|image|video)_.*)$/;
+/** Models that search the web at every request: the list does not name that fee everywhere. */
+const SEARCHES = /\bsonar\b|\bsearch\b|deep-research|-online$/;
+
 /**
  * The list price of a model from the bundled `genai-prices` data: at the provider behind the address where that is
- * known, else by the model's name alone, as for a gateway that passes requests on.
+ * known, else by the model's name alone, as for a gateway that passes requests on. `has_fees` where the model costs more
+ * than its tokens, which nobody here could count.
  */
-export function listPrice(model: string, baseUrl: string, at: Date): Rates | null {
+export function listPrice(model: string, baseUrl: string, at: Date): Rates | 'unknown' | 'has_fees' {
   const asked = [{ providerApiUrl: baseUrl }, {}, { providerId: 'openai' }];
   const found = firstOf(asked, (where) =>
     dearestOfDay(at, (timestamp) => calcPrice({ input_tokens: 0 }, model, { ...where, timestamp })),
   );
   const input = found?.model_price['input_mtok'];
-  if (!found || input === undefined) return null;
+  if (!found || input === undefined) return 'unknown';
+  const fees = Object.keys(found.model_price).some((name) => !COUNTED.includes(name) && !NOT_ASKED_FOR.test(name));
+  if (fees || SEARCHES.test(found.model.id)) return 'has_fees';
+  // What a server puts into its cache by itself; Claude does so only where a request asks for it.
+  const written = found.model.id.includes('claude') ? undefined : found.model_price['cache_write_mtok'];
   const cached = found.model_price['cache_read_mtok'] ?? input;
   const output = found.model_price['output_mtok'] ?? 0;
   const starts = [
     ...new Set(
-      [input, cached, output].flatMap((price) => (isTiered(price) ? price.tiers.map(({ start }) => start) : [])),
+      [input, written, cached, output].flatMap((price) =>
+        isTiered(price) ? price.tiers.map(({ start }) => start) : [],
+      ),
     ),
   ];
+  const perMillion = (from: number) => ({
+    input_usd_per_million: Math.max(priceAt(input, from), priceAt(written, from)),
+    cached_input_usd_per_million: priceAt(cached, from),
+    output_usd_per_million: priceAt(output, from),
+  });
   return {
-    ...perMillion(input, cached, output, 0),
+    ...perMillion(0),
     tiers: starts
       .sort((a, b) => a - b)
-      .map((start) => ({ from_input_tokens: Math.max(1, start), ...perMillion(input, cached, output, start) })),
+      .map((start) => ({ from_input_tokens: Math.max(1, start), ...perMillion(start) })),
     source: `genai-prices ${found.provider.id}/${found.model.id}`,
     as_of: at.toISOString().slice(0, 10),
   };
@@ -50,7 +69,7 @@ function dearestOfDay<Found extends { model_price: ModelPrice; model: ModelInfo 
 }
 
 function listed(price: Price): number {
-  return at(price, 0);
+  return priceAt(price, 0);
 }
 
 function firstOf<Item, Found>(items: readonly Item[], find: (item: Item) => Found | null): Found | null {
@@ -61,15 +80,7 @@ function firstOf<Item, Found>(items: readonly Item[], find: (item: Item) => Foun
   return null;
 }
 
-function perMillion(input: Price, cached: Price, output: Price, from: number) {
-  return {
-    input_usd_per_million: at(input, from),
-    cached_input_usd_per_million: at(cached, from),
-    output_usd_per_million: at(output, from),
-  };
-}
-
-function at(price: Price, from: number): number {
+function priceAt(price: Price, from: number): number {
   if (!isTiered(price)) return price ?? 0;
   return price.tiers.reduce((current, tier) => (from >= tier.start && from > 0 ? tier.price : current), price.base);
 }

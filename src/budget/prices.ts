@@ -20,8 +20,11 @@ export interface PriceQuestion {
   readonly at: Date;
 }
 
-/** The price of a model, or null where none is known: then nothing may start. */
-export async function priceOf(question: PriceQuestion): Promise<Rates | null> {
+/**
+ * The price of a model, or why none can be told, and then nothing may start: nobody knows it, or the model costs more
+ * than its tokens.
+ */
+export async function priceOf(question: PriceQuestion): Promise<Rates | 'unknown' | 'has_fees'> {
   const { model, baseUrl, kind, at } = question;
   const as_of = at.toISOString().slice(0, 10);
   const userPrice = (name: string) => {
@@ -34,7 +37,8 @@ export async function priceOf(question: PriceQuestion): Promise<Rates | null> {
   if (own) return own;
   if (question.freeOrigins.includes(new URL(baseUrl).origin)) return rates(0, 0, 0, 'declared_free', as_of);
   const { listPrice } = await import('./price-list.ts');
-  return listPrice(model, baseUrl, at) ?? userPrice('*');
+  const listed = listPrice(model, baseUrl, at);
+  return typeof listed === 'string' ? (userPrice('*') ?? listed) : listed;
 }
 
 /** Of a model that somebody else accounts for, by a subscription or a key of its own: no price is known here. */

@@ -33,8 +33,8 @@ export interface Host {
   readonly languageModel?: (config: RunConfig) => Promise<LanguageModel>;
   /** What a rehearsal reads. */
   readonly workspace: WorkspaceReader;
-  /** Whether a person may answer reviews and pauses here. */
-  readonly attended: boolean;
+  /** Whether a person may answer reviews and resume pauses here, or answer reviews only. */
+  readonly attended: boolean | 'reviews';
   /** Approves every review at once, as the person asked. */
   readonly skipReviews?: boolean;
   /** What happened that a person may want to look up; never anything secret. */

@@ -95,15 +95,17 @@ async function pricesFor(
   const chat = await priceOf({ ...question, model, kind: 'chat' });
   const embedding =
     embeddingModel === null ? null : await priceOf({ ...question, model: embeddingModel, kind: 'embedding' });
-  const unknown = [...(chat ? [] : [model]), ...(embeddingModel !== null && !embedding ? [embeddingModel] : [])];
-  if (chat === null || unknown.length > 0) {
-    throw new EngineError(
-      'configuration',
-      unknown.map(
-        (name) =>
-          `The price of the model ${name} at ${new URL(baseUrl).origin} is not known: give its price, or declare the server free of charge.`,
-      ),
-    );
-  }
+  const { origin } = new URL(baseUrl);
+  const problems = [
+    ...(typeof chat === 'string' ? [priceProblem(model, origin, chat)] : []),
+    ...(typeof embedding === 'string' ? [priceProblem(embeddingModel ?? '', origin, embedding)] : []),
+  ];
+  if (typeof chat === 'string' || typeof embedding === 'string') throw new EngineError('configuration', problems);
   return { chat, embedding };
+}
+
+function priceProblem(model: string, origin: string, why: 'unknown' | 'has_fees'): string {
+  return why === 'unknown'
+    ? `The price of the model ${model} at ${origin} is not known: give its price, or declare the server free of charge.`
+    : `The model ${model} at ${origin} costs more than its tokens, such as a fee for each request, and that cannot be counted: choose another model, or give prices for its tokens that cover it.`;
 }

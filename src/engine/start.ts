@@ -13,9 +13,10 @@ import { snapshotConfig } from './snapshot.ts';
 
 /** Starts a new run; resolves once its folder and first events are on disk. */
 export async function startRun(settings: RunSettings, options: StartOptions, host: Host): Promise<Session> {
-  const { clock, disk } = host;
+  const { disk } = host;
   const config = host.redactor.redactJson(await snapshotConfig(settings, options, host));
-  const folder = runFolder(join(options.runsDirectory, runFolderName(clock.now(), config.objective, config.run_id)));
+  const name = runFolderName(Date.parse(config.created_at), config.objective, config.run_id);
+  const folder = runFolder(join(options.runsDirectory, name));
   const bytes = `${JSON.stringify(config, null, 2)}\n`;
   return onDisk(options.runsDirectory, async () => {
     await disk.makeDirectory(folder.log);

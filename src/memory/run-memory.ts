@@ -118,6 +118,7 @@ export class RunMemory implements Memory {
   private know(id: string, text: string): void {
     const key = normalized(text);
     const known = this.tasksByText.get(key);
+    if (known?.includes(id)) return;
     if (known) known.push(id);
     else this.tasksByText.set(key, [id]);
   }

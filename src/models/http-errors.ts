@@ -1,4 +1,5 @@
 import { ModelError, type PreparedRequest } from '../run/ports.ts';
+import { retryAfter } from '../safety/retry-after.ts';
 
 type Feature = NonNullable<ModelError['feature']>;
 
@@ -11,6 +12,11 @@ const FEATURES: readonly [RegExp, Feature][] = [
   [/\bseed\b/, 'seed'],
 ];
 
+/** Statuses below 500 that say nothing about the request: the next attempt may go better, and work may have been done. */
+const UNDECIDED = [408, 409, 425];
+/** Statuses from 500 on that another attempt meets again. */
+const NEVER = [501, 505];
+
 /** What an answer with an error status means, and whether it was certainly not billed. */
 export function errorOfStatus(
   status: number,
@@ -21,8 +27,9 @@ export function errorOfStatus(
 ): ModelError {
   const { message, code, param, wellFormed } = errorBody(body);
   const said = message === '' ? '' : `: ${message}`;
+  const refused = status >= 400 && status < 500 && !UNDECIDED.includes(status);
   // Refused before any work was done, and said so in the API's own form.
-  const unbilled = wellFormed && [400, 401, 403, 404, 413, 422, 429].includes(status);
+  const unbilled = wellFormed && refused;
   const retryAfterMs = retryAfter(headers);
   if (status === 401 || status === 403) {
     return new ModelError(
@@ -40,10 +47,10 @@ export function errorOfStatus(
       options,
     );
   }
+  if (status === 402 || (status === 429 && code === 'insufficient_quota')) {
+    return new ModelError('quota', `The account behind the key at ${origin} has no quota left${said}.`, { unbilled });
+  }
   if (status === 429) {
-    if (code === 'insufficient_quota') {
-      return new ModelError('quota', `The account behind the key at ${origin} has no quota left${said}.`, { unbilled });
-    }
     return new ModelError('rate_limited', `${origin} limits the request rate (429)${said}.`, {
       unbilled,
       retryAfterMs,
@@ -56,7 +63,7 @@ export function errorOfStatus(
   ) {
     return new ModelError('context_too_long', `The request is too long for ${prepared.model}${said}.`, { unbilled });
   }
-  if (status === 400 || status === 422) return badRequest(status, message, code, param, unbilled, origin, prepared);
+  if (refused || NEVER.includes(status)) return badRequest(status, message, code, param, unbilled, origin, prepared);
   return new ModelError('server_error', `${origin} failed with status ${status}${said}.`, { unbilled, retryAfterMs });
 }
 
@@ -93,7 +100,14 @@ function errorBody(body: string): { message: string; code: string; param: string
     const value: unknown = JSON.parse(body);
     const whole: object = typeof value === 'object' && value !== null ? value : {};
     // vLLM says `{"object":"error","message":…}`, all others `{"error":{"message":…}}`.
-    const error: unknown = 'error' in whole ? whole.error : Reflect.get(whole, 'object') === 'error' ? whole : null;
+    const error: unknown =
+      'error' in whole
+        ? whole.error
+        : 'detail' in whole
+          ? detailOf(whole.detail)
+          : Reflect.get(whole, 'object') === 'error'
+            ? whole
+            : null;
     if (typeof error === 'string')
       return { message: error.slice(0, SAID_LENGTH), code: '', param: '', wellFormed: true };
     if (typeof error !== 'object' || error === null) throw new SyntaxError('not an error body');
@@ -107,14 +121,14 @@ function errorBody(body: string): { message: string; code: string; param: string
   }
 }
 
-/** Retry-After in milliseconds: OpenAI's `retry-after-ms`, else seconds or a date (RFC 9110, 10.2.3). */
-function retryAfter(headers: Readonly<Record<string, string>>): number | null {
-  const exact = Number(headers['retry-after-ms'] ?? Number.NaN);
-  if (Number.isFinite(exact) && exact >= 0) return exact;
-  const value = headers['retry-after'];
-  if (value === undefined) return null;
-  const seconds = Number(value);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? null : Math.max(0, date - Date.now());
+/** Servers made with FastAPI say `{"detail":"…"}`, or `{"detail":[{"loc":[…],"msg":"…"}]}` of what they could not read. */
+function detailOf(detail: unknown): unknown {
+  if (!Array.isArray(detail)) return detail;
+  return detail
+    .flatMap((item: unknown) => {
+      if (typeof item !== 'object' || item === null || !('msg' in item) || typeof item.msg !== 'string') return [];
+      const where = 'loc' in item && Array.isArray(item.loc) ? `${item.loc.join('.')}: ` : '';
+      return [where + item.msg];
+    })
+    .join('; ');
 }

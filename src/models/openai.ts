@@ -13,6 +13,7 @@ import {
 } from '../run/ports.ts';
 import type { RunState } from '../run/state.ts';
 import { type Egress, EgressError } from '../safety/egress.ts';
+import { needsKey } from '../safety/origin.ts';
 import { errorOfStatus } from './http-errors.ts';
 
 export interface OpenAiModelOptions {
@@ -37,13 +38,13 @@ export class OpenAiModel implements LanguageModel {
   private readonly options: OpenAiModelOptions;
   private readonly base: URL;
   private readonly origin: string;
-  private readonly isLocal: boolean;
+  private readonly needsKey: boolean;
 
   constructor(options: OpenAiModelOptions) {
     this.options = options;
     this.base = new URL(options.baseUrl);
     this.origin = this.base.origin;
-    this.isLocal = this.base.protocol === 'http:';
+    this.needsKey = needsKey(options.baseUrl);
   }
 
   prepare(request: ModelRequest, adaptations: Adaptations): PreparedRequest {
@@ -60,7 +61,7 @@ export class OpenAiModel implements LanguageModel {
 
   async send(prepared: PreparedRequest, options: { timeoutMs: number; signal: AbortSignal }): Promise<ModelReply> {
     const key = await this.options.key(this.origin);
-    if (key === null && !this.isLocal) throw this.noKey(true);
+    if (key === null && this.needsKey) throw this.noKey(true);
     const response = await this.exchange(prepared, key, options);
     const text = Buffer.from(response.body).toString('utf8');
     if (response.status !== 200) {
@@ -203,8 +204,8 @@ function chatReply(data: Loose<ChatCompletion>, prepared: PreparedRequest): Mode
 }
 
 function embeddingReply(data: Loose<CreateEmbeddingResponse>, prepared: PreparedRequest, expected: number): ModelReply {
-  const rows = Array.isArray(data.data) ? data.data : [];
-  const vectors = rows.flatMap((row) => vectorOf(row.embedding) ?? []);
+  const rows: readonly unknown[] = Array.isArray(data.data) ? data.data : [];
+  const vectors = rows.flatMap((row) => vectorOf(row) ?? []);
   const dimensions = vectors[0]?.length ?? 0;
   if (
     vectors.length !== expected ||
@@ -226,8 +227,10 @@ function embeddingReply(data: Loose<CreateEmbeddingResponse>, prepared: Prepared
 }
 
 /** Base64 of float32 as asked for, or numbers from a server that ignores the question. */
-function vectorOf(embedding: unknown): Float32Array | null {
-  if (Array.isArray(embedding)) return Float32Array.from(embedding, Number);
+function vectorOf(row: unknown): Float32Array | null {
+  const embedding = typeof row === 'object' && row !== null && 'embedding' in row ? row.embedding : null;
+  if (Array.isArray(embedding))
+    return Float32Array.from(embedding, (value) => (typeof value === 'number' ? value : Number.NaN));
   if (typeof embedding !== 'string') return null;
   const bytes = Buffer.from(embedding, 'base64');
   return bytes.length % 4 === 0

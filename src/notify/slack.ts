@@ -1,4 +1,5 @@
 import { type Egress, EgressError } from '../safety/egress.ts';
+import { retryAfter } from '../safety/retry-after.ts';
 import type { Channel, DeliveryFailure } from './channel.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -19,7 +20,7 @@ export class SlackWebhook implements Channel {
   async send(notice: { id: string; text: string }, signal: AbortSignal): Promise<DeliveryFailure | null> {
     try {
       // The id lets a reader see that a notice came twice.
-      const body = Buffer.from(JSON.stringify({ text: `${notice.text} [${notice.id}]` }));
+      const body = Buffer.from(JSON.stringify({ text: `${escaped(notice.text)} [${notice.id}]` }));
       const headers = { 'content-type': 'application/json' };
       const { status, headers: answered } = await this.egress.request({
         url: this.url,
@@ -30,11 +31,10 @@ export class SlackWebhook implements Channel {
         signal,
       });
       if (status >= 200 && status < 300) return null;
-      const seconds = Number(answered['retry-after'] ?? Number.NaN);
       return {
         error: { class: `status_${status}`, message: `The webhook at ${this.origin} answered ${status}.` },
         permanent: status >= 400 && status < 500 && status !== 408 && status !== 429,
-        retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : null,
+        retryAfterMs: retryAfter(answered),
       };
     } catch (error) {
       if (!(error instanceof EgressError)) throw error;
@@ -42,4 +42,9 @@ export class SlackWebhook implements Channel {
       return { error: { class: error.reason, message: error.message }, permanent, retryAfterMs: null };
     }
   }
+}
+
+/** The three characters that Slack gives a meaning: an objective must neither call a whole channel nor hide a link. */
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

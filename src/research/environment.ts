@@ -1,6 +1,7 @@
+import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import type { RunConfig } from '../run/config.ts';
 
 /** What a run was made with, for the config snapshot. */
@@ -28,13 +29,22 @@ async function bundledPackages(distDirectory: string): Promise<Record<string, st
   return Object.fromEntries(packages.map(({ name, version }) => [name, version]));
 }
 
-/** Commit and dirty flag of the workspace, or null outside a repository or without git. */
+/** Commit and dirty flag of the workspace, or null outside a repository, without git, or where git would run programs of the repository. */
 async function gitState(workspace: string | null): Promise<RunConfig['environment']['git']> {
   if (workspace === null || !(await isInRepository(workspace))) return null;
   try {
-    const [commit, status] = await Promise.all([
-      git(workspace, ['rev-parse', 'HEAD']),
-      git(workspace, ['status', '--porcelain', '--untracked-files=no']),
+    const program = await gitProgram();
+    if (program === null) return null;
+    const [commit, filters] = await Promise.all([
+      git(program, workspace, ['rev-parse', 'HEAD']),
+      filterNames(program, workspace),
+    ]);
+    // With `-c`, a name ends at the first `=`: this filter could not be taken out.
+    if (filters.some((name) => name.includes('='))) return null;
+    const status = await git(program, workspace, [
+      ...filters.flatMap((name) => ['-c', `filter.${name}.clean=`, '-c', `filter.${name}.process=`]),
+      ...filters.flatMap((name) => ['-c', `filter.${name}.required=false`]),
+      ...['status', '--porcelain', '--untracked-files=no', '--ignore-submodules=all'],
     ]);
     return { commit: commit.trim(), dirty: status.trim() !== '' };
   } catch {
@@ -53,21 +63,44 @@ async function isInRepository(folder: string): Promise<boolean> {
   }
 }
 
-const GIT_TIMEOUT_MS = 3000;
+/** From the PATH alone: Windows would look into the folder first that the program is to run in, and that is the workspace. */
+async function gitProgram(): Promise<string | null> {
+  const name = process.platform === 'win32' ? 'git.exe' : 'git';
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    if (!isAbsolute(folder)) continue;
+    const file = join(folder, name);
+    const found = await access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return file;
+  }
+  return null;
+}
 
-async function git(cwd: string, args: readonly string[]): Promise<string> {
+/** The filters of all configurations that count here. To compare a file, git would run what they name. */
+async function filterNames(program: string, workspace: string): Promise<string[]> {
+  const listed = await git(program, workspace, ['config', '--null', '--name-only', '--list']);
+  const names = listed.split('\0').flatMap((key) => /^filter\.(.*)\.[^.]*$/s.exec(key)?.[1] ?? []);
+  return [...new Set(names)];
+}
+
+const GIT_TIMEOUT_MS = 3000;
+/** A workspace's configuration must not run programs for us: no monitor, no hook, nothing that is fetched, no pager. */
+const HARMLESS = ['--no-pager', '--no-optional-locks', '-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null'];
+
+async function git(program: string, cwd: string, args: readonly string[]): Promise<string> {
   const { execFile } = await import('node:child_process');
-  // No hooks, no file-system monitor: a workspace's git configuration must not run programs for us.
-  const safe = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', ...args];
+  const env = { ...process.env, GIT_ALLOW_PROTOCOL: '', GIT_NO_LAZY_FETCH: '1' };
   return new Promise((resolve, reject) => {
-    execFile('git', safe, { cwd, timeout: GIT_TIMEOUT_MS }, (error, stdout) =>
+    execFile(program, [...HARMLESS, ...args], { cwd, env, timeout: GIT_TIMEOUT_MS }, (error, stdout) =>
       error ? reject(error) : resolve(stdout),
     );
   });
 }
 
 const SNAPSHOT_NAMES =
-  /^(BABYAGI_|OPENAI_(TEMPERATURE|API_MODEL)$|OBJECTIVE$|INITIAL_TASK$|MAX_|EXECUTION_TIMEOUT$|SLEEP_INTERVAL$|WATCHDOG_INTERVAL$|HUMAN_CHECKPOINT_EVERY$)/;
+  /^(BABYAGI_|OPENAI_(TEMPERATURE|API_MODEL)$|OBJECTIVE$|INITIAL_TASK$|MAX_(ITERATIONS|COST_USD|WALL_TIME)$|EXECUTION_TIMEOUT$|SLEEP_INTERVAL$|WATCHDOG_INTERVAL$|HUMAN_CHECKPOINT_EVERY$)/;
 const SECRET_NAMES = /KEY|TOKEN|SECRET|PASSWORD|WEBHOOK|DSN|AUTH/i;
 
 /** The variables that shaped the run; those whose name speaks of a secret are named without their value. */

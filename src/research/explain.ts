@@ -88,7 +88,11 @@ function whyOf(state: RunState, status: Explanation['status']): string {
   if (status === 'interrupted' || end === null) {
     return `The run never ended: its process was killed, crashed or lost its power after ${state.updatedAt}. ${done}`;
   }
-  const sentences = [`The run ended: ${end.reason}.`, explainStop(end.reason, end.error).meaning, end.detail];
+  const sentences = [
+    `The run ended: ${end.reason}.`,
+    explainStop(end.reason, end.error, state.review !== null).meaning,
+    end.detail,
+  ];
   if (end.error && end.error.message !== end.detail) sentences.push(end.error.message);
   return sentences.filter((sentence) => sentence !== '').join(' ');
 }
@@ -167,13 +171,6 @@ function nextOf(
   if (status === 'interrupted' || state.end === null) {
     return { text: 'Resume it: what was answered is used again, never bought again.', command: resume };
   }
-  if (state.review)
-    return {
-      text: 'Approve the checkpoint review, which the run waits for, or look at it in VS Code.',
-      command: `${resume} --approve-review`,
-    };
-  return {
-    text: explainStop(state.end.reason, state.end.error).next,
-    command: continueWith(state, state.end.reason, directory),
-  };
+  const { next } = explainStop(state.end.reason, state.end.error, state.review !== null);
+  return { text: next, command: continueWith(state, state.end.reason, directory) };
 }

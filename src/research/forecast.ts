@@ -99,7 +99,7 @@ export async function forecast(config: RunConfig, parts: ForecastParts): Promise
 /** One sentence for a person. */
 export function forecastSentence({ expectedUsd, worstUsd, perIterationUsd, iterations, endsAfter }: Forecast): string {
   const usd = (amount: number) => formatUsd(picoFromUsd(amount));
-  const head = `Forecast: about ${usd(expectedUsd)} for ${iterations === 1 ? '1 iteration' : `${iterations} iterations`} (${usd(perIterationUsd)} each), at the most ${usd(worstUsd)}.`;
+  const head = `Forecast: about ${usd(expectedUsd)} for ${iterations === 1 ? '1 iteration' : `${iterations} iterations`} (${usd(perIterationUsd)} each), up to ${usd(worstUsd)} if nothing is tried twice.`;
   return endsAfter === null
     ? head
     : `${head} The cost limit probably ends it after ${endsAfter === 1 ? '1 iteration' : `${endsAfter} iterations`}.`;

@@ -228,7 +228,7 @@ export class Caller {
     try {
       const { admitted, free } = await ledger.reserve(reserved, fields.call_id);
       if (admitted) return null;
-      const message = `${formatUsd(reserved)} does not fit: ${formatUsd(free)} of ${ledger.limit} is free.`;
+      const message = `${formatUsd(reserved, 'up')} does not fit: ${formatUsd(free)} of ${ledger.limit} is free.`;
       this.bookUnsettled('call.released', fields, 0n, null, { class: KEY_LIMIT, message });
       return free;
     } catch (error) {
@@ -371,7 +371,7 @@ export class Caller {
     const { log, ledger } = this.parts;
     const own = this.free(step);
     const sentence = (free: Pico, limit: string) =>
-      `The ${step.agent} request needs up to ${formatUsd(need)}, and ${formatUsd(free < 0n ? 0n : free)} of ${limit} is free.`;
+      `The ${step.agent} request needs up to ${formatUsd(need, 'up')}, and ${formatUsd(free < 0n ? 0n : free)} of ${limit} is free.`;
     if (!ledger || keyFree === null || keyFree >= own)
       return new StopRun(
         'max_cost',

@@ -11,8 +11,8 @@ export interface LoopParts {
   readonly clock: Clock;
   /** Aborted when a person stops the run. */
   readonly signal: AbortSignal;
-  /** Whether somebody may be there to answer a review or to resume a pause. */
-  readonly attended: boolean;
+  /** Whether somebody may be there to answer a review and to resume a pause, or a review only. */
+  readonly attended: boolean | 'reviews';
   readonly skipReviews: boolean;
   /** Queues a notice in the same batch as what it tells. */
   readonly noticeOf: (kind: 'review' | 'paused', text: string) => Parameters<RunLog['append']>;
@@ -113,7 +113,7 @@ async function pauseStalled(parts: LoopParts): Promise<void> {
   const { state } = parts.log;
   const what = state.failuresInARow >= MAX_STRIKES ? 'tasks failed' : 'planning replies were unusable';
   const why = `${MAX_STRIKES} ${what} in a row.`;
-  if (!parts.attended) throw new StopRun('stalled', why);
+  if (parts.attended !== true) throw new StopRun('stalled', why);
   if (state.status !== 'paused')
     parts.log.append({ type: 'run.paused', by: 'loop', why }, ...parts.noticeOf('paused', why));
   while (state.status === 'paused') await changed(parts);

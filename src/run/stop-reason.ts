@@ -19,10 +19,14 @@ export type StopReason = (typeof STOP_REASONS)[number];
 /** The class of the error with which a run ends by `max_cost` though its own cost limit would have allowed more. */
 export const KEY_LIMIT = 'key_limit';
 
-/** What a person is told: what the reason means, and what to do next. `error` is that of the end, if it has one. */
+/**
+ * What a person is told: what the reason means, and what to do next. `error` is that of the end, if it has one; `waits` where a
+ * review is not decided yet.
+ */
 export function explainStop(
   reason: StopReason,
   error: { readonly class: string } | null = null,
+  waits = false,
 ): { meaning: string; next: string } {
   switch (reason) {
     case 'objective_complete':
@@ -49,6 +53,12 @@ export function explainStop(
     case 'stopped_by_user':
       return { meaning: 'A person stopped the run.', next: 'Resume it whenever you like.' };
     case 'stopped_at_review':
+      if (waits) {
+        return {
+          meaning: 'The run waits for a person at a checkpoint review.',
+          next: 'Approve the checkpoint review, which the run waits for, or look at it in VS Code.',
+        };
+      }
       return { meaning: 'The run was ended at a checkpoint review.', next: 'Read the answer, or resume the run.' };
     case 'stalled':
       return {

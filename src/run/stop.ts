@@ -41,7 +41,7 @@ function limitOf(state: RunState, reason: StopReason, activeMs: number): Reached
 
 /** What is sent to people who are not looking. */
 export function endingNotice(state: RunState, ending: Ending): string {
-  const { meaning, next } = explainStop(ending.reason, ending.error);
+  const { meaning, next } = explainStop(ending.reason, ending.error, state.review !== null);
   const spent = spentOfLimit(state, state.money.settled);
   const held = state.money.held > 0n ? `, ${formatUsd(state.money.held)} held` : '';
   return `BabyAGI run ended: ${ending.reason}. ${meaning} ${ending.detail} ${state.iteration} iterations, ${spent}${held}. Next: ${next} Objective: ${state.config.objective}`;

@@ -184,8 +184,8 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
 
     stop_reason: end?.reason ?? null,
     detail: end?.detail ?? null,
-    meaning: end && explainStop(end.reason, end.error).meaning,
-    next: end && explainStop(end.reason, end.error).next,
+    meaning: end && explainStop(end.reason, end.error, state.review !== null).meaning,
+    next: end && explainStop(end.reason, end.error, state.review !== null).next,
     continue_with: end && continueWith(state, end.reason),
     error: end?.error ?? null,
     end_is_logged: state.end !== null,
@@ -349,7 +349,9 @@ export function continueWith(
   if (provider === 'vscode-lm') return null;
   // The terminal sends a key to no other server than the usual one, unless it is named.
   const server = provider === 'openai' && base_url !== DEFAULTS.baseUrl ? ` --base-url ${shellWord(base_url)}` : '';
-  const resume = `node dist/cli.js resume ${shellWord(folder)}${server}`;
+  // Without an approval a run that waits for a review ends again at once.
+  const approval = state.review ? ' --approve-review' : '';
+  const resume = `node dist/cli.js resume ${shellWord(folder)}${server}${approval}`;
   const raised = (flag: string, limit: 'max_iterations' | 'max_cost_usd' | 'max_wall_time_minutes') => {
     const room = LIMIT_RANGES[limit].most - limits[limit];
     const more = Number(Math.min(config.limits[limit], room).toFixed(6));

@@ -86,31 +86,67 @@ export class ExactSecrets<Secret> {
   }
 }
 
-/** Behind `needle` where `text` has it at `start`, line breaks (with the indentation behind them) left aside; else -1. */
+/** A line break with the indentation behind it; also one that became two characters in JSON or code. */
+const FOLD = /(?:[\r\n][\r\n \t]*|\\{1,4}[nr][ \t]*)+/y;
+
+/** Behind `needle` where `text` has it at `start`, line breaks left aside; else -1. */
 function endOf(needle: string, text: string, start: number): number {
   let at = start;
   for (let i = 0; i < needle.length; i++, at++) {
     if (text.charCodeAt(at) === needle.charCodeAt(i)) continue;
-    if (i === 0 || !/[\r\n]/.test(text.charAt(at))) return -1;
-    while (/[\r\n \t]/.test(text.charAt(at))) at++;
+    // The backslash of a break may have been taken for one of the secret.
+    for (; needle.charAt(i - 1) === '\\'; i--) at--;
+    FOLD.lastIndex = at;
+    if (i === 0 || !FOLD.test(text)) return -1;
+    at = FOLD.lastIndex;
     if (text.charCodeAt(at) !== needle.charCodeAt(i)) return -1;
   }
   return at;
 }
 
-/** The secret as it may stand in JSON, URLs, HTML, base64 (at any place of a longer text), hex, or backwards. */
+/** The secret as it may stand in JSON, URLs, HTML, base64 (at any place of a longer text, once or twice), hex, or backwards. */
 function formsOf(secret: string): Set<string> {
   const bytes = Buffer.from(secret, 'utf8');
+  const little = Buffer.from(secret, 'utf16le');
+  const wide = [little, Buffer.from(little).swap16()];
   const plain = [
     secret,
     ...jsonForms(secret),
     ...urlForms(bytes),
     ...htmlForms(secret),
+    ...escapedForms(secret, bytes),
     [...secret].reverse().join(''),
   ];
-  const base64 = base64Forms(bytes).flatMap((form) => [form, ...urlForms(Buffer.from(form))]);
-  const hex = bytes.toString('hex');
-  return new Set([...plain, ...base64, hex, hex.toUpperCase()].flatMap((form) => [form, form.replaceAll('/', '\\/')]));
+  const once = base64Forms(bytes);
+  const base64 = [
+    ...once.flatMap((form) => [form, ...urlForms(Buffer.from(form))]),
+    ...[...once, bytes.toString('base64')].flatMap((form) => base64Forms(Buffer.from(form))),
+    ...wide.flatMap(base64Forms),
+  ];
+  const hex = [bytes, ...wide].flatMap((each) => hexForms(each));
+  return new Set([...plain, ...base64, ...hex].flatMap((form) => [form, form.replaceAll('/', '\\/')]));
+}
+
+/** Every character as an escape: of JSON and JavaScript, of many languages, of HTML. */
+function escapedForms(text: string, bytes: Uint8Array): string[] {
+  const characters = [...text].map((character) => character.codePointAt(0) ?? 0);
+  const units = Array.from({ length: text.length }, (_, at) => text.charCodeAt(at));
+  const hex = (code: number, digits: number) => code.toString(16).padStart(digits, '0');
+  const unicode = units.map((code) => `u${hex(code, 4)}`);
+  const octets = [...bytes].map((byte) => `x${hex(byte, 2)}`);
+  return [
+    ...[unicode, octets].flatMap((escapes) =>
+      ['\\', '\\\\'].map((mark) => escapes.map((each) => mark + each).join('')),
+    ),
+    characters.map((code) => `&#${code};`).join(''),
+    characters.map((code) => `&#x${code.toString(16)};`).join(''),
+  ].flatMap((form) => [form, form.replace(/(?<=u|x)[0-9a-f]+/g, (digits) => digits.toUpperCase())]);
+}
+
+/** Digits in pairs, as dumps show them. */
+function hexForms(bytes: Uint8Array): string[] {
+  const pairs = [...bytes].map((byte) => byte.toString(16).padStart(2, '0'));
+  return ['', ' ', ':'].map((between) => pairs.join(between)).flatMap((form) => [form, form.toUpperCase()]);
 }
 
 function jsonForms(text: string): string[] {

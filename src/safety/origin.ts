@@ -98,6 +98,12 @@ export function isLoopback(host: string): boolean {
   return host.toLowerCase() === 'localhost' || rangeOf(host.replace(/^\[|\]$/g, '')) === 'loopback';
 }
 
+/** Whether a server is asked without a key only by mistake: all but those on this machine, and those on the own network by plain http. */
+export function needsKey(baseUrl: string): boolean {
+  const { protocol, hostname } = new URL(baseUrl);
+  return protocol === 'https:' && !isLoopback(hostname);
+}
+
 /** Whether `ip` is an address of the public internet; false for anything that is no IP address. */
 export function isPublicAddress(ip: string): boolean {
   return rangeOf(ip) === 'public';

@@ -32,7 +32,7 @@ const PEM_GAP = `(?:\\s|\\\\{1,4}[nrt]|\\\\{0,3}${QUOTE}\\s{0,40}\\+\\s{0,40}\\\
 const MAX_VALUE = 128;
 const VALUE_CHARACTER = '[^\\s"\'`\\\\<>]';
 
-/** A literal at the start of a word, and what must follow. The literal comes first because engines look for it fast. */
+/** A literal at the start of a word, and what must follow. Several may be one shape: each shape costs time everywhere. The literal comes first because engines look for it fast. */
 const token = (literal: string, rest: string): string => `${literal}(?<=${WORD_START}${literal})${rest}`;
 
 /** Letters in either case; most shapes depend on the case, so there is no flag for it. */
@@ -43,22 +43,36 @@ const named = (name: string): string =>
   `${name}(?:\\\\{0,3}${QUOTE})?\\s{0,4}(?:=>|:=|[:=]|%3[ADad])\\s{0,4}(?:\\\\{0,3}${QUOTE})?`;
 const PLAIN_VALUE = `${VALUE_CHARACTER}{6,${MAX_VALUE}}`;
 
-const SECRET_NAME = anyCase(`(?:${SECRET_WORDS.join('|')}|(?:${KEY_KINDS.join('|')})[_-]?key)`);
+/** Any of the words. Those that begin alike share their beginning, so that few are tried for each character. */
+function oneOf(words: readonly string[]): string {
+  const letters = [...new Set(words.map((word) => word.charAt(0)))];
+  const rests = (letter: string) => words.flatMap((word) => (word.startsWith(letter) ? [word.slice(1)] : []));
+  const some = (ends: readonly string[]): string =>
+    ends.length === 1 ? (ends[0] ?? '') : ends.includes('') ? `${oneOf(ends.filter(Boolean))}?` : oneOf(ends);
+  return `(?:${letters.map((letter) => letter + some(rests(letter))).join('|')})`;
+}
+
+const SECRET_NAME = anyCase(`(?:${oneOf(SECRET_WORDS)}|${oneOf(KEY_KINDS)}[_-]?key)`);
 
 const SHAPES: readonly Shape[] = [
   { rule: 'anthropic_key', value: token('sk-ant-', '[\\w-]{16,}') },
   { rule: 'openrouter_key', value: token('sk-or-', '[\\w-]{16,}') },
   { rule: 'langfuse_key', value: token('sk-lf-', '[\\w-]{16,}') },
-  { rule: 'api_key', value: token('sk-', '[\\w-]{16,}'), accept: (text) => (hasRandomPiece(text) ? text.length : 0) },
-  { rule: 'slack_token', value: token('xox[a-z]-', '[A-Za-z0-9-]{10,}') },
-  { rule: 'slack_token', value: token('xapp-', '[A-Za-z0-9-]{20,}') },
+  // OpenAI and those like it, Stripe, Fireworks.
+  { rule: 'api_key', value: token('(?:sk-|[rs]k_(?:live|test)_|fw_)', '[\\w-]{16,}'), accept: acceptRandom },
+  { rule: 'slack_token', value: token('x(?:ox[a-z]|app)-', '[A-Za-z0-9-]{10,}') },
   { rule: 'aws_key', value: token('A(?:KI|SI)A', '[A-Z0-9]{16}(?![A-Za-z0-9])') },
-  { rule: 'github_token', value: token('gh[opsur]_', '[A-Za-z0-9]{30,}') },
-  { rule: 'github_token', value: token('github_pat_', '\\w{22,}') },
+  { rule: 'github_token', value: token('g(?:h[opsur]|ithub_pat)_', '\\w{22,}') },
   { rule: 'gitlab_token', value: token('glpat-', '[\\w-]{20,}') },
   { rule: 'google_key', value: token('AIza', '[\\w-]{35,}') },
   { rule: 'huggingface_token', value: token('hf_', '[A-Za-z0-9]{30,}') },
   { rule: 'npm_token', value: token('npm_', '[A-Za-z0-9]{36,}') },
+  { rule: 'sendgrid_key', value: token('SG\\.', '[\\w-]{16,32}\\.[\\w-]{32,64}') },
+  // Groq, xAI, Perplexity, Replicate, Nvidia, Together, Cerebras, DigitalOcean, Google, webhooks.
+  {
+    rule: 'api_key',
+    value: token('(?:gsk_|xai-|pplx-|r8_|nvapi-|tgp_v1_|csk-|do[opr]_v1_|ya29\\.|whsec_)', '[\\w-]{32,}'),
+  },
   { rule: 'jwt', value: token('eyJ', '[\\w-]{8,}\\.eyJ[\\w-]{8,}(?:\\.[\\w-]*)?') },
   {
     rule: 'slack_webhook',
@@ -212,10 +226,10 @@ function kindOf(code: number): number {
   return code >= 0x41 && code <= 0x5a ? UPPER : OTHER;
 }
 
-/** Whether what follows "sk-" is more than words: "sk-learn-docs-v2" is no key. */
-function hasRandomPiece(text: string): boolean {
+/** All of it where what follows the prefix is more than words: "sk-learn-docs-v2" is no key. */
+function acceptRandom(text: string): number {
   const pieces = text.match(/[A-Za-z0-9]{10,}/g);
-  return pieces?.some((piece) => /\d/.test(piece) && /[A-Za-z]/.test(piece)) ?? false;
+  return pieces?.some((piece) => /\d/.test(piece) && /[A-Za-z]/.test(piece)) ? text.length : 0;
 }
 
 function isUserAndPassword(base64: string): boolean {

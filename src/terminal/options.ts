@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs, parseEnv } from 'node:util';
+import { quoted } from '../run/limits.ts';
 
 /** Wrong usage of the command line: one sentence for each problem. Exit code 2. */
 export class UsageError extends Error {
@@ -95,6 +96,42 @@ export const FLAGS = {
 
 export type FlagName = keyof typeof FLAGS;
 
+/** What every command takes. */
+const COMMON = ['env-file', 'json', 'help', 'version'] as const satisfies readonly FlagName[];
+const FORECAST = [
+  ...(['max-iterations', 'max-cost-usd', 'max-wall-time', 'task-timeout', 'first-task', 'accept', 'model'] as const),
+  ...(['embedding-model', 'base-url', 'strategy', 'temperature', 'seed', 'prompts-dir', 'checkpoint-every'] as const),
+  ...([
+    'review-every',
+    'review-every-usd',
+    'review-first-use',
+    'sleep-interval',
+    'price-input',
+    'price-output',
+    'free-server',
+    'no-answer',
+  ] as const),
+] as const satisfies readonly FlagName[];
+const RUN = [
+  ...FORECAST,
+  ...(['runs-dir', 'skip-reviews', 'watchdog-interval', 'max-key-usd-per-day'] as const),
+] as const satisfies readonly FlagName[];
+
+/** The flags of each command, besides those that all take. */
+const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
+  run: RUN,
+  rehearse: RUN,
+  resume: [
+    ...(['base-url', 'max-key-usd-per-day', 'watchdog-interval', 'skip-reviews', 'approve-review'] as const),
+    ...(['add-iterations', 'add-cost-usd', 'add-minutes'] as const),
+  ],
+  forecast: FORECAST,
+  explain: [],
+  verify: [],
+  export: [],
+  import: ['runs-dir'],
+};
+
 /** A command line with its variables: what was given, by name, wherever it was given. */
 export class Options {
   readonly command: string;
@@ -124,17 +161,41 @@ export class Options {
         error instanceof Error ? `${error.message.split('. To specify')[0]}.`.replace('..', '.') : String(error),
       ]);
     }
-    const file = parsed.values['env-file'];
-    const variables = typeof file === 'string' ? { ...fileVariables(file), ...environment } : environment;
+    const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()));
+    const file = parsed.values['env-file'] ?? given['BABYAGI_ENV_FILE'];
+    const variables = typeof file === 'string' ? { ...fileVariables(file), ...given } : given;
     const [command = '', ...operands] = parsed.positionals;
-    return new Options(command, operands, parsed.values, variables);
+    const options = new Options(command, operands, parsed.values, variables);
+    const problems = [...options.foreignFlags(), ...options.unclearSwitches()];
+    if (problems.length > 0) throw new UsageError(problems);
+    return options;
+  }
+
+  private foreignFlags(): string[] {
+    const taken: readonly string[] | undefined = COMMANDS[this.command];
+    return Object.keys(this.flags).flatMap((name) =>
+      taken === undefined || taken.includes(name) || COMMON.some((each) => each === name)
+        ? []
+        : [`${this.command} does not take --${name}: see --help.`],
+    );
+  }
+
+  /** Variables of switches that say neither yes nor no. */
+  private unclearSwitches(): string[] {
+    return (Object.keys(FLAGS) as FlagName[]).flatMap((name) => {
+      if (FLAGS[name].type !== 'boolean' || typeof this.flags[name] === 'boolean') return [];
+      const text = this.text(name);
+      return text === undefined || YES.test(text) || NO.test(text)
+        ? []
+        : [`${variableOf(name)} ${quoted(text)} is not valid: give 1, true, yes or on, or 0, false, no or off.`];
+    });
   }
 
   text(name: FlagName): string | undefined {
     const flag = this.flags[name];
     if (typeof flag === 'string') return flag;
     const spec: Flag = FLAGS[name];
-    const own = this.variables[`BABYAGI_${name.toUpperCase().replaceAll('-', '_')}`];
+    const own = this.variables[variableOf(name)];
     return (
       blankAsUndefined(own) ?? (spec.plain === undefined ? undefined : blankAsUndefined(this.variables[spec.plain]))
     );
@@ -161,8 +222,15 @@ export class Options {
   isSet(name: FlagName): boolean {
     const flag = this.flags[name];
     if (typeof flag === 'boolean') return flag;
-    return /^(1|true|yes)$/i.test(this.text(name) ?? '');
+    return YES.test(this.text(name) ?? '');
   }
+}
+
+const YES = /^\s*(1|true|yes|on)\s*$/i;
+const NO = /^\s*(0|false|no|off)\s*$/i;
+
+function variableOf(name: FlagName): string {
+  return `BABYAGI_${name.toUpperCase().replaceAll('-', '_')}`;
 }
 
 export function helpText(): string {
@@ -198,7 +266,7 @@ function definitions(): Record<string, { type: 'string' | 'boolean'; multiple?: 
 
 function fileVariables(file: string): Record<string, string | undefined> {
   try {
-    return { ...parseEnv(readFileSync(file, 'utf8')) };
+    return { ...parseEnv(readFileSync(file, 'utf8').replace(/^\ufeff/, '')) };
   } catch (error) {
     throw new UsageError([
       `The file ${file} cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}).`,

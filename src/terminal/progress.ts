@@ -2,10 +2,12 @@ import { formatUsd, picoFromUsd } from '../budget/money.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
+import { fitted } from './columns.ts';
 
 /** What is drawn on, as far as progress needs it. */
 export interface Screen {
   readonly isTTY: boolean;
+  /** Now: a window may be made wider or narrower. */
   readonly columns: number;
   write(text: string): void;
 }
@@ -22,9 +24,7 @@ export class Progress {
     this.screen = screen;
     this.state = state;
     this.activeMs = activeMs;
-    if (!screen.isTTY) return;
-    this.timer = setInterval(() => this.draw(), 200);
-    this.timer.unref();
+    this.resume();
   }
 
   /** Shows an event that a person cares for. */
@@ -50,11 +50,18 @@ export class Progress {
     this.close();
   }
 
+  /** Draws again, from the next moment on. */
+  resume(): void {
+    if (!this.screen.isTTY || this.timer !== null) return;
+    this.timer = setInterval(() => this.draw(), 200);
+    this.timer.unref();
+  }
+
   private draw(): void {
     if (this.timer === null) return;
     const task = this.state.current && this.state.tasks.get(this.state.current.taskId);
     const head = `${counter(this.state, 1)}  ${spend(this.state)}  ${duration(this.activeMs())}  `;
-    const text = head + printable(task?.text ?? this.state.status, Math.max(10, this.screen.columns - head.length - 1));
+    const text = head + fitted(task?.text ?? this.state.status, Math.max(10, this.screen.columns - head.length - 1));
     this.screen.write(`\r\u001b[2K${text}`);
     this.drawn = true;
   }

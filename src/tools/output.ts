@@ -1,24 +1,32 @@
 import { outputFiles } from '../agents/output-files.ts';
-import type { RunLog } from '../run/ports.ts';
+import { type RunLog, StopRun } from '../run/ports.ts';
 import type { Call, Task } from '../run/state.ts';
 import { OutputPathError } from '../safety/output-path.ts';
 import { Sandbox, type SandboxFile } from '../safety/sandbox.ts';
-import { SandboxError } from '../safety/sandbox-directory.ts';
+import { SandboxError, type SandboxFs } from '../safety/sandbox-directory.ts';
 
 /** Writes the files of an answer below `output/`: the intent is durable before, the outcome is an event behind it. */
 export class OutputWriter {
   private readonly log: RunLog;
   private readonly sandbox: Sandbox;
 
-  constructor(log: RunLog, root: string, platform: string) {
+  /** Throws StopRun where nothing may be written below `root`. */
+  constructor(log: RunLog, root: string, platform: string, fs?: SandboxFs) {
     this.log = log;
     const known = [...log.state.fileHashes].flatMap(([path, hashes]) =>
       [...hashes].map((sha256) => ({ path, sha256 })),
     );
-    this.sandbox = new Sandbox({ root, platform, known });
+    try {
+      this.sandbox = new Sandbox({ root, platform, known, ...(fs ? { fs } : {}) });
+    } catch (error) {
+      throw endOfRun(error) ?? error;
+    }
   }
 
-  /** A file that is refused does not fail the task: the refusal is on record, and the text is in the result. */
+  /**
+   * A file that is refused does not fail the task: the refusal is on record, and the text is in the result. Throws StopRun
+   * where no further file should be tried.
+   */
   async keep(task: Task, result: Call): Promise<void> {
     for (const { name, content } of outputFiles(result.answer ?? '')) {
       try {
@@ -36,6 +44,8 @@ export class OutputWriter {
         if (!(error instanceof OutputPathError || error instanceof SandboxError)) throw error;
         const refusal = { class: error.reason, message: error.message };
         this.log.append({ type: 'file.refused', name: name.slice(0, 200), error: refusal, task_id: task.id });
+        const end = endOfRun(error);
+        if (end !== null) throw end;
       }
     }
   }
@@ -49,5 +59,20 @@ export class OutputWriter {
       task_id: task.id,
     });
     await this.log.barrier();
+  }
+}
+
+/** The end of the run, where somebody works against it or the disk is full; null where only one file is concerned. */
+function endOfRun(error: unknown): StopRun | null {
+  if (!(error instanceof SandboxError)) return null;
+  const record = { class: error.reason, message: error.message };
+  switch (error.reason) {
+    case 'disk_full':
+      return new StopRun('disk_full', error.message, record);
+    case 'escaped':
+    case 'root_refused':
+      return new StopRun('error', error.message, record);
+    default:
+      return null;
   }
 }

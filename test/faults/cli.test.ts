@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { RunConfig } from '../../src/run/config.ts';
@@ -131,6 +131,37 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
       /^The price of the model no-such-model .* is not known/,
     ],
     ['half a price', ['run', 'x', ...LIMITS, '--price-input', '1'], KEY, /belong together/],
+    [
+      'a price that is no number',
+      ['run', 'x', ...LIMITS, '--price-input', 'abc', '--price-output', '1'],
+      KEY,
+      /^--price-input "abc" is not valid: give a number/,
+    ],
+    [
+      'an absurd price',
+      ['run', 'x', ...LIMITS, '--price-input', '2000000', '--price-output', '1'],
+      KEY,
+      /^--price-input 2000000 is not valid/,
+    ],
+    [
+      'a folder of prompts that is not there',
+      ['run', 'x', ...LIMITS, '--prompts-dir', 'promts'],
+      KEY,
+      /^The prompt files in .*promts cannot be read \(ENOENT\)/,
+    ],
+    [
+      'a flag of another command',
+      ['run', 'x', ...LIMITS, '--add-iterations', '3'],
+      KEY,
+      /^run does not take --add-iterations/,
+    ],
+    ['a flag that resume does not take', ['resume', '.', '--model', 'gpt-4o'], KEY, /^resume does not take --model/],
+    [
+      'a switch that says neither yes nor no',
+      ['run', 'x', ...LIMITS],
+      { ...KEY, BABYAGI_SKIP_REVIEWS: 'maybe' },
+      /^BABYAGI_SKIP_REVIEWS "maybe" is not valid/,
+    ],
     ['an unknown flag', ['run', 'x', '--max-iteration', '3'], KEY, /^Unknown option/],
     ['an unknown command', ['walk'], KEY, /^There is no command "walk"/],
     [
@@ -143,7 +174,7 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
       'a webhook that is no address',
       ['run', 'x', ...LIMITS],
       { ...KEY, BABYAGI_WEBHOOK_URL: 'hooks/T000/secret-part' },
-      /^BABYAGI_WEBHOOK_URL cannot be used/,
+      /^BABYAGI_WEBHOOK_URL cannot be used: it is not a complete URL\. Write it like https:\/\/hooks\.slack/,
     ],
   ];
   for (const [what, args, variables, message] of misuse) {
@@ -157,6 +188,43 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
       assert.equal(existsSync(join(cwd, '.babyagi')), false);
     });
   }
+
+  it('says all that is wrong at once', async (t) => {
+    const args = ['run', 'x', '--max-iterations', '0', '--price-input', 'abc', '--watchdog-interval', '0'];
+    const result = await start(t, [...args, '--max-key-usd-per-day=-1'], { BABYAGI_WEBHOOK_URL: 'ftp://x' }).ended;
+    assert.equal(result.code, 2);
+    const wanted = [
+      /iteration limit 0/,
+      /cost limit is missing/,
+      /no API key/,
+      /--price-input "abc"/,
+      /WEBHOOK_URL cannot/,
+    ];
+    for (const each of [...wanted, /--max-key-usd-per-day -1/, /--watchdog-interval 0/])
+      assert.equal(sentences(result).filter((sentence) => each.test(sentence)).length, 1, `${each}: ${result.stderr}`);
+    assert.equal(sentences(result).length, 7);
+  });
+
+  it('with a prompt file that cannot be read says so', async (t) => {
+    const cwd = temporaryFolder();
+    mkdirSync(join(cwd, '.babyagi', 'prompts', 'x.md'), { recursive: true });
+    const result = await start(t, ['run', 'x', ...LIMITS], KEY, cwd).ended;
+    assert.equal(result.code, 2);
+    assert.match(result.stderr, /^The prompt files in .* cannot be read \(EISDIR\)/);
+  });
+
+  it('takes the file of BABYAGI_ENV_FILE, with a mark at its beginning, for what the environment leaves blank', async (t) => {
+    const server = await serverFor(t);
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, 'my.env'), `\ufeffMAX_ITERATIONS=1\nMAX_COST_USD=0.5\nOPENAI_API_KEY=${TEST_KEY}\n`);
+    const variables = { BABYAGI_ENV_FILE: 'my.env', MAX_COST_USD: ' ', OPENAI_API_KEY: '', BABYAGI_NO_ANSWER: 'on' };
+    const args = ['run', 'Plan a garden', '--model', 'gpt-4o', '--base-url', server.baseUrl, '--json'];
+    const result = await start(t, args, variables, cwd).ended;
+    assert.equal(result.code, 0, result.stderr);
+    assert.equal(lastLine(result).iterations, 1);
+    const config = RunConfig.parse(JSON.parse(readFileSync(join(lastLine(result).run_dir, 'config.json'), 'utf8')));
+    assert.equal(config.loop.synthesis, false, 'BABYAGI_NO_ANSWER=on');
+  });
 
   it('with an --env-file that is not there names it', async (t) => {
     // Some versions of Node look at the flag themselves, with a code of their own.
@@ -361,10 +429,35 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
     assert.ok(!(everything(cwd) + result.stdout + result.stderr).includes('secretsecretsecret'));
   });
 
+  it('goes on where nobody reads its output any more', async (t) => {
+    const server = await serverFor(t);
+    const { child, ended, cwd } = start(t, ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl], KEY);
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    const result = await ended;
+    assert.equal(result.code, 0, result.stderr);
+    assert.equal(result.stderr, '');
+    const [folder = ''] = readdirSync(join(cwd, '.babyagi', 'runs'));
+    assert.match(readFileSync(join(cwd, '.babyagi', 'runs', folder, 'summary.md'), 'utf8'), /max_iterations/);
+  });
+
+  it('shows what a server says without its control characters', async (t) => {
+    const message = 'no \u001b]0;owned\u0007 and \u001b[2J, \u202etxt\u009b31m';
+    const body = JSON.stringify({ error: { message, code: 'x' } });
+    const server = await serverFor(t, { fault: () => ({ kind: 'status', status: 400, body }) });
+    const result = await start(t, ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl], KEY).ended;
+    assert.equal(result.code, 1);
+    assert.match(result.stdout, /Ended: error\. .*no \]0;owned and \[2J, txt31m/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+    assert.doesNotMatch(result.stdout + result.stderr, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+  });
+
   it('rehearses without a key and without a server', async (t) => {
     const result = await start(t, ['rehearse', 'Plan a garden', '--max-iterations', '2', '--json']).ended;
     assert.equal(result.code, 0, result.stderr);
     assert.equal(lastLine(result).iterations, 2);
+    const json = await start(t, ['verify', lastLine(result).run_dir, '--json']).ended;
+    assert.equal((JSON.parse(json.stdout) as { first_problem: unknown }).first_problem, null);
+    assert.doesNotMatch(json.stdout, /"[a-z]+[A-Z]\w*":/);
     const checked = await start(t, ['verify', lastLine(result).run_dir]).ended;
     assert.equal(checked.code, 0, checked.stdout + checked.stderr);
   });

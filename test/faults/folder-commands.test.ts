@@ -67,6 +67,7 @@ describe('the commands for run folders in a terminal', { concurrency: 3 }, () =>
     writeFileSync(log, `${lines.slice(0, -2).join('\n')}\n`);
     const { stdout } = await cli(place, 'explain', run, '--json');
     const { status, next } = JSON.parse(stdout) as { status: string; next: { command: string } };
+    assert.doesNotMatch(stdout, /"[a-z]+[A-Z]\w*":/, 'names in JSON are snake_case');
     assert.deepEqual([status, next.command], ['interrupted', `node dist/cli.js resume ${run}`]);
     assert.equal((await cli(place, 'explain', place)).code, 1);
   });
@@ -75,7 +76,10 @@ describe('the commands for run folders in a terminal', { concurrency: 3 }, () =>
     const place = temporaryFolder();
     const wanted = ['forecast', 'Plan a garden', '--max-iterations', '50', '--max-cost-usd', '1'];
     const plain = (await cli(place, ...wanted)).stdout.split('\n');
-    assert.match(plain[0] ?? '', /^Forecast: about \$\S+ for 50 iterations \(\$\S+ each\), at the most \$\S+\.$/);
+    assert.match(
+      plain[0] ?? '',
+      /^Forecast: about \$\S+ for 50 iterations \(\$\S+ each\), up to \$\S+ if nothing is tried twice\.$/,
+    );
     assert.match(
       plain[1] ?? '',
       /^From \d rehearsed iterations, results of 350 tokens, and the price of gpt-4\.1-mini/,

@@ -60,7 +60,7 @@ export const usageLies = {
 export type UsageLie = keyof typeof usageLies;
 
 /** Statuses by which a provider says that it did no work. 408, 409 and 5xx say no such thing. */
-const UNBILLED = new Set([400, 401, 403, 404, 405, 413, 415, 422, 429]);
+const UNBILLED = new Set([400, 401, 402, 403, 404, 405, 410, 413, 415, 422, 429]);
 
 /** Whether a provider would bill a request that ends in this fault. */
 export function isBilled(fault: Fault | null): boolean {

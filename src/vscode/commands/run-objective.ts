@@ -358,9 +358,14 @@ async function forecastOf(
     }
     const [expected, worst] = [dollars(expectedUsd), dollars(worstUsd)];
     return endsAfter === null
-      ? vscode.l10n.t('Forecast: about {0} for {1} iterations, at the most {2}', expected, iterations, worst)
+      ? vscode.l10n.t(
+          'Forecast: about {0} for {1} iterations, up to {2} if nothing is tried twice',
+          expected,
+          iterations,
+          worst,
+        )
       : vscode.l10n.t(
-          'Forecast: about {0}, at the most {1}; the cost limit probably ends it after {2} of {3} iterations',
+          'Forecast: about {0}, up to {1} if nothing is tried twice; the cost limit probably ends it after {2} of {3} iterations',
           expected,
           worst,
           endsAfter,

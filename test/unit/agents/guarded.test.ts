@@ -215,14 +215,22 @@ describe('the guarded strategy', () => {
     assert.equal(state.memory.has('t2'), false);
   });
 
-  it('ends as stalled after three failed tasks in a row', async (t) => {
-    const think = plans({ new_tasks: ['A', 'B', 'C'], order: [], complete: false });
-    const reply = (request: ChatRequestSeen, index: number) =>
-      isExecution(request) && !/Task t1: /.test(request.prompt) ? '' : think(request, index);
-    const { outcome, state } = await oneRun(t, { server: { reply }, settings: { synthesis: false } });
-    assert.equal(outcome.stopReason, 'stalled');
-    assert.equal(tasksIn(state, 'failed').length, 3);
-  });
+  for (const attended of [false, 'reviews'] as const) {
+    const who = attended ? 'somebody answers reviews only, as in a terminal' : 'nobody is there';
+    it(`ends as stalled after three failed tasks in a row where ${who}`, async (t) => {
+      const think = plans({ new_tasks: ['A', 'B', 'C'], order: [], complete: false });
+      const reply = (request: ChatRequestSeen, index: number) =>
+        isExecution(request) && !/Task t1: /.test(request.prompt) ? '' : think(request, index);
+      const { outcome, state } = await oneRun(t, {
+        server: { reply },
+        // A run that waited for somebody would end by its time limit.
+        settings: { synthesis: false, max_wall_time_minutes: 0.1 },
+        host: { attended },
+      });
+      assert.equal(outcome.stopReason, 'stalled');
+      assert.equal(tasksIn(state, 'failed').length, 3);
+    });
+  }
 
   describe('judging completion', () => {
     const claim = { new_tasks: ['More'], order: [], complete: true };

@@ -53,7 +53,7 @@ describe('amounts of money', () => {
       [0n, '$0.00'],
       [1_200_000_000_000n, '$1.20'],
       [10_000_000_000_000n, '$10.00'],
-      [12_345_678_900_000n, '$12.34'],
+      [12_345_678_900_000n, '$12.35'],
       [2_100_000_000n, '$0.0021'],
       [150_000_000_000n, '$0.15'],
       [10_000_000_000n, '$0.010'],
@@ -61,6 +61,23 @@ describe('amounts of money', () => {
       [-2_100_000_000n, '-$0.0021'],
     ];
     for (const [amount, text] of shown) assert.equal(formatUsd(amount), text);
+  });
+
+  it('are rounded to the nearest, or up where somebody must provide them', () => {
+    const shown: [string, string, string][] = [
+      ['0.0199', '$0.020', '$0.020'],
+      ['0.0191', '$0.019', '$0.020'],
+      ['0.00995', '$0.0100', '$0.0100'],
+      ['1.005', '$1.01', '$1.01'],
+      ['1.2301', '$1.23', '$1.24'],
+      ['0.999', '$1.00', '$1.00'],
+      ['2', '$2.00', '$2.00'],
+      ['-0.0199', '-$0.020', '-$0.020'],
+    ];
+    for (const [usd, nearest, up] of shown) {
+      assert.equal(formatUsd(picoFromUsd(usd)), nearest);
+      assert.equal(formatUsd(picoFromUsd(usd), 'up'), up);
+    }
   });
 
   it('are never shown as nothing when they are something', () => {

@@ -32,28 +32,30 @@ const GOLDEN: [string, string, number, number, number][] = [
   ['openai/gpt-4o', 'https://openrouter.ai/api/v1', 2.5, 2.5, 10],
 ];
 
+/** A price that is one: what is none fails the test. */
+async function rates(...question: Parameters<typeof ask>) {
+  const found = await ask(...question);
+  assert.ok(typeof found !== 'string', JSON.stringify(found));
+  return found;
+}
+
 describe('the price of a model', () => {
   for (const [model, baseUrl, input, cached, output] of GOLDEN) {
     it(`is the list price for ${model} at ${new URL(baseUrl).host}`, async () => {
-      const rates = await ask(model, { baseUrl });
+      const found = await rates(model, { baseUrl });
       assert.deepEqual(
-        [
-          rates?.input_usd_per_million,
-          rates?.cached_input_usd_per_million,
-          rates?.output_usd_per_million,
-          rates?.tiers,
-        ],
+        [found.input_usd_per_million, found.cached_input_usd_per_million, found.output_usd_per_million, found.tiers],
         [input, cached, output, []],
       );
-      assert.match(rates?.source ?? '', /^genai-prices /);
-      assert.equal(rates?.as_of, '2025-11-01');
+      assert.match(found.source ?? '', /^genai-prices /);
+      assert.equal(found.as_of, '2025-11-01');
     });
   }
 
   it('has its tiers, the first of them from one token on', async () => {
-    const rates = await ask('gemini-2.5-pro', { baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai' });
-    assert.equal(rates?.input_usd_per_million, 1.25);
-    assert.deepEqual(rates?.tiers, [
+    const found = await rates('gemini-2.5-pro', { baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai' });
+    assert.equal(found.input_usd_per_million, 1.25);
+    assert.deepEqual(found.tiers, [
       {
         from_input_tokens: 200_000,
         input_usd_per_million: 2.5,
@@ -66,75 +68,89 @@ describe('the price of a model', () => {
   it('is that of the dearest hour where the provider charges by the hour', async () => {
     for (const hour of ['00:00', '02:00', '05:00', '08:00', '12:00', '20:00']) {
       const at = new Date(`2025-08-01T${hour}:00Z`);
-      const rates = await ask('deepseek-chat', { baseUrl: 'https://api.deepseek.com/v1', at });
-      assert.equal(rates?.input_usd_per_million, 0.27, hour);
-      assert.equal(rates?.as_of, '2025-08-01');
+      const found = await rates('deepseek-chat', { baseUrl: 'https://api.deepseek.com/v1', at });
+      assert.equal(found.input_usd_per_million, 0.27, hour);
+      assert.equal(found.as_of, '2025-08-01');
     }
   });
 
   it('is found by the name alone behind a gateway', async () => {
-    assert.equal((await ask('gpt-4o', { baseUrl: GATEWAY }))?.input_usd_per_million, 2.5);
+    assert.equal((await rates('gpt-4o', { baseUrl: GATEWAY })).input_usd_per_million, 2.5);
   });
 
-  it('is null where nobody knows it', async () => {
+  it('is unknown where nobody knows it', async () => {
     for (const model of ['no-such-model', 'gpt-99', '', 'llama3.2:1b-mine'])
-      assert.equal(await ask(model, { baseUrl: GATEWAY }), null, model);
+      assert.equal(await ask(model, { baseUrl: GATEWAY }), 'unknown', model);
+  });
+
+  it('is none where there are fees besides the tokens, or searches that cost', async () => {
+    const perplexity = 'https://api.perplexity.ai';
+    for (const model of ['sonar', 'sonar-pro', 'sonar-reasoning-pro', 'sonar-deep-research'])
+      assert.equal(await ask(model, { baseUrl: perplexity }), 'has_fees', model);
+    assert.equal(await ask('perplexity/sonar', { baseUrl: 'https://openrouter.ai/api/v1' }), 'has_fees');
+    assert.equal(await ask('gpt-4o-search-preview'), 'has_fees');
+    assert.equal((await rates('r1-1776', { baseUrl: perplexity })).input_usd_per_million, 2);
+    const own = { model: 'sonar', input: 20, output: 20 };
+    assert.equal((await rates('sonar', { baseUrl: perplexity, overrides: [own] })).input_usd_per_million, 20);
+  });
+
+  it('takes every prompt token for one that the server puts into its cache, where that costs more', async () => {
+    const found = await rates('gpt-5.6-terra', { at: new Date('2026-11-01T12:00:00Z') });
+    assert.deepEqual([found.input_usd_per_million, found.cached_input_usd_per_million], [2.5, 0.2]);
+    assert.equal(found.tiers[0]?.input_usd_per_million, 5);
   });
 });
 
 describe('a price that the user sets', () => {
   it('comes before the list price', async () => {
-    const rates = await ask('gpt-4o', { overrides: [{ model: 'gpt-4o', input: 1, output: 3, cachedInput: 0.5 }] });
+    const found = await rates('gpt-4o', { overrides: [{ model: 'gpt-4o', input: 1, output: 3, cachedInput: 0.5 }] });
     assert.deepEqual(
-      [rates?.input_usd_per_million, rates?.cached_input_usd_per_million, rates?.output_usd_per_million, rates?.source],
+      [found.input_usd_per_million, found.cached_input_usd_per_million, found.output_usd_per_million, found.source],
       [1, 0.5, 3, 'user'],
     );
   });
 
   it('has no discount for cached tokens unless it says so', async () => {
     assert.equal(
-      (await ask('mine', { overrides: [{ model: 'mine', input: 7, output: 9 }] }))?.cached_input_usd_per_million,
+      (await rates('mine', { overrides: [{ model: 'mine', input: 7, output: 9 }] })).cached_input_usd_per_million,
       7,
     );
   });
 
   it('is for its own model; `*` serves only what nothing else knows', async () => {
     const overrides = [{ model: '*', input: 7, output: 9 }];
-    assert.equal((await ask('gpt-4o', { overrides }))?.input_usd_per_million, 2.5);
-    assert.equal((await ask('no-such-model', { overrides }))?.input_usd_per_million, 7);
-    assert.equal(await ask('no-such-model', { overrides: [{ model: 'other', input: 7, output: 9 }] }), null);
+    assert.equal((await rates('gpt-4o', { overrides })).input_usd_per_million, 2.5);
+    assert.equal((await rates('no-such-model', { overrides })).input_usd_per_million, 7);
+    assert.equal(await ask('no-such-model', { overrides: [{ model: 'other', input: 7, output: 9 }] }), 'unknown');
   });
 
   it('of an embedding model has no completion price', async () => {
-    const rates = await ask('mine', { kind: 'embedding', overrides: [{ model: 'mine', input: 7, output: 9 }] });
-    assert.equal(rates?.output_usd_per_million, 0);
+    const found = await rates('mine', { kind: 'embedding', overrides: [{ model: 'mine', input: 7, output: 9 }] });
+    assert.equal(found.output_usd_per_million, 0);
   });
 });
 
 describe('a server declared free', () => {
   it('costs nothing, whatever its model', async () => {
-    const free = await ask('no-such-model', {
+    const free = await rates('no-such-model', {
       baseUrl: 'http://localhost:11434/v1',
       freeOrigins: ['http://localhost:11434'],
     });
-    assert.deepEqual(
-      [free?.input_usd_per_million, free?.output_usd_per_million, free?.source],
-      [0, 0, 'declared_free'],
-    );
+    assert.deepEqual([free.input_usd_per_million, free.output_usd_per_million, free.source], [0, 0, 'declared_free']);
   });
 
   it('is that origin alone', async () => {
     assert.equal(
       await ask('no-such-model', { baseUrl: 'http://localhost:11435/v1', freeOrigins: ['http://localhost:11434'] }),
-      null,
+      'unknown',
     );
   });
 
   it('still costs what the user says a model costs', async () => {
-    const rates = await ask('gpt-4o', {
+    const found = await rates('gpt-4o', {
       overrides: [{ model: 'gpt-4o', input: 1, output: 1 }],
       freeOrigins: ['https://api.openai.com'],
     });
-    assert.equal(rates?.source, 'user');
+    assert.equal(found.source, 'user');
   });
 });

@@ -73,6 +73,23 @@ describe('an answer with an error status', () => {
     ],
     ['a bad request as a text', 400, '{"error":"messages: wrong"}', 'bad_request', true],
     ['a validation error', 422, { message: 'wrong' }, 'bad_request', true],
+    [
+      'a bad request in the words of FastAPI',
+      422,
+      '{"detail":[{"loc":["body","n"],"msg":"wrong"}]}',
+      'bad_request',
+      true,
+    ],
+    ['a key in the words of FastAPI', 401, '{"detail":"Could not validate"}', 'bad_key', true],
+    ['an account without money', 402, { message: 'Insufficient Balance' }, 'quota', true],
+    ['an account without money, by a proxy', 402, 'pay first', 'quota', false],
+    ['a method that is not there', 405, { message: 'Method Not Allowed' }, 'bad_request', true],
+    ['a model that is gone', 410, { message: 'Gone' }, 'bad_request', true],
+    ['a body of another kind', 415, { message: 'Unsupported Media Type' }, 'bad_request', true],
+    ['a refusal by law', 451, '<html>Unavailable</html>', 'bad_request', false],
+    ['a request that came too early', 425, { message: 'Too early' }, 'server_error', false],
+    ['a server that cannot do this', 501, { message: 'Not implemented' }, 'bad_request', false],
+    ['a server of another HTTP', 505, null, 'bad_request', false],
     ['a bad request that nobody explains', 400, null, 'bad_request', false],
     ['a request timeout of the server', 408, { message: 'Timed out' }, 'server_error', false],
     ['a conflict', 409, { message: 'Conflict' }, 'server_error', false],
@@ -91,6 +108,13 @@ describe('an answer with an error status', () => {
       assert.ok(found.message.length < 600);
     });
   }
+
+  it('quotes what FastAPI says, with its place', () => {
+    const body = '{"detail":[{"loc":["body","messages",0],"msg":"Field required"},{"msg":"and more"},null,"x"]}';
+    assert.match(classified(422, body).message, /: body\.messages\.0: Field required; and more$/);
+    assert.match(classified(503, '{"detail":"Model is loading"}').message, /: Model is loading\.$/);
+    assert.equal(classified(400, '{"detail":null}').unbilled, false);
+  });
 
   it('quotes what the server said, and not more than a few lines of it', () => {
     assert.match(classified(500, { message: 'the disk is full' }).message, /: the disk is full\.$/);

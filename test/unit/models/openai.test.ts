@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { OpenAiModel } from '../../../src/models/openai.ts';
+import { ModelError } from '../../../src/run/ports.ts';
+import { Egress } from '../../../src/safety/egress.ts';
 import { brain } from '../../support/brain.ts';
 import type { ModelServerOptions } from '../../support/model-server.ts';
 import { bodies, eventsOf, oneRun, resumed, tasksIn } from '../../support/one-run.ts';
@@ -156,6 +159,52 @@ describe('permanent errors', () => {
     assert.equal(remote.outcome.stopReason, 'waiting_for_key');
     assert.equal(remote.state.money.held, 0n);
   });
+});
+
+describe('an answer of the wrong shape', () => {
+  const request = {
+    chat: {
+      kind: 'chat',
+      messages: [],
+      maxOutputTokens: 10,
+      schema: null,
+      temperature: 0,
+      topP: null,
+      seed: null,
+    },
+    embedding: { kind: 'embedding', texts: ['a'] },
+  } as const;
+  const cases: ['chat' | 'embedding', string][] = [
+    ['embedding', '{"data":[null]}'],
+    ['embedding', '{"data":["x"]}'],
+    ['embedding', '{"data":{"0":{}}}'],
+    ['embedding', '{"data":[{"embedding":[null,null]}]}'],
+    ['embedding', '{"data":[{"embedding":["1","2"]}]}'],
+    ['embedding', '{"data":[{"embedding":{}}],"usage":null}'],
+    ['chat', '{"choices":[null]}'],
+    ['chat', '{"choices":null,"usage":{"prompt_tokens":"1"}}'],
+    ['chat', '{"choices":[{"message":null}],"usage":[]}'],
+  ];
+  for (const [kind, body] of cases) {
+    it(`to a request of kind ${kind} is a bad reply: ${body}`, async (t) => {
+      const baseUrl = 'http://localhost:1/v1';
+      const egress = new Egress({ allowedOrigins: [baseUrl] });
+      t.mock.method(egress, 'request', () => Promise.resolve({ status: 200, headers: {}, body: Buffer.from(body) }));
+      const model = new OpenAiModel({
+        baseUrl,
+        model: 'm',
+        embedding: { model: 'e', dimensions: null },
+        key: () => Promise.resolve(null),
+        egress,
+        redact: (text) => text,
+      });
+      const sending = model.send(model.prepare(request[kind], new Set()), {
+        timeoutMs: 1000,
+        signal: new AbortController().signal,
+      });
+      await assert.rejects(sending, (error) => error instanceof ModelError && error.reason === 'bad_reply');
+    });
+  }
 });
 
 describe('transient errors', () => {

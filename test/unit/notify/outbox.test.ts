@@ -171,6 +171,22 @@ describe('a Slack-compatible webhook', () => {
     assert.deepEqual(JSON.parse(server.requests[0]?.raw.toString() ?? ''), { text: 'Hello [n1]' });
   });
 
+  it('gets a text that calls nobody and hides no link', async (t) => {
+    const { webhook, server } = await hook(t);
+    const text = 'Objective: <!channel> & <https://evil.example|your bank>';
+    await webhook.send({ id: 'n1', text }, new AbortController().signal);
+    const sent = { text: 'Objective: &lt;!channel&gt; &amp; &lt;https://evil.example|your bank&gt; [n1]' };
+    assert.deepEqual(JSON.parse(server.requests[0]?.raw.toString() ?? ''), sent);
+  });
+
+  it('may say until when it wants to be left alone', async () => {
+    const headers = { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() };
+    const egress = { request: () => Promise.resolve({ status: 429, headers, body: new Uint8Array() }) };
+    const webhook = new SlackWebhook('https://hooks.example.com/services/x', egress as unknown as Egress);
+    const failure = await webhook.send({ id: 'n1', text: 'Hello' }, new AbortController().signal);
+    assert.ok((failure?.retryAfterMs ?? 0) > 3_000_000);
+  });
+
   it('that is not there is tried again, and its path is not told', async (t) => {
     const { webhook, server } = await hook(t);
     await server.close();

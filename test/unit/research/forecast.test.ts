@@ -83,7 +83,7 @@ describe('the forecast of a run', () => {
     assert.ok(tight.endsAfter !== null && tight.endsAfter >= 14 && tight.endsAfter <= 20, String(tight.endsAfter));
     assert.match(
       forecastSentence(tight),
-      /^Forecast: about \$\S+ for 1000 iterations \(\$\S+ each\), at the most \$\S+\. The cost limit probably ends it after 1\d iterations\.$/,
+      /^Forecast: about \$\S+ for 1000 iterations \(\$\S+ each\), up to \$\S+ if nothing is tried twice\. The cost limit probably ends it after 1\d iterations\.$/,
     );
   });
 

@@ -192,6 +192,15 @@ describe('the summary of a run', () => {
     );
   });
 
+  it('tells to approve the review that the run waits for, and only that', () => {
+    const review = { type: 'review.requested', review_id: 'r1', iteration: 1, digest: 'd', why: 'due' } as const;
+    const waits = summaryOf([...startOfRun(), review, ended('stopped_at_review')]);
+    assert.match(waits.continue_with ?? '', / --approve-review$/);
+    assert.match(`${waits.meaning} ${waits.next}`, /waits for a person .* Approve/);
+    const done = summaryOf([...startOfRun(), ended('stopped_at_review')]);
+    assert.doesNotMatch(`${done.continue_with} ${done.next}`, /approve/i);
+  });
+
   it('names no host where only a program in the same process answered', () => {
     const summary = summaryOf([...startOfRun(), ...answered('c1', 'x', { origin: 'local:rehearsal' })]);
     assert.deepEqual(summary.hosts_contacted, []);

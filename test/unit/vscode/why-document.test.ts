@@ -23,7 +23,7 @@ describe('the document on why a run stopped', () => {
     ]);
     assert.match(text, /^# Why it stopped\n\n> Compare three databases\n/);
     assert.match(text, /The run ended: max\\_iterations\./);
-    assert.match(text, /\| c1 \| execution \| t1 \| \d+ \| \\\$0\.12 \| no \|/);
+    assert.match(text, /\| c1 \| execution \| t1 \| \d+ \| \\\$0\.13 \| no \|/);
     assert.match(text, /## What to do now\n[^#]*\*\*BabyAGI: Continue with More…\*\*/);
     assert.equal(text.includes('cli.js'), false);
   });

@@ -37,6 +37,9 @@ interface Hit {
 }
 
 const MIN_SECRET = 6;
+/** Characters of a text that is remembered once it was looked at, and how many of those. */
+const SHORT = 48;
+const MOST_HARMLESS = 1000;
 const MAX_DEPTH = 200;
 /** Longer texts are taken in pieces of this many characters. */
 const WINDOW = 256 * 1024;
@@ -58,6 +61,8 @@ export class Redactor {
   readonly #secrets = new ExactSecrets<Replacement>();
   readonly #names = new Set([...SHAPE_RULES, PROPERTY_RULE]);
   readonly #counts = new Map<string, number>();
+  /** Short texts without a secret: names of properties, words of a schema, which come with every event. */
+  readonly #harmless = new Set<string>();
 
   /** `machineKey`: secret bytes that the tags depend on; without it tags are comparable within this process only. */
   constructor({ machineKey = randomBytes(32) }: { machineKey?: Uint8Array } = {}) {
@@ -74,11 +79,23 @@ export class Redactor {
       );
     }
     const rule = ruleName(name);
+    this.#harmless.clear();
     this.#names.add(rule);
     for (const part of [value, ...secretParts(value)]) this.#secrets.add(part, this.#replacement(rule, part));
   }
 
   redact(text: string): string {
+    if (text.length > SHORT) return this.#redactLong(text);
+    if (this.#harmless.has(text)) return text;
+    const redacted = this.#redactLong(text);
+    if (redacted === text) {
+      if (this.#harmless.size >= MOST_HARMLESS) this.#harmless.clear();
+      this.#harmless.add(text);
+    }
+    return redacted;
+  }
+
+  #redactLong(text: string): string {
     if (text.length <= WINDOW) return this.#replaced(text, this.#hits(text), text.length);
     const chunks = redactChunks(this);
     let out = '';

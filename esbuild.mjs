@@ -102,11 +102,19 @@ const PACKS = ['extension.js', 'start.js', 'cli.js'];
 
 function pack(files, exportsOf) {
   const packOf = new Map();
+  // Who runs in VS Code does not read the terminal program: what both need lies with the engine.
+  const others = [...files.keys()].filter((name) => name !== 'cli.js' && !name.startsWith('chunk-'));
+  const shared = new Set(others.flatMap((name) => [...chunksBelow(files, name)]));
   for (const bundle of PACKS) {
-    for (const chunk of chunksBelow(files, bundle)) if (!packOf.has(chunk)) packOf.set(chunk, bundle);
+    for (const chunk of chunksBelow(files, bundle)) {
+      if (!packOf.has(chunk)) packOf.set(chunk, bundle === 'cli.js' && shared.has(chunk) ? 'start.js' : bundle);
+    }
     packOf.set(bundle, bundle);
   }
   const packed = new Map();
+  const helpers = [...files.values()]
+    .map((text) => HELPERS.exec(text)?.[0] ?? '')
+    .sort((a, b) => b.length - a.length)[0];
   for (const [name, text] of files) {
     const inside = packOf.get(name);
     const code = text.replaceAll(CHUNK, (whole, chunk) => {
@@ -115,23 +123,29 @@ function pack(files, exportsOf) {
       return where === undefined ? whole : `${lookup}(${JSON.stringify(chunk)})`;
     });
     if (inside === undefined) packed.set(name, code);
-    else packed.set(inside, `${packed.get(inside) ?? ''}${JSON.stringify(name)}(module,exports){${code}\n},\n`);
+    else {
+      const short = code.replace(HELPERS, '').replaceAll('import_chunk_', 'c_').replaceAll('import_node_', 'n_');
+      packed.set(inside, `${packed.get(inside) ?? ''}${JSON.stringify(name)}(module,exports){${short}\n},\n`);
+    }
   }
   for (const bundle of PACKS) {
     const names = JSON.stringify(exportsOf.get(bundle));
     const start = `chunk(${JSON.stringify(bundle)})`;
     packed.set(
       bundle,
-      `const made=new Map,chunks={${packed.get(bundle)}};function chunk(name){let module=made.get(name);` +
+      `${helpers}const made=new Map,chunks={${packed.get(bundle)}};function chunk(name){let module=made.get(name);` +
         'if(module===undefined){module={exports:{}};made.set(name,module);chunks[name](module,module.exports)}return module.exports}' +
         `module.exports={__esModule:!0,chunk};for(const name of ${names})` +
         `Object.defineProperty(module.exports,name,{enumerable:!0,get:()=>${start}[name]});` +
-        // What exports nothing is run for what it does; not where another file only wants a chunk that lies with it.
-        (names === '[]' ? `if(require.main===module)${start}` : ''),
+        // What exports nothing is run for what it does.
+        (names === '[]' ? start : ''),
     );
   }
   return packed;
 }
+
+/** Every chunk begins with helpers of the bundler, of which the longest beginning has all: a pack needs that once. */
+const HELPERS = /^(?:var __(?:(?!_exports=\{\}).)*;)(?=var \w+_exports=\{\};)/s;
 
 const CHUNK = /require\("\.\/(chunk-\w+\.js)"\)/g;
 

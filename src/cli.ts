@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { KeyLedgerFile } from './budget/key-ledger.ts';
-import { MAX_USD, picoFromUsd } from './budget/money.ts';
+import { MAX_USD, MAX_USD_PER_MILLION, picoFromUsd } from './budget/money.ts';
 import { EngineError } from './engine/engine-error.ts';
 import type { Host, Outcome } from './engine/host.ts';
 import type { Session } from './engine/session.ts';
@@ -35,9 +35,6 @@ const OK = 0;
 const FAILED = 1;
 const MISCONFIGURED = 2;
 const WAITS = 3;
-
-/** Dearer than any token. */
-const MOST_PER_MILLION = 1e6;
 
 /** The longest sentence that is shown, characters: it may quote what stands in a foreign run folder. */
 const SENTENCE = 2000;
@@ -395,8 +392,8 @@ function settingsOf(options: Options, provider: 'openai' | 'rehearsal'): RunSett
 
 function pricesOf(options: Options, model: string, baseUrl: string) {
   const check = new Check();
-  const input = check.of(() => numberFrom(options, 'price-input', 0, MOST_PER_MILLION));
-  const output = check.of(() => numberFrom(options, 'price-output', 0, MOST_PER_MILLION));
+  const input = check.of(() => numberFrom(options, 'price-input', 0, MAX_USD_PER_MILLION));
+  const output = check.of(() => numberFrom(options, 'price-output', 0, MAX_USD_PER_MILLION));
   if (check.failed) throw check.error();
   const free = options.isSet('free-server') && URL.canParse(baseUrl) ? [new URL(baseUrl).origin] : [];
   if (input === undefined && output === undefined) return { overrides: [], freeOrigins: free };

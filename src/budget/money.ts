@@ -10,6 +10,9 @@ export type Pico = bigint;
 /** The largest amount that survives the trip through a JSON number, in dollars. */
 export const MAX_USD = 4000;
 
+/** Dearer than any token, and what exact money can still reckon with. US dollars per million tokens. */
+export const MAX_USD_PER_MILLION = 1e6;
+
 const PICO_DIGITS = 12;
 
 /** Dollars (a JSON number or a decimal string) to pico-dollars. Throws RangeError on anything that is not a finite amount. */

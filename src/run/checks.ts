@@ -36,5 +36,8 @@ export function listOf<T>(check: Check<T>, most: number): Check<readonly T[]> {
   };
 }
 
-export const webAddress: Check<string> = (value) =>
-  typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) ? value : undefined;
+/** Without blanks and line breaks, which a parser of addresses would leave out, and with the slashes it would make up. */
+export const webAddress: Check<string> = (value) => {
+  const address = typeof value === 'string' ? value.trim().replaceAll(/[\t\r\n]/g, '') : '';
+  return /^https?:\/\//i.test(address) && URL.canParse(address) ? address : undefined;
+};

@@ -1,12 +1,11 @@
 import * as z from 'zod';
-import { MAX_USD } from '../budget/money.ts';
+import { MAX_USD, MAX_USD_PER_MILLION } from '../budget/money.ts';
 import { FORMAT_VERSION, STRATEGIES, UNATTENDED_ACTIONS } from './format.ts';
 import { LIMIT_RANGES, type LimitName } from './limits.ts';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** Dearer than any token, and what exact money can still reckon with. */
-const perMillion = z.number().min(0).max(1e6);
+const perMillion = z.number().min(0).max(MAX_USD_PER_MILLION);
 
 /** Price of one model. */
 export const Rates = z.object({

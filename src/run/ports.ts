@@ -166,7 +166,6 @@ export interface Memory {
   mostSimilarTask(callId: string, index: number): { readonly taskId: string; readonly similarity: number } | null;
 }
 
-/** Ends the run with a reason, from wherever it is thrown. */
 /** A limit that ended a run, as `limit.reached` has it. */
 export interface ReachedLimit {
   readonly limit: string;
@@ -174,6 +173,7 @@ export interface ReachedLimit {
   readonly spent: number;
 }
 
+/** Ends the run with a reason, from wherever it is thrown. */
 export class StopRun extends Error {
   readonly reason: StopReason;
   readonly error: ErrorRecord | null;

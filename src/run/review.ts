@@ -73,7 +73,10 @@ export function waitingFiles({ review, calls }: RunState): OutputFile[] {
 }
 
 /** `after iteration 4`, or `in iteration 5` where one is in hand. */
-export function reviewPlace({ iteration, reason }: NonNullable<RunState['review']>): string {
+export function reviewPlace({
+  iteration,
+  reason,
+}: Pick<NonNullable<RunState['review']>, 'iteration' | 'reason'>): string {
   return reason === 'first_use' ? `in iteration ${iteration + 1}` : `after iteration ${iteration}`;
 }
 

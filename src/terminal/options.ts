@@ -117,6 +117,9 @@ const RUN = [
   ...(['runs-dir', 'skip-reviews', 'watchdog-interval', 'max-key-usd-per-day'] as const),
 ] as const satisfies readonly FlagName[];
 
+/** Asked for on the command line only: images like to set a variable for a version. */
+const UNSET: ReadonlySet<FlagName> = new Set(['help', 'version'] as const);
+
 /** The flags of each command, besides those that all take. */
 const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
   run: RUN,
@@ -172,9 +175,9 @@ export class Options {
   }
 
   private foreignFlags(): string[] {
-    const taken: readonly string[] | undefined = COMMANDS[this.command];
+    const taken = Object.hasOwn(COMMANDS, this.command) ? COMMANDS[this.command] : undefined;
     return Object.keys(this.flags).flatMap((name) =>
-      taken === undefined || taken.includes(name) || COMMON.some((each) => each === name)
+      taken === undefined || taken.some((each) => each === name) || COMMON.some((each) => each === name)
         ? []
         : [`${this.command} does not take --${name}: see --help.`],
     );
@@ -183,7 +186,7 @@ export class Options {
   /** Variables of switches that say neither yes nor no. */
   private unclearSwitches(): string[] {
     return (Object.keys(FLAGS) as FlagName[]).flatMap((name) => {
-      if (FLAGS[name].type !== 'boolean' || typeof this.flags[name] === 'boolean') return [];
+      if (FLAGS[name].type !== 'boolean' || typeof this.flags[name] === 'boolean' || UNSET.has(name)) return [];
       const text = this.text(name);
       return text === undefined || YES.test(text) || NO.test(text)
         ? []
@@ -222,6 +225,7 @@ export class Options {
   isSet(name: FlagName): boolean {
     const flag = this.flags[name];
     if (typeof flag === 'boolean') return flag;
+    if (UNSET.has(name)) return false;
     return YES.test(this.text(name) ?? '');
   }
 }

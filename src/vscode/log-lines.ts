@@ -1,6 +1,7 @@
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
 import type { RunEvent, UnknownEvent } from '../run/events.ts';
 import { printable } from '../safety/text.ts';
+import { reviewPlace } from '../run/review.ts';
 
 /** Characters of a column. */
 const LONGEST = 240;
@@ -119,7 +120,7 @@ function whatOf(event: RunEvent): string {
       return `${met} of ${event.met.length} criteria met${event.complete ? ', complete' : ''}`;
     }
     case 'review.requested':
-      return `after iteration ${event.iteration}: ${event.why}`;
+      return `${reviewPlace({ ...event, reason: event.reason ?? 'iterations' })}: ${event.why}`;
     case 'review.decided':
       return `${event.decision} by ${event.by} (${event.via})`;
     case 'limit.reached':

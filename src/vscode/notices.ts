@@ -6,8 +6,9 @@ import type { RunState } from '../run/state.ts';
 import { explainStop, KEY_LIMIT } from '../run/stop-reason.ts';
 import type { App } from './app.ts';
 import { reachedLimit } from './commands/continue-run.ts';
-import { decideReview, reasonOf } from './commands/review.ts';
+import { decideReview } from './commands/review.ts';
 import { COMMANDS, SECTION } from './ids.ts';
+import { reviewReason } from './review-words.ts';
 import { inMessage } from './labels.ts';
 import type { RunView } from './run-view.ts';
 import type { Action } from './tell.ts';
@@ -97,7 +98,7 @@ export async function askForReview(app: App, run: RunView): Promise<void> {
   const review = vscode.l10n.t('Review…');
   const stop = vscode.l10n.t('Stop Run');
   const { iteration, reason } = state.review;
-  const words = [inMessage(reasonOf(state), 300), inMessage(state.config.objective, 60)];
+  const words = [inMessage(reviewReason(state, vscode.l10n.t), 300), inMessage(state.config.objective, 60)];
   const message =
     reason === 'first_use'
       ? vscode.l10n.t('BabyAGI waits for your review in iteration {0}: {1}. “{2}”', iteration + 1, ...words)

@@ -10,6 +10,7 @@ import { printable } from '../safety/text.ts';
 import { chartPoints } from './panel-charts.ts';
 import { l10n } from './panel-l10n.ts';
 import { callsSection, tasksSection, visible } from './panel-lists.ts';
+import { reviewReason } from './review-words.ts';
 import type {
   AgentRow,
   HeadSection,
@@ -208,7 +209,7 @@ function reviewOf(state: RunState, { where }: Moment): ReviewSection | null {
         : l10n.t('Checkpoint review after iteration {0}', review.iteration),
     since: review.since,
     unattended: unattended(state),
-    why: printable(review.why, 600),
+    why: printable(reviewReason(state, l10n.t), 600),
     firstUse: waitingFiles(state).map(({ name, content }) => ({
       name: printable(name, 200),
       content: visible(content.length > FILE_SHOWN ? `${content.slice(0, FILE_SHOWN)}\n…` : content.trimEnd()),

@@ -71,7 +71,7 @@ function rowOf(state: RunState, listed: Listed): TaskRow {
       state.iterations[task.createdIteration - 1]?.at ??
       (task.createdIteration === 0 ? state.startedAt : state.updatedAt),
     why: task.error ? printable(task.error.message, ROW_TEXT) : task.removedWhy && removedWords(task.removedWhy),
-    version: `${task.state} ${place} ${task.resultCallId ?? ''} ${task.text.length}`,
+    version: `${task.state} ${place} ${task.resultCallId ?? ''} ${task.text}`,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { PriceOverride } from '../budget/prices.ts';
-import { MAX_USD } from '../budget/money.ts';
+import { MAX_USD, MAX_USD_PER_MILLION } from '../budget/money.ts';
 import type { LimitName } from '../run/limits.ts';
 import type { RawSettings } from '../run/settings.ts';
 import { SETTINGS, type SettingName } from './ids.ts';
@@ -195,7 +195,7 @@ function numberOf(
 }
 
 function isPrice(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && Number.isFinite(value);
+  return typeof value === 'number' && value >= 0 && value <= MAX_USD_PER_MILLION;
 }
 
 function originsOf(name: 'freeServers' | 'privateServers', value: unknown, problems: string[]): string[] {

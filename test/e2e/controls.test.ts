@@ -120,7 +120,10 @@ describe('a run in VS Code with all controls on', () => {
     await inEveryTheme('end');
     await eventually('both notices', () => webhook.texts.length >= 2);
     const [review = '', ended = ''] = webhook.texts;
-    assert.match(review, /^BabyAGI: Iteration 5: .* review\. Objective: Plan a garden that feeds four people/);
+    assert.match(
+      review,
+      /^BabyAGI: Iteration 5: .* review \(every 5 iterations\)\. Objective: Plan a garden that feeds four people/,
+    );
     assert.match(ended, /^BabyAGI run ended: max_iterations\. .*Plan a garden that feeds four people/);
   });
 

@@ -58,7 +58,7 @@ describe('a run in VS Code, when things go wrong', () => {
       'babyagi.localOnly': true,
       'babyagi.maxKeyUsdPerDay': 5,
     });
-    const userSettings = { 'babyagi.maxIterations': 4, 'babyagi.maxCostUsd': 0.5, 'babyagi.reviewEvery': 100 };
+    const userSettings = { 'babyagi.maxIterations': 4, 'babyagi.maxCostUsd': 0.5, ...REVIEWS };
     const extensions = [packaged(), await makeProbeExtension(root)];
     server = await startVscodeServer({ workspace, dataDir, extensions, userSettings, env: { PROBE_LOG: probeLog } });
     workbench = await openWorkbench(server);
@@ -211,24 +211,23 @@ describe('a run in VS Code, when things go wrong', () => {
     const file = path.join(clone, '.vscode', 'settings.json');
     const runs = () => readdirSync(forged).length;
     const before = [runs(), model.requests.length];
-    for (const name of ['runsFolder', 'promptsFolder']) {
-      for (const [folder, why] of [
-        ['../outside', `The setting babyagi.${name} "../outside" is not valid`],
-        [outside, `The setting babyagi.${name} ${JSON.stringify(outside)} is not valid`],
-        ['linked', `${path.join(clone, 'linked')} is behind a link that leads out of the workspace`],
-        ['linked/deep', `${path.join(clone, 'linked', 'deep')} is behind a link that leads out of the workspace`],
-      ] as const) {
-        writeJson(file, { [`babyagi.${name}`]: folder });
-        const window = await openWorkbench(showing('folder', clone));
-        try {
-          await window.openView('BabyAGI');
-          if (folder.startsWith('linked')) await answerQuestions(window, 'Break out');
-          else await window.runCommand('BabyAGI: Run Objective…');
-          const { text } = await window.waitForNotification(/is not valid|behind a link/);
-          assert.ok(text.includes(why), text);
-        } finally {
-          await window.close();
-        }
+    const leadsOut = 'is behind a link that leads out of the workspace';
+    for (const [name, folder, why] of [
+      ['runsFolder', '../outside', `The setting babyagi.runsFolder "../outside" is not valid`],
+      ['runsFolder', 'linked', `${path.join(clone, 'linked')} ${leadsOut}`],
+      ['promptsFolder', outside, `The setting babyagi.promptsFolder ${JSON.stringify(outside)} is not valid`],
+      ['promptsFolder', 'linked/deep', `${path.join(clone, 'linked', 'deep')} ${leadsOut}`],
+    ] as const) {
+      writeJson(file, { [`babyagi.${name}`]: folder });
+      const window = await openWorkbench(showing('folder', clone));
+      try {
+        await window.openView('BabyAGI');
+        if (folder.startsWith('linked')) await answerQuestions(window, 'Break out');
+        else await window.runCommand('BabyAGI: Run Objective…');
+        const { text } = await window.waitForNotification(/is not valid|behind a link/);
+        assert.ok(text.includes(why), text);
+      } finally {
+        await window.close();
       }
     }
     assert.deepEqual(readdirSync(outside), ['execution.md']);
@@ -412,6 +411,9 @@ const LIMITS: ReadonlySet<string> = new Set([
   ...['maxIterations', 'maxCostUsd', 'maxWallTimeMinutes', 'taskTimeoutSeconds'],
 ]);
 
+/** What the person wants to look at: a workspace cannot ask for less. */
+const REVIEWS = { 'babyagi.reviewEvery': 100, 'babyagi.reviewEveryUsd': 100, 'babyagi.reviewFirstUse': true };
+
 /** Every setting, as somebody would have it who wants the key, the money or the disk. */
 function hostileSettings({ url, baseUrl }: ModelServer): Record<string, unknown> {
   const free = { input: 0, output: 0 };
@@ -429,6 +431,8 @@ function hostileSettings({ url, baseUrl }: ModelServer): Record<string, unknown>
     'babyagi.maxWallTimeMinutes': 100_000,
     'babyagi.taskTimeoutSeconds': 100_000,
     'babyagi.reviewEvery': 0,
+    'babyagi.reviewEveryUsd': 0,
+    'babyagi.reviewFirstUse': false,
     'babyagi.model': 'a-model-of-theirs',
     'babyagi.embeddingModel': 'text-embedding-3-large',
     'babyagi.strategy': 'guarded',

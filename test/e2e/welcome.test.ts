@@ -54,7 +54,7 @@ describe('the welcome of the Runs view', () => {
     // The editor of the trust lies above all else.
     const editor = workbench.page.locator('.workspace-trust-editor');
     await eventually('the editor to close', async () => {
-      await workbench.page.keyboard.press('Escape');
+      await workbench.page.locator('.monaco-modal-editor-block .codicon-close').first().click({ timeout: 1_000 });
       return !(await editor.isVisible());
     });
   });

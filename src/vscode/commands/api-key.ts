@@ -60,7 +60,8 @@ async function offerToResume(app: App, origin: string): Promise<void> {
   const ended = app.runs.entries.filter(({ brief }) => brief.stopReason === 'waiting_for_key' && !brief.imported);
   const waits = async ({ directory }: RunEntry) => {
     const config = await readRunConfig(nodeDisk, directory).catch(() => null);
-    return config?.model.provider === 'openai' && new URL(config.model.base_url).origin === origin;
+    const address = config?.model.provider === 'openai' ? config.model.base_url : '';
+    return URL.canParse(address) && new URL(address).origin === origin;
   };
   const checked = await Promise.all(ended.map(async (entry) => ((await waits(entry)) ? [entry] : [])));
   const waiting = checked.flat();

@@ -11,7 +11,7 @@ import { resumeFolder } from './resume-folder.ts';
 
 const canPause = ({ brief }: RunEntry) => brief.status === 'running' || brief.status === 'elsewhere';
 const canResume = ({ brief }: RunEntry) =>
-  !brief.imported && (brief.status === 'paused' || brief.status === 'interrupted' || brief.status === 'ended');
+  !brief.imported && ['paused', 'interrupted', 'ended', 'elsewhere'].includes(brief.status);
 
 /** Pauses a run after the iteration in hand. */
 export async function pauseRun(app: App, argument: unknown): Promise<void> {

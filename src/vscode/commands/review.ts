@@ -3,11 +3,12 @@ import { formatUsd, picoFromUsd } from '../../budget/money.ts';
 import type { Session } from '../../engine/session.ts';
 import { reviewReport } from '../../research/review-report.ts';
 import { spentOfLimit } from '../../run/cost-words.ts';
-import { filesInWords, reviewDigest } from '../../run/review.ts';
+import { reviewDigest } from '../../run/review.ts';
 import type { RunState } from '../../run/state.ts';
 import type { App } from '../app.ts';
 import { inQuickPick } from '../labels.ts';
 import { pickRun } from '../pick-run.ts';
+import { reviewReason } from '../review-words.ts';
 import { askPick, BACK } from '../steps.ts';
 import type { RunView } from '../run-view.ts';
 import type { RunEntry } from '../runs.ts';
@@ -123,25 +124,6 @@ function titleOf({ state }: Pick<RunView, 'state'>): string {
   return vscode.l10n.t('Checkpoint review: {0} of {1} iterations, {2}', iteration, limits.max_iterations, spent);
 }
 
-/** Why the person is asked. */
-export function reasonOf({ review, config: { loop } }: RunState): string {
-  switch (review?.reason) {
-    case 'cost':
-      return vscode.l10n.t('a review is due for each {0} spent', formatUsd(picoFromUsd(loop.review_every_usd)));
-    case 'first_use':
-      return vscode.l10n.t(
-        'the first use of a tool: {0} wants to write {1}',
-        review.firstUse?.task_id ?? '',
-        filesInWords(review.firstUse?.files ?? []),
-      );
-    case 'iterations':
-    case undefined:
-      return loop.review_every === 1
-        ? vscode.l10n.t('a review is due after every iteration')
-        : vscode.l10n.t('a review is due every {0} iterations', loop.review_every);
-  }
-}
-
 /** What happened since the last review, and what it costs until the next one. Choosing one of these does nothing. */
 function factsOf(state: RunState): Item[] {
   const { done, failed, created, suppressed, cost, ahead } = reviewReport(state);
@@ -166,7 +148,7 @@ function factsOf(state: RunState): Item[] {
     description: words.filter(Boolean).join(' · '),
   });
   return [
-    fact(`$(question) ${vscode.l10n.t('Reason')}`, inQuickPick(reasonOf(state), 300)),
+    fact(`$(question) ${vscode.l10n.t('Reason')}`, inQuickPick(reviewReason(state, vscode.l10n.t), 300)),
     ...files.map((name): Item => {
       const label = `$(new-file) ${inQuickPick(name)}`;
       return { what: 'look', label, description: vscode.l10n.t('waits to be written; look at it in the summary') };

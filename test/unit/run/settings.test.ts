@@ -97,6 +97,8 @@ describe('the other settings', () => {
     ['embeddingDimensions', 0, 'embedding dimensions'],
     ['baseUrl', 'api.openai.com/v1', 'base URL'],
     ['baseUrl', 'ftp://api.openai.com', 'base URL'],
+    ['baseUrl', 'http:localhost/v1', 'base URL'],
+    ['baseUrl', 'https:/api.openai.com/v1', 'base URL'],
     ['temperature', 2.1, 'temperature'],
     ['temperature', Number.NaN, 'temperature'],
     ['seed', 0.5, 'seed'],
@@ -138,5 +140,13 @@ describe('the other settings', () => {
     };
     assert.equal(modelOf({ embeddingModel: null }), null);
     assert.equal(modelOf({}), 'text-embedding-3-small');
+  });
+});
+
+describe('an address', () => {
+  it('is kept without what a parser would leave out', () => {
+    const checked = checkSettings({ ...GOOD, baseUrl: ' https://openrouter.ai/api/v1\n' });
+    assert.ok('settings' in checked);
+    assert.equal(checked.settings.baseUrl, 'https://openrouter.ai/api/v1');
   });
 });

@@ -1,11 +1,26 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { checkSettings } from '../../../src/run/settings.ts';
 import type { SettingName } from '../../../src/vscode/ids.ts';
 import { type Inspected, readSettings } from '../../../src/vscode/settings.ts';
 
 const read = (values: Partial<Record<SettingName, Inspected>>) => readSettings((name) => values[name]);
 
 describe('settings', () => {
+  it('have the same defaults in the manifest as in a terminal', () => {
+    const { contributes } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      contributes: { configuration: { properties: Record<string, { default: unknown }> }[] };
+    };
+    const properties = Object.assign({}, ...contributes.configuration.map((group) => group.properties)) as Record<
+      string,
+      { default: unknown }
+    >;
+    const { raw } = readSettings((name) => ({ defaultValue: properties[`babyagi.${name}`]?.default }));
+    const asked = { objective: 'Plan a garden', max_iterations: 1, max_cost_usd: 1 };
+    assert.deepEqual(checkSettings({ ...raw, ...asked }), checkSettings(asked));
+  });
+
   it('takes a workspace value only where it lowers a limit', () => {
     const { limits } = read({
       maxCostUsd: { globalValue: 2, workspaceValue: 50 },

@@ -3,7 +3,7 @@ import type { Agent } from '../run/events.ts';
 import type { Call, TaskState } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { duration } from './labels.ts';
-import { type RunBrief, spentWords, stopWords } from './run-brief.ts';
+import { type RunBrief, spentWords } from './run-brief.ts';
 import { type Arrangement, type Grouping, localDay, type RunFilter } from './runs-filter.ts';
 
 /** `running`, `waits for review`, `ended: The iteration limit was reached.`: the state of a run in words. */
@@ -72,7 +72,7 @@ export function figuresOf(brief: RunBrief, live: boolean): string {
 
 /** What a screen reader says of a run. */
 export function spokenRun(brief: RunBrief, objective: string): string {
-  const ended = brief.stopReason === null ? '' : ` ${stopWords(brief.stopReason)}`;
+  const ended = brief.stopWords === null ? '' : ` ${brief.stopWords.meaning}`;
   return vscode.l10n.t(
     'Run {0}, {1}.{2} Iteration {3} of {4}, {5}',
     objective,

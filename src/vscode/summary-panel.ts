@@ -145,8 +145,8 @@ class SummaryPanel {
       case 'action':
         await vscode.commands.executeCommand(`babyagi.${request.action}`, this.runId);
         return;
-      case 'approve':
-        if (run.session) return run.session.steering.decideReview('approve', request.digest, 'panel');
+      case 'decide':
+        if (run.session) return run.session.steering.decideReview(request.decision, request.digest, 'panel');
         // In progress in another window, or in none: the review asks there, or says what to do.
         await vscode.commands.executeCommand('babyagi.review', this.runId);
         return;

@@ -73,8 +73,6 @@ export function providerNote({ models }: Summary): string | null {
       return null;
     case 'rehearsal':
       return 'A rehearsal: a built-in program answered, no language model. Costs are what the chosen model would cost; nothing was spent.';
-    case 'replay':
-      return 'A replay: the answers are recorded ones. Costs are what they cost when they were recorded; nothing was spent.';
     case 'vscode-lm':
       return 'A language model of VS Code answered: what it costs is included in what you have with its provider, and not known here.';
   }

@@ -25,3 +25,11 @@ export function printable(text: string, max: number): string {
     .join('')
     .trimEnd()}…`;
 }
+
+/** A name from somebody else for a message: in quotes, cut, and all but plain ASCII escaped. */
+export function quotedAscii(name: string): string {
+  const shown = name.length > 80 ? `${name.slice(0, 80)}…` : name;
+  return JSON.stringify(shown).replace(/[^\x20-\x7e…]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}

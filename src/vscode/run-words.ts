@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
+import { duration } from '../run/duration.ts';
 import type { Agent } from '../run/events.ts';
 import type { Call, TaskState } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
-import { duration } from './labels.ts';
 import { type RunBrief, spentWords } from './run-brief.ts';
 import { type Arrangement, type Grouping, localDay, type RunFilter } from './runs-filter.ts';
 
@@ -65,7 +65,7 @@ export function figuresOf(brief: RunBrief, live: boolean): string {
   const figures = [
     vscode.l10n.t('{0}/{1}', brief.iterations, brief.maxIterations),
     spentWords(brief),
-    ...(live && brief.activeMs !== null ? [duration(brief.activeMs)] : []),
+    ...(live && brief.activeMs !== null ? [duration(brief.activeMs, 'coarse')] : []),
   ];
   return figures.join(' · ');
 }

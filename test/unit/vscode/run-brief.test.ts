@@ -5,7 +5,7 @@ import { fold } from '../../../src/run/state.ts';
 import { KEY_LIMIT } from '../../../src/run/stop-reason.ts';
 import { summarize } from '../../../src/runlog/summary.ts';
 import { briefOfFiles, briefOfState } from '../../../src/vscode/run-brief.ts';
-import { duration, inMessage, inQuickPick } from '../../../src/vscode/labels.ts';
+import { inMessage, inQuickPick } from '../../../src/vscode/labels.ts';
 import { ended, events, makeConfig, startOfRun } from '../../support/run-events.ts';
 
 const CONFIG = {
@@ -74,15 +74,5 @@ describe('labels', () => {
   it('keep links out of messages and icons out of quick picks', () => {
     assert.equal(inMessage('[now](command:workbench.action.quit)'), '[now] (command:workbench.action.quit)');
     assert.equal(inQuickPick('$(check) done'), '$ (check) done');
-  });
-
-  it('tell times in two units at the most', () => {
-    assert.deepEqual([900, 59_999, 60_000, 3_599_999, 11_100_000].map(duration), [
-      '0 s',
-      '59 s',
-      '1 min',
-      '59 min',
-      '3 h 05 min',
-    ]);
   });
 });

@@ -134,6 +134,8 @@ type Stage = 'connecting' | 'securing' | 'sent' | 'answered';
  */
 export class Egress {
   readonly #allowed = new Map<string, { readonly allowPrivate: boolean }>();
+  /** By URL: a run asks the same two or three all night. */
+  readonly #origins = new Map<string, Origin>();
   readonly #running = new Set<() => void>();
   readonly #localOnly: boolean;
   readonly #lookup: LookupAll;
@@ -184,7 +186,8 @@ export class Egress {
   #admit(url: string): { origin: Origin; allowPrivate: boolean } {
     let origin: Origin;
     try {
-      origin = parseOrigin(url, { allowPrivate: true });
+      origin = this.#origins.get(url) ?? parseOrigin(url, { allowPrivate: true });
+      this.#origins.set(url, origin);
     } catch (error) {
       if (!(error instanceof OriginError)) throw error;
       throw new EgressError('origin_not_allowed', true, 'The server', error.message);

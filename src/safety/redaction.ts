@@ -37,6 +37,9 @@ interface Hit {
 }
 
 const MIN_SECRET = 6;
+/** Characters of a text that is remembered once it was looked at, and how many of those. */
+const SHORT = 48;
+const MOST_HARMLESS = 1000;
 const MAX_DEPTH = 200;
 /** Longer texts are taken in pieces of this many characters. */
 const WINDOW = 256 * 1024;
@@ -59,6 +62,8 @@ export class Redactor {
   readonly #secrets = new ExactSecrets<Replacement>();
   readonly #names = new Set([...SHAPE_RULES, PROPERTY_RULE]);
   readonly #counts = new Map<string, number>();
+  /** Short texts without a secret: names of properties, words of a schema, which come with every event. */
+  readonly #harmless = new Set<string>();
 
   /** From now on every form of `secret` is replaced; of a URL also its secret parts alone. Throws RedactionError. */
   register(secret: string, name: string): void {
@@ -70,11 +75,23 @@ export class Redactor {
       );
     }
     const rule = ruleName(name);
+    this.#harmless.clear();
     this.#names.add(rule);
     for (const part of [value, ...secretParts(value)]) this.#secrets.add(part, this.#replacement(rule, part));
   }
 
   redact(text: string): string {
+    if (text.length > SHORT) return this.#redactLong(text);
+    if (this.#harmless.has(text)) return text;
+    const redacted = this.#redactLong(text);
+    if (redacted === text) {
+      if (this.#harmless.size >= MOST_HARMLESS) this.#harmless.clear();
+      this.#harmless.add(text);
+    }
+    return redacted;
+  }
+
+  #redactLong(text: string): string {
     if (text.length <= WINDOW) return this.#replaced(text, this.#hits(text), text.length);
     const chunks = redactChunks(this);
     let out = '';

@@ -57,9 +57,10 @@ function seeded(seed: number): () => number {
 async function serve(): Promise<void> {
   const random = seeded(7);
   let next = 100_000;
+  let created = 1;
   const reply = brain({
     priority: urgencyOf,
-    newTasks: () => [taskText(next++, random())],
+    newTasks: () => Array.from({ length: created }, () => taskText(next++, random())),
     // About 183 tokens, the length of the result that the peers were measured with.
     result: (task) =>
       `Result for ${task}: ${'the bed needs four hours of light, a hand of compost and a look each week. '.repeat(9)}`,
@@ -70,6 +71,7 @@ async function serve(): Promise<void> {
   };
   const server = await startModelServer({ reply, embed, countTokens });
   process.on('message', (message) => {
+    if (message === 'grow' || message === 'steady') created = message === 'grow' ? 3 : 1;
     if (message === 'bodies')
       process.send?.({ bodies: server.requests.map(({ path, raw }) => ({ path, raw: raw.toString() })) });
     server.requests.length = 0;
@@ -240,6 +242,10 @@ async function main(): Promise<void> {
       ];
       say(row.map((cell, index) => String(cell).padStart([5, 6, 11, 7, 11, 16, 7, 29][index] ?? 8)).join(' '));
     }
+    child.send('grow');
+    const grown = await runEngine(child, baseUrl, 400, 0);
+    child.send('steady');
+    say(`regret in a queue that grows by two an iteration, up to 800: ${grown.regret.toFixed(4)}`);
     say('goals: chats 2.05, embeddings 1, prompt 800, completion 260, bytes 6144, regret 0.01 (0.03 at 1000)');
   } finally {
     child.kill();

@@ -39,7 +39,7 @@ function appWith({ key = 'sk-test' }: { key?: string | null } = {}) {
         return Promise.reject(new Error('started'));
       },
     },
-    panels: () => Promise.resolve({ show: ({ runId }: { runId: string }) => shown.push(runId) }),
+    panels: () => Promise.resolve({ show: (runId: string) => shown.push(runId) }),
   } as unknown as App;
   return { app, started, shown };
 }

@@ -221,6 +221,7 @@ describe('a run with a language model of VS Code', () => {
   it('is refused where only servers on this machine may be contacted', async () => {
     const nothing = readSettings(() => undefined);
     const world = {
+      identity: () => null,
       redactor: new Redactor(),
       keys: { webhook: () => Promise.resolve(null) },
       output: { info: () => {} },

@@ -9,6 +9,7 @@ import type { Session } from './engine/session.ts';
 import { forecastRun, startRun } from './engine/start.ts';
 import { SlackWebhook } from './notify/slack.ts';
 import type { LimitName } from './run/limits.ts';
+import { messageOf } from './run/message.ts';
 import { checkSettings, DEFAULTS, type RunSettings } from './run/settings.ts';
 import { ArchiveError } from './research/archive.ts';
 import { environmentSnapshot, variableSnapshot } from './research/environment.ts';
@@ -613,9 +614,7 @@ function fail(error: unknown): void {
   }
   const known = error instanceof UsageError || error instanceof EngineError || error instanceof ArchiveError;
   const misused = error instanceof UsageError || (error instanceof EngineError && error.reason === 'configuration');
-  const sentences = known
-    ? error.problems
-    : [`An unexpected error: ${error instanceof Error ? error.message : String(error)}`];
+  const sentences = known ? error.problems : [`An unexpected error: ${messageOf(error)}`];
   process.stderr.write(sentences.map((sentence) => `${printable(redactor.redact(sentence), SENTENCE)}\n`).join(''));
   process.exit(misused ? MISCONFIGURED : FAILED);
 }

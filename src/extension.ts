@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { messageOf } from './run/message.ts';
 import { nodeDisk } from './runlog/disk.ts';
 import { processTable, thisProcess } from './runlog/machine.ts';
 import type { OwnerIdentity } from './runlog/owner.ts';
@@ -39,7 +40,7 @@ export function activate(context: vscode.ExtensionContext): void {
   try {
     wire(context);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     void vscode.window.showErrorMessage(vscode.l10n.t('BabyAGI could not start in this window: {0}', reason));
     throw error;
   }

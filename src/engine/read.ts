@@ -1,3 +1,4 @@
+import { jsonOrNull } from '../run/json.ts';
 import { messageOf } from '../run/message.ts';
 import { RunConfig } from '../run/config.ts';
 import type { RunEvent } from '../run/events.ts';
@@ -67,13 +68,5 @@ export async function readState(
     throw new EngineError('damaged', [
       `The log contradicts itself. ${messageOf(error)} The run can be looked at, not resumed.`,
     ]);
-  }
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
   }
 }

@@ -40,10 +40,6 @@ export class VectorIndex {
     this.stride = Math.ceil(dimensions / LANES) * LANES;
   }
 
-  get size(): number {
-    return this.rows.length;
-  }
-
   /**
    * Stores a copy of the vector, scaled to length 1 (a zero vector as zeros). A stored id gets the new vector and keeps
    * its place in the order of insertion. Throws RangeError and changes nothing if the vector has another length than
@@ -71,10 +67,6 @@ export class VectorIndex {
     last.place = row.place;
     this.rows.pop();
     this.rowById.delete(id);
-  }
-
-  has(id: string): boolean {
-    return this.rowById.has(id);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { messageOf } from '../run/message.ts';
 import { parseOutputPath } from '../safety/output-path.ts';
 
 /**
@@ -57,7 +58,7 @@ export function unfitPath(path: string): string | null {
     const parsed = parts.flatMap((part) => parseOutputPath(part).segments).join('/');
     return parsed === path ? null : 'it is not in Unicode form NFC';
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

@@ -6,6 +6,7 @@ import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import { RunConfig } from '../run/config.ts';
+import { jsonOrNull } from '../run/json.ts';
 import { runFolderName } from '../runlog/folder.ts';
 import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, MANIFEST, onArchiveDisk, unfitPath } from './archive.ts';
 import { DRAFT } from '../runlog/disk.ts';
@@ -179,12 +180,4 @@ function unchanged({ path, sha256 }: Source): Transform {
       );
     },
   });
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

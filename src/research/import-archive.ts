@@ -8,6 +8,8 @@ import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, MANIFEST, onArchiveDisk, unfitPath } from './archive.ts';
 import { archiveName } from './export-archive.ts';
 import { messageOf } from '../run/message.ts';
+import { folded } from '../safety/output-path.ts';
+import { quotedAscii } from '../safety/text.ts';
 
 export interface ImportOptions {
   /** Wall time, milliseconds since 1970. */
@@ -125,7 +127,7 @@ class Unpacking {
     if (top !== this.top || (path === '' && !name.endsWith('/'))) {
       throw new ArchiveError(
         'not_an_archive',
-        `The zip does not hold one run folder: ${quoted(name)} is beside ${quoted(this.top)}.`,
+        `The zip does not hold one run folder: ${quotedAscii(name)} is beside ${quotedAscii(this.top)}.`,
       );
     }
     return path;
@@ -198,7 +200,7 @@ class Unpacking {
   private asDamage(entry: Entry, error: unknown): unknown {
     const isOther =
       error instanceof ArchiveError || (error instanceof Error && ('syscall' in error || error.name === 'AbortError'));
-    return isOther ? error : damaged(`${quoted(nameOf(entry))}: ${messageOf(error)}`);
+    return isOther ? error : damaged(`${quotedAscii(nameOf(entry))}: ${messageOf(error)}`);
   }
 
   private checkManifest(): void {
@@ -207,9 +209,9 @@ class Unpacking {
     const named = new Map<string, string>();
     for (const line of this.manifest.split('\n').slice(0, -1)) named.set(line.slice(66), line.slice(0, 64));
     for (const [path, sha256] of this.hashes) {
-      if (named.get(path) !== sha256) throw damaged(`${quoted(path)} is not what ${MANIFEST} says.`);
+      if (named.get(path) !== sha256) throw damaged(`${quotedAscii(path)} is not what ${MANIFEST} says.`);
     }
-    for (const path of named.keys()) if (!this.hashes.has(path)) throw damaged(`${quoted(path)} is missing.`);
+    for (const path of named.keys()) if (!this.hashes.has(path)) throw damaged(`${quotedAscii(path)} is missing.`);
   }
 }
 
@@ -268,16 +270,12 @@ function hashing(hash: Hash): Transform {
   });
 }
 
-function folded(path: string): string {
-  return path.normalize('NFKC').toUpperCase().toLowerCase();
-}
-
 function exists(runDirectory: string): ArchiveError {
   return new ArchiveError('exists', `The run is there already, in ${runDirectory}: nothing was changed.`);
 }
 
 function unsafe(fileName: string, why: string): ArchiveError {
-  return new ArchiveError('unsafe', `The archive was refused because of ${quoted(fileName)}: ${why}`);
+  return new ArchiveError('unsafe', `The archive was refused because of ${quotedAscii(fileName)}: ${why}`);
 }
 
 function damaged(what: string): ArchiveError {
@@ -286,11 +284,4 @@ function damaged(what: string): ArchiveError {
 
 function tooLarge(what: string): ArchiveError {
   return new ArchiveError('too_large', `The archive is too large: ${what}.`);
-}
-
-function quoted(name: string): string {
-  return JSON.stringify(name.slice(0, 120)).replace(
-    /[^\x20-\x7e]/g,
-    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -4,6 +4,7 @@ import { tokenUpperBound } from '../budget/token-bound.ts';
 import { admit, costOf, trustedUsage, worstCase } from '../budget/reservation.ts';
 import type { Rates } from './config.ts';
 import type { ErrorRecord, RunEventOf } from './events.ts';
+import { messageOf } from './message.ts';
 import {
   type ChatRequest,
   type Clock,
@@ -232,7 +233,7 @@ export class Caller {
       this.bookUnsettled('call.released', fields, 0n, null, { class: KEY_LIMIT, message });
       return free;
     } catch (error) {
-      const record = { class: 'key_ledger', message: error instanceof Error ? error.message : String(error) };
+      const record = { class: 'key_ledger', message: messageOf(error) };
       if (this.callOf(fields.call_id).status === 'reserved')
         this.bookUnsettled('call.released', fields, 0n, null, record);
       throw new StopRun('error', record.message, record);

@@ -63,7 +63,7 @@ export const RunConfig = z.object({
   initial_task: z.string().min(1),
   strategy: Strategy,
   model: z.object({
-    provider: z.enum(['openai', 'rehearsal', 'replay', 'vscode-lm']),
+    provider: z.enum(['openai', 'rehearsal', 'vscode-lm']),
     base_url: z.string(),
     requested: z.string().min(1),
     pin: z

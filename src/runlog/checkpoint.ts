@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { usdFromPico } from '../budget/money.ts';
 import { Limits } from '../run/config.ts';
 import { FORMAT_VERSION } from '../run/format.ts';
+import { messageOf } from '../run/message.ts';
 import type { RunLog } from '../run/ports.ts';
 import type { RunState } from '../run/state.ts';
 import type { Disk } from './disk.ts';
@@ -53,9 +54,7 @@ export async function saveCheckpoint(
     for (const name of names.slice(0, -KEPT)) await disk.remove(`${folder.checkpoints}/${name}`);
     log.append({ type: 'checkpoint.saved', iteration, file: file.slice(folder.path.length + 1) });
   } catch (error) {
-    trace(
-      `The checkpoint after iteration ${iteration} could not be saved: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    trace(`The checkpoint after iteration ${iteration} could not be saved: ${messageOf(error)}`);
   }
 }
 

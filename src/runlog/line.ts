@@ -17,7 +17,7 @@ export function chainHash(previousHash: string, body: string | Uint8Array): stri
   return createHash('sha256').update(previousHash).update(body).digest('hex');
 }
 
-/** JSON with everything outside printable ASCII escaped: U+2028, NUL and lone surrogates cannot break a line. */
+/** JSON with everything outside printable ASCII escaped: U+2028, NUL and lone surrogates break no line, and no editor asks about them. */
 export function asciiJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[^\x20-\x7e]/g,

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { RunEvent, type UnknownEvent } from '../run/events.ts';
+import { jsonOrNull } from '../run/json.ts';
+import { messageOf } from '../run/message.ts';
 import { blobValue, namedBlobs } from './blob.ts';
 import type { Disk } from './disk.ts';
 import { type RunFolder, segmentFile } from './folder.ts';
 import { chainHash, GENESIS_HASH, parseLine } from './line.ts';
+import { pausing } from './pause.ts';
 
 /** The first place where a log is not what was written. */
 export interface Damage {
@@ -52,15 +55,12 @@ interface Line {
 /** More than an answer of the largest size makes. */
 const MOST_BLOB_BYTES = 64 * 1024 * 1024;
 
-/** Longest stretch of work between two chances for everybody else, milliseconds. */
-const SLICE_MS = 15;
-
 /**
  * Reads a run's log: every line's form and checksum, the chain over all segments, the cuts that later owners made. A
  * torn tail is normal. Damage in the middle ends the events there and is reported. Throws only where the disk fails.
  */
 export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
-  const pause = yielding();
+  const pause = pausing();
   const segments: Segment[] = [];
   for (const number of await segmentNumbers(disk, folder)) {
     segments.push(await readSegment(await disk.read(segmentFile(folder, number)), number, pause));
@@ -143,14 +143,14 @@ const FIRST_WRITE = 2;
 const OUTCOMES: ReadonlySet<string | null> = new Set(['call.settled', 'call.held', 'call.released']);
 
 function field(body: Buffer, name: string): string | null {
-  const value = (parseJson(body) as Readonly<Record<string, unknown>> | null | undefined)?.[name];
+  const value = (jsonOrNull(body) as Readonly<Record<string, unknown>> | null)?.[name];
   return typeof value === 'string' ? value : null;
 }
 
 function previousOf(segment: Segment): { segment: number; cut_at: number } | null {
   const [first] = segment.lines;
   if (!first) return null;
-  const event = RunEvent.safeParse(parseJson(first.body));
+  const event = RunEvent.safeParse(jsonOrNull(first.body));
   return event.success && event.data.type === 'epoch.opened' ? event.data.previous : null;
 }
 
@@ -208,14 +208,14 @@ async function readSegment(bytes: Buffer, number: number, pause: () => Promise<v
 
 /** The event in a body, with its blobs put back, or a sentence on what is wrong with it. */
 async function readEvent(disk: Disk, folder: RunFolder, body: Buffer): Promise<RunEvent | UnknownEvent | string> {
-  const raw = parseJson(body);
+  const raw = jsonOrNull(body);
   if (typeof raw !== 'object' || raw === null) return 'the body is not a JSON object';
   const record: Record<string, unknown> = { ...raw };
   for (const [key, sha256] of namedBlobs(record)) {
     try {
       record[key] = blobValue(sha256, await disk.read(join(folder.blobs, sha256), MOST_BLOB_BYTES));
     } catch (error) {
-      return `blob ${sha256} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      return `blob ${sha256} cannot be read: ${messageOf(error)}`;
     }
   }
   const event = RunEvent.safeParse(record);
@@ -228,21 +228,3 @@ async function readEvent(disk: Disk, folder: RunFolder, body: Buffer): Promise<R
 }
 
 const KNOWN_TYPES: ReadonlySet<string> = new Set(RunEvent.options.flatMap((option) => [...option.shape.type.values]));
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined;
-  }
-}
-
-/** A function that, now and then, lets the event loop turn. */
-function yielding(): () => Promise<void> {
-  let since = performance.now();
-  return async () => {
-    if (performance.now() - since < SLICE_MS) return;
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    since = performance.now();
-  };
-}

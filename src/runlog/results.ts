@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { decodeVector } from '../memory/run-memory.ts';
 import type { RunState } from '../run/state.ts';
+import { asciiJson } from './line.ts';
 
 /** One row of results.json: a memory entry as it was at the end. */
 export const ResultRow = z.object({
@@ -34,9 +35,9 @@ export function storedResults(state: RunState): StoredResult[] {
 export function* resultsJson(results: readonly StoredResult[]): Generator<string> {
   let before = '[';
   for (const { task_id, task_text, result_text, vector, embedding_model } of results) {
-    const text = JSON.stringify({ task_id, task_text, result_text }).slice(0, -1);
+    const text = asciiJson({ task_id, task_text, result_text }).slice(0, -1);
     const numbers = vector === null ? 'null' : vectorJson(vector);
-    yield `${before}\n${text},"embedding_vector":${numbers},"embedding_model":${JSON.stringify(embedding_model)}}`;
+    yield `${before}\n${text},"embedding_vector":${numbers},"embedding_model":${asciiJson(embedding_model)}}`;
     before = ',';
   }
   yield results.length === 0 ? '[]\n' : '\n]\n';

@@ -1,4 +1,5 @@
 import { formatUsd, MAX_USD, picoFromUsd } from '../budget/money.ts';
+import { duration } from '../run/duration.ts';
 import { anchorOf, codeSpan, containedMarkdown, type Frame, plainText } from './markdown.ts';
 import type { Summary } from './summary.ts';
 
@@ -73,8 +74,6 @@ export function providerNote({ models }: Summary): string | null {
       return null;
     case 'rehearsal':
       return 'A rehearsal: a built-in program answered, no language model. Costs are what the chosen model would cost; nothing was spent.';
-    case 'replay':
-      return 'A replay: the answers are recorded ones. Costs are what they cost when they were recorded; nothing was spent.';
     case 'vscode-lm':
       return 'A language model of VS Code answered: what it costs is included in what you have with its provider, and not known here.';
   }
@@ -101,7 +100,10 @@ function facts(summary: Summary): string {
         .flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : []))
         .join(', '),
     ],
-    ['Active time', `${duration(summary.active_ms)}${summary.epochs > 1 ? ` in ${summary.epochs} sittings` : ''}`],
+    [
+      'Active time',
+      `${duration(summary.active_ms, 'fine')}${summary.epochs > 1 ? ` in ${summary.epochs} sittings` : ''}`,
+    ],
     ['Started', time(summary.started_at)],
     ['Ended', summary.ended_at === null ? null : time(summary.ended_at)],
     ['Strategy', summary.strategy],
@@ -162,7 +164,7 @@ function* tasks(summary: Summary): Generator<string> {
 
 function requests({ agents, cost }: Summary): string {
   if (agents.length === 0) return '';
-  const ms = (value: number | undefined) => (value === undefined ? '' : duration(value));
+  const ms = (value: number | undefined) => (value === undefined ? '' : duration(value, 'fine'));
   const rows = agents.map((one) => [
     one.agent,
     requestCount(one),
@@ -268,13 +270,4 @@ function whole(count: number): string {
 function time(iso: string): string {
   const [, day, clock] = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$/.exec(iso) ?? [];
   return day === undefined ? plainText(iso, 40) : `${day} ${clock ?? ''} UTC`;
-}
-
-function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  const minutes = Math.floor(ms / 60_000);
-  const pad = (value: number) => String(value).padStart(2, '0');
-  if (minutes < 60) return `${minutes} min ${pad(Math.floor((ms % 60_000) / 1000))} s`;
-  return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
 }

@@ -10,6 +10,7 @@ import { activeMs, type Call, type RunState, resultOf } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
 import { explainStop, KEY_LIMIT, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
 import { runFolderName } from './folder.ts';
+import { asciiJson } from './line.ts';
 import { redactionMarks } from './redaction-marks.ts';
 
 const Count = z.int().min(0);
@@ -286,8 +287,8 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
 export function* summaryJson(summary: Summary): Generator<string> {
   let before = '{\n';
   for (const [key, value] of Object.entries(summary)) {
-    yield `${before}  ${JSON.stringify(key)}: `;
-    yield* Array.isArray(value) && value.length > 0 ? listJson(value) : [JSON.stringify(value)];
+    yield `${before}  ${asciiJson(key)}: `;
+    yield* Array.isArray(value) && value.length > 0 ? listJson(value) : [asciiJson(value)];
     before = ',\n';
   }
   yield '\n}\n';
@@ -296,7 +297,7 @@ export function* summaryJson(summary: Summary): Generator<string> {
 function* listJson(items: readonly unknown[]): Generator<string> {
   let before = '[\n';
   for (const item of items) {
-    yield `${before}    ${JSON.stringify(item)}`;
+    yield `${before}    ${asciiJson(item)}`;
     before = ',\n';
   }
   yield '\n  ]';

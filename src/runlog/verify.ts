@@ -14,6 +14,7 @@ import { MOST_CONFIG_BYTES, type RunFolder, runFolder, sixDigits } from './folde
 import { pausing } from './pause.ts';
 import { type ReadLog, readLog } from './reader.ts';
 import { Summary } from './summary.ts';
+import { jsonOrNull } from '../run/json.ts';
 import { messageOf } from '../run/message.ts';
 
 export interface Check {
@@ -105,7 +106,7 @@ class RunVerifier {
 
   private checkConfig(bytes: Buffer | null): RunConfig | null {
     if (bytes === null) return this.fail('config.json', 'It cannot be read.');
-    const parsed = RunConfig.safeParse(jsonOf(bytes));
+    const parsed = RunConfig.safeParse(jsonOrNull(bytes));
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
       return this.fail(
@@ -206,7 +207,7 @@ class RunVerifier {
     const found = new Map<number, CheckpointFile>();
     for (const name of names.filter((one) => /^\d{6}\.json$/.test(one)).sort()) {
       const content = String(await this.read(join(this.folder.checkpoints, name)));
-      const parsed = z.object({ seq: z.int() }).safeParse(jsonOf(content));
+      const parsed = z.object({ seq: z.int() }).safeParse(jsonOrNull(content));
       found.set(parsed.success && !found.has(parsed.data.seq) ? parsed.data.seq : -1 - found.size, { name, content });
     }
     return found;
@@ -399,19 +400,11 @@ function spent({ money }: RunState): Pico {
 }
 
 function headOf(bytes: Buffer): SummaryHead | null {
-  return SummaryHead.safeParse(jsonOf(bytes)).data ?? null;
+  return SummaryHead.safeParse(jsonOrNull(bytes)).data ?? null;
 }
 
 function endingOf({ stop_reason, detail, error }: SummaryHead): Ending | null {
   return stop_reason === null ? null : { reason: stop_reason, detail: detail ?? '', error };
-}
-
-function jsonOf(text: Buffer | string): unknown {
-  try {
-    return JSON.parse(String(text));
-  } catch {
-    return undefined;
-  }
 }
 
 function sha256(content: Buffer | string): string {

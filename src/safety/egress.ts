@@ -17,11 +17,9 @@ export interface EgressRequest {
   /** For all of it: name look-up, connection, headers and body. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
-  /** Cap for the body, as received and as decompressed. Default 20 MiB. */
-  readonly maxResponseBytes?: number;
 }
 
-/** A whole answer with any status but 3xx. */
+/** A whole answer with any status but 3xx, of at most 20 MiB. */
 export interface EgressResponse {
   readonly status: number;
   /** Lower-case names; never `set-cookie`. */
@@ -93,8 +91,6 @@ export interface EgressOptions {
   /** Refuse everything but this machine, whatever is allowed. */
   readonly localOnly?: boolean;
   readonly lookup?: LookupAll;
-  /** Called before each request that passed the checks. */
-  readonly onContact?: (origin: string) => void;
 }
 
 // An idle socket that the server closes just as we write to it makes a reset of unknown outcome, and common servers
@@ -102,7 +98,8 @@ export interface EgressOptions {
 const IDLE_SOCKET_MS = 1_500;
 // Longer delays overflow the timer and fire at once.
 const MAX_TIMER_MS = 2 ** 31 - 1;
-const DEFAULT_MAX_RESPONSE_BYTES = 20 * 1024 * 1024;
+/** Of a body, as received and as decompressed. */
+const MAX_RESPONSE_BYTES = 20 * 1024 * 1024;
 
 const OWN_HEADERS = new Set([
   'accept-encoding',
@@ -139,25 +136,19 @@ export class Egress {
   readonly #allowed = new Map<string, { readonly allowPrivate: boolean }>();
   /** By URL: a run asks the same two or three all night. */
   readonly #origins = new Map<string, Origin>();
-  readonly #contacted = new Map<string, number>();
   readonly #running = new Set<() => void>();
   readonly #localOnly: boolean;
   readonly #lookup: LookupAll;
-  readonly #onContact: ((origin: string) => void) | undefined;
   readonly #httpAgent: http.Agent;
   readonly #agentOptions: https.AgentOptions = { keepAlive: true, scheduling: 'lifo', timeout: IDLE_SOCKET_MS };
   // TLS is loaded with the first request that needs it: it is the slowest of Node's modules.
   #secure: { module: typeof https; agent: https.Agent } | null = null;
   #closed = false;
 
-  /** Requests by origin, failed ones included, those refused before any contact not. */
-  readonly contacted: ReadonlyMap<string, number> = this.#contacted;
-
   /** Throws OriginError for an origin that can never be allowed. */
   constructor(options: EgressOptions) {
     this.#localOnly = options.localOnly ?? false;
     this.#lookup = options.lookup ?? ((hostname, all, callback) => dns.lookup(hostname, all, callback));
-    this.#onContact = options.onContact;
     this.#httpAgent = new http.Agent(this.#agentOptions);
     for (const origin of options.allowedOrigins) this.allow(origin);
     for (const origin of options.privateOrigins ?? []) this.allow(origin, { allowPrivate: true });
@@ -174,8 +165,6 @@ export class Egress {
     checkHeaders(origin, request.headers);
     if (this.#closed || request.signal?.aborted) throw new EgressError('aborted', true, origin.text);
 
-    this.#contacted.set(origin.text, (this.#contacted.get(origin.text) ?? 0) + 1);
-    this.#onContact?.(origin.text);
     const secure = origin.scheme === 'https' ? await this.#tls() : null;
     return this.#exchange(origin, request, this.#checkedLookup(origin, allowPrivate), secure);
   }
@@ -236,7 +225,6 @@ export class Egress {
   ): Promise<EgressResponse> {
     const { pathname, search } = new URL(request.url);
     const timeoutMs = Math.min(request.timeoutMs, MAX_TIMER_MS);
-    const limit = request.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
     const options: https.RequestOptions & Pick<TcpSocketConnectOpts, 'autoSelectFamilyAttemptTimeout'> = {
       hostname: origin.host,
       port: origin.port,
@@ -301,14 +289,14 @@ export class Egress {
         incoming.on('error', (error) => fail(...classify('answered', error)));
         const status = incoming.statusCode ?? 0;
         if (status >= 300 && status < 400) return fail('redirect_refused', `status ${status}`);
-        const tooLarge = () => fail('too_large', `more than ${limit} bytes`);
-        if (Number(incoming.headers['content-length']) > limit) return tooLarge();
+        const tooLarge = () => fail('too_large', `more than ${MAX_RESPONSE_BYTES} bytes`);
+        if (Number(incoming.headers['content-length']) > MAX_RESPONSE_BYTES) return tooLarge();
 
         const chunks: Buffer[] = [];
         let size = 0;
         incoming.on('data', (chunk: Buffer) => {
           size += chunk.length;
-          if (size > limit) tooLarge();
+          if (size > MAX_RESPONSE_BYTES) tooLarge();
           else chunks.push(chunk);
         });
         incoming.on('end', () => {
@@ -321,14 +309,14 @@ export class Egress {
 
           const decompress = DECOMPRESSORS.get(encoding);
           if (decompress === undefined) return fail('truncated', 'unknown content-encoding');
-          decompress(received, { maxOutputLength: limit }, (error: NodeJS.ErrnoException | null, body) => {
+          decompress(received, { maxOutputLength: MAX_RESPONSE_BYTES }, (error: NodeJS.ErrnoException | null, body) => {
             if (error === null) settle({ status, headers, body });
             else if (error.code === 'ERR_BUFFER_TOO_LARGE') tooLarge();
             else fail('truncated', error.code);
           });
         });
       });
-      // The look-up and `onContact` ran already: what they aborted fired no event here.
+      // The look-up ran already: what it aborted fired no event here.
       if (this.#closed || request.signal?.aborted) abort();
       else outgoing.end(request.body);
     });

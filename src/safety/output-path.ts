@@ -1,3 +1,5 @@
+import { quotedAscii } from './text.ts';
+
 /** Which rule of the name policy a path breaks. */
 export type OutputPathReason =
   | 'empty'
@@ -24,7 +26,7 @@ export class OutputPathError extends Error {
   readonly reason: OutputPathReason;
 
   constructor(reason: OutputPathReason, path: string, rule: string) {
-    super(`The output path ${quoted(path)} is not allowed: ${rule}`);
+    super(`The output path ${quotedAscii(path)} is not allowed: ${rule}`);
     this.reason = reason;
   }
 }
@@ -69,7 +71,7 @@ export function parseOutputPath(name: string, existing: Iterable<string> = []): 
     if (other !== undefined && other !== prefix) {
       refuse(
         'collision',
-        `some systems take it for ${quoted(other)}, which exists. Use that spelling or another name.`,
+        `some systems take it for ${quotedAscii(other)}, which exists. Use that spelling or another name.`,
       );
     }
   }
@@ -103,17 +105,10 @@ function brokenRule(segment: string): [OutputPathReason, string] | null {
 }
 
 /** Equal for names that are one name to a case-insensitive or normalising file system. */
-function folded(text: string): string {
+export function folded(text: string): string {
   return text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC');
 }
 
 function prefixes(segments: readonly string[]): string[] {
   return segments.map((_, index) => segments.slice(0, index + 1).join('/'));
-}
-
-function quoted(path: string): string {
-  const shown = path.length > 80 ? `${path.slice(0, 80)}…` : path;
-  return JSON.stringify(shown).replace(/[^\x20-\x7e…]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
 }

@@ -53,21 +53,17 @@ const PLACEHOLDER = /\[REDACTED:([a-z0-9_]{1,40}):[0-9a-f]{8}:\d{1,9}\]/g;
 const ONLY_SCHEME = /^(?:(?:Bearer|Basic|Token|Digest) )?$/;
 
 /**
- * Replaces secrets by `[REDACTED:<rule>:<tag>:<length>]`. Equal secrets have equal tags under one machine key, whatever
+ * Replaces secrets by `[REDACTED:<rule>:<tag>:<length>]`. Equal secrets have equal tags within this process, whatever
  * their encoding, so that a reader can tell equal from different. Redacting twice changes nothing.
  */
 export class Redactor {
-  readonly #machineKey: Uint8Array;
+  /** The tags depend on it: nobody can try secrets against them. */
+  readonly #tagKey = randomBytes(32);
   readonly #secrets = new ExactSecrets<Replacement>();
   readonly #names = new Set([...SHAPE_RULES, PROPERTY_RULE]);
   readonly #counts = new Map<string, number>();
   /** Short texts without a secret: names of properties, words of a schema, which come with every event. */
   readonly #harmless = new Set<string>();
-
-  /** `machineKey`: secret bytes that the tags depend on; without it tags are comparable within this process only. */
-  constructor({ machineKey = randomBytes(32) }: { machineKey?: Uint8Array } = {}) {
-    this.#machineKey = machineKey;
-  }
 
   /** From now on every form of `secret` is replaced; of a URL also its secret parts alone. Throws RedactionError. */
   register(secret: string, name: string): void {
@@ -224,7 +220,7 @@ export class Redactor {
   }
 
   #replacement(rule: string, value: string): Replacement {
-    const tag = createHmac('sha256', this.#machineKey).update(value).digest('hex').slice(0, 8);
+    const tag = createHmac('sha256', this.#tagKey).update(value).digest('hex').slice(0, 8);
     return { rule, text: `[REDACTED:${rule}:${tag}:${value.length}]` };
   }
 

@@ -89,21 +89,13 @@ export class Sandbox {
     return written;
   }
 
-  /** The regular files below the root, by path. Throws SandboxError. */
-  async list(): Promise<Omit<SandboxFile, 'sha256'>[]> {
-    const entries = await explained(() => this.#entries(false));
-    return entries
-      .flatMap(({ path, bytes }) => (bytes === null ? [] : [{ path, bytes }]))
-      .sort((a, b) => (a.path < b.path ? -1 : 1));
-  }
-
   async #admit(name: string, content: Uint8Array): Promise<{ segments: string[]; file: SandboxFile }> {
     const { files, totalBytes, fileBytes } = this.#quotas;
     const bytes = content.length;
     if (bytes > fileBytes) {
       throw new SandboxError('file_too_large', `The file has ${bytes} bytes; at most ${fileBytes} are allowed.`);
     }
-    const entries = await this.#entries(true);
+    const entries = await this.#entries();
     const { segments } = parseOutputPath(
       name,
       entries.map((entry) => entry.path),
@@ -200,9 +192,9 @@ export class Sandbox {
   }
 
   /** All that is below the root, except the sandbox's own. The first time it also removes what a crash left behind. */
-  async #entries(cleaning: boolean): Promise<Entry[]> {
+  async #entries(): Promise<Entry[]> {
     const entries: Entry[] = [];
-    const clean = cleaning && !this.#cleaned;
+    const clean = !this.#cleaned;
     const visit = async (segments: readonly string[]): Promise<void> => {
       const directory = await this.#strategy.openDirectory(segments, false);
       if (directory === null) return;
@@ -229,7 +221,7 @@ export class Sandbox {
       if (segments.length < MAX_SEGMENTS) for (const folder of folders) await visit([...segments, folder]);
     };
     await visit([]);
-    this.#cleaned ||= cleaning;
+    this.#cleaned = true;
     return entries;
   }
 

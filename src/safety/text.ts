@@ -1,16 +1,3 @@
-export type SafetyErrorReason = 'empty' | 'too_large';
-
-/** A text of the user or the model that is refused as a whole. The message names it by `what`, and never quotes it. */
-export class SafetyError extends Error {
-  override readonly name = 'SafetyError';
-  readonly reason: SafetyErrorReason;
-
-  constructor(reason: SafetyErrorReason, message: string) {
-    super(message);
-    this.reason = reason;
-  }
-}
-
 // Control, invisible format (bidi among them) and private-use characters, half surrogate pairs; but not the joiners and
 // the variation selector that emoji and several scripts are made with.
 const HIDDEN = /(?![\u200c\u200d\ufe0f])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]/u;
@@ -39,12 +26,10 @@ export function printable(text: string, max: number): string {
     .trimEnd()}…`;
 }
 
-/** `text` as it is, if it is neither blank nor longer than `maxBytes` of UTF-8. Throws SafetyError; `what` names it. */
-export function clampInput(text: string, maxBytes: number, what: string): string {
-  if (text.trim() === '') throw new SafetyError('empty', `The ${what} is empty. Write at least one word.`);
-  const bytes = Buffer.byteLength(text, 'utf8');
-  if (bytes > maxBytes) {
-    throw new SafetyError('too_large', `The ${what} has ${bytes} bytes; at most ${maxBytes} are allowed. Shorten it.`);
-  }
-  return text;
+/** A name from somebody else for a message: in quotes, cut, and all but plain ASCII escaped. */
+export function quotedAscii(name: string): string {
+  const shown = name.length > 80 ? `${name.slice(0, 80)}…` : name;
+  return JSON.stringify(shown).replace(/[^\x20-\x7e…]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }

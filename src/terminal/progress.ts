@@ -1,4 +1,5 @@
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import { duration } from '../run/duration.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
@@ -107,13 +108,4 @@ function counter(state: RunState, ahead: number, iteration = state.iteration + a
 function spend(state: RunState): string {
   const { settled, held } = state.money;
   return `${formatUsd(settled)} of ${formatUsd(picoFromUsd(state.limits.max_cost_usd))}${held > 0n ? ` (+ ${formatUsd(held)} held)` : ''}`;
-}
-
-/** `45 s`, `3 min 05 s`, `2 h 10 min`. */
-export function duration(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const minutes = Math.floor(seconds / 60);
-  if (minutes === 0) return `${seconds} s`;
-  if (minutes < 60) return `${minutes} min ${String(seconds % 60).padStart(2, '0')} s`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
 }

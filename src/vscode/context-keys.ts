@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { isLoopback } from '../safety/origin.ts';
+import { needsKey } from '../safety/origin.ts';
 import { Coalescer } from './coalesce.ts';
 import { CONTEXT_KEYS, SECTION } from './ids.ts';
 import type { Keys } from './keys.ts';
@@ -53,6 +53,5 @@ function keysOf(runs: Runs, { arrangement }: RunsChoice): Record<string, boolean
 function isKeyMissing(keys: Keys): boolean {
   const baseUrl = vscode.workspace.getConfiguration(SECTION).get('baseUrl');
   if (typeof baseUrl !== 'string' || !URL.canParse(baseUrl)) return true;
-  const { origin, hostname } = new URL(baseUrl);
-  return !isLoopback(hostname) && !keys.origins().includes(origin);
+  return needsKey(baseUrl) && !keys.origins().includes(new URL(baseUrl).origin);
 }

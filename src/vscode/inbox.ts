@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { messageOf } from '../run/message.ts';
 import type { Disk } from '../runlog/disk.ts';
 
 /** What a window asks of the one that a run is in progress in. `digest`: of the review as it was shown. */
@@ -62,7 +63,7 @@ export class Inbox {
         const command = await this.read(runId, id);
         if (command !== null) act(command);
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = messageOf(error);
         await this.disk.replace(this.file(runId, id, 'refused'), why);
       }
       await this.close(runId, id);

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { messageOf } from '../run/message.ts';
 import {
   type ChatRequest,
   type LanguageModel,
@@ -106,7 +107,7 @@ export class LmModel implements LanguageModel {
   }
 
   private errorOf(error: unknown): ModelError {
-    const said = error instanceof Error ? error.message : String(error);
+    const said = messageOf(error);
     const because = said === '' ? '' : `: ${said.slice(0, 300)}`;
     const where = `The model ${this.family} of VS Code`;
     // A limit of the rate has no code of its own: the provider's error is the cause, or the message tells.

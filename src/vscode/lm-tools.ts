@@ -3,7 +3,7 @@ import type { LimitName } from '../run/limits.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { plainText } from '../runlog/markdown.ts';
 import { summarize } from '../runlog/summary.ts';
-import { isLoopback } from '../safety/origin.ts';
+import { needsKey } from '../safety/origin.ts';
 import { printable } from '../safety/text.ts';
 import type { App } from './app.ts';
 import { requestOf } from './commands/launch.ts';
@@ -118,7 +118,7 @@ async function startOf(app: App, input: unknown): Promise<Start> {
     }
   }
   const origin = originOf(settings.baseUrl || DEFAULTS.baseUrl, configured);
-  if (!isLoopback(new URL(origin).hostname) && (await app.keys.keyFor(origin)) === null) {
+  if (needsKey(origin) && (await app.keys.keyFor(origin)) === null) {
     throw new ToolRefused(
       'no_key',
       `There is no API key for ${origin}. A person can set one with "BabyAGI: Set API Key", or start a run with "BabyAGI: Run Objective".`,

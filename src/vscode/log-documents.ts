@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { messageOf } from '../run/message.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { readLog } from '../runlog/reader.ts';
@@ -76,7 +77,7 @@ export class LogDocuments implements vscode.Disposable {
       log.lastSeq = events.at(-1)?.seq ?? 0;
       log.damage = damage === null ? null : vscode.l10n.t('The log is damaged from here on: {0}.', damage.what);
     } catch (error) {
-      log.damage = error instanceof Error ? error.message : String(error);
+      log.damage = messageOf(error);
     }
   }
 

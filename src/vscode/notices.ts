@@ -19,8 +19,8 @@ import type { Action } from './tell.ts';
 export async function tellEnd(app: App, run: RunView, outcome: Outcome): Promise<void> {
   if ((await app.panels()).isVisible(run.runId)) return;
   const { stopReason } = outcome;
-  const { limits, money, end } = run.state;
-  const { meaning } = explainStop(stopReason, end?.error);
+  const { limits, money, end, review } = run.state;
+  const { meaning } = explainStop(stopReason, end?.error, review !== null);
   const figures = vscode.l10n.t(
     '{0} of {1} iterations, {2}',
     run.state.iteration,

@@ -5,7 +5,7 @@ import { AGENTS } from '../run/format.ts';
 import type { Agent } from '../run/events.ts';
 import { reviewDigest, waitingFiles } from '../run/review.ts';
 import type { Call, RunState, Task } from '../run/state.ts';
-import { explainStop, type StopReason } from '../run/stop-reason.ts';
+import { explainStop, KEY_LIMIT, type StopReason } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { chartPoints } from './panel-charts.ts';
 import { l10n } from './panel-l10n.ts';
@@ -69,14 +69,14 @@ function headOf(state: RunState, moment: Moment): HeadSection {
       met: state.judged?.met[index] ?? null,
     })),
     ...lookOf(state, moment),
-    end: end && endingOf(end, moment),
+    end: end && endingOf(end, state.review !== null, moment),
     facts: factsOf(state),
     actions: actionsOf(state, moment),
   };
 }
 
-function endingOf(end: NonNullable<RunState['end']>, { where }: Moment): HeadSection['end'] {
-  const { meaning, next } = explainStop(end.reason, end.error);
+function endingOf(end: NonNullable<RunState['end']>, waits: boolean, { where }: Moment): HeadSection['end'] {
+  const { meaning, next } = explainStop(end.reason, end.error, waits);
   return {
     reason: end.reason,
     meaning: l10n.known(meaning),
@@ -191,7 +191,9 @@ function actionsOf(state: RunState, { where }: Moment): PanelAction[] {
 function afterEnd(state: RunState, kind: StateKind, readOnly: boolean): PanelAction[] {
   const documents: PanelAction[] = [...(state.memory.size > 0 ? ['openAnswer' as const] : []), 'openSummaryDocument'];
   if (kind === 'complete' || readOnly) return documents;
-  return [kind === 'limit' ? 'continue' : 'resume', ...documents];
+  // More for this run would not help against the limit of its key.
+  const raises = kind === 'limit' && state.end?.error?.class !== KEY_LIMIT;
+  return [raises ? 'continue' : 'resume', ...documents];
 }
 
 function reviewOf(state: RunState, { where }: Moment): ReviewSection | null {

@@ -16,6 +16,9 @@ export const PANEL_ACTIONS = [
 ] as const;
 export type PanelAction = (typeof PANEL_ACTIONS)[number];
 
+export const REVIEW_DECISIONS = ['approve', 'stop'] as const;
+export type ReviewDecision = (typeof REVIEW_DECISIONS)[number];
+
 export const PANEL_TABS = ['overview', 'tasks', 'calls', 'answer'] as const;
 export type PanelTab = (typeof PANEL_TABS)[number];
 
@@ -40,8 +43,8 @@ export type PanelRequest =
   | { readonly type: 'ready'; readonly runId: string; readonly view: PanelView }
   | { readonly type: 'view'; readonly runId: string; readonly view: PanelView }
   | { readonly type: 'action'; readonly runId: string; readonly action: PanelAction }
-  /** Approves the pending review, for exactly the state whose digest was shown. */
-  | { readonly type: 'approve'; readonly runId: string; readonly digest: string }
+  /** Decides the pending review, for exactly the state whose digest was shown. */
+  | { readonly type: 'decide'; readonly runId: string; readonly decision: ReviewDecision; readonly digest: string }
   | { readonly type: 'task'; readonly runId: string; readonly taskId: string }
   | { readonly type: 'answer'; readonly runId: string };
 
@@ -265,9 +268,11 @@ export function parsePanelRequest(message: unknown): PanelRequest | null {
       const action = oneOf(PANEL_ACTIONS, fields['action']);
       return action && { type: 'action', runId, action };
     }
-    case 'approve': {
+    case 'decide': {
       const { digest } = fields;
-      return typeof digest === 'string' && /^[0-9a-f]{64}$/.test(digest) ? { type: 'approve', runId, digest } : null;
+      const decision = oneOf(REVIEW_DECISIONS, fields['decision']);
+      if (decision === null || typeof digest !== 'string' || !/^[0-9a-f]{64}$/.test(digest)) return null;
+      return { type: 'decide', runId, decision, digest };
     }
     case 'task': {
       const taskId = id(fields['taskId']);

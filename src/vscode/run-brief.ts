@@ -2,6 +2,7 @@ import { formatUsd, picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { INCLUDED, isIncluded } from '../run/cost-words.ts';
 import type { RunState } from '../run/state.ts';
 import { explainStop, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
+import { printable } from '../safety/text.ts';
 
 /**
  * How a run stands, as a list shows it. `interrupted`: nobody is at it and it has not ended; `elsewhere`: another process
@@ -22,6 +23,8 @@ export interface RunBrief {
   readonly imported: boolean;
   readonly status: RunStatus;
   readonly stopReason: StopReason | null;
+  /** What that means and what to do next, for people: `The iteration limit was reached.` */
+  readonly stopWords: ReturnType<typeof explainStop> | null;
   readonly iterations: number;
   readonly maxIterations: number;
   /** Settled and held, US dollars. */
@@ -43,6 +46,7 @@ export function briefOfState(state: RunState, live: boolean, elapsedMs?: number)
     imported: false,
     status: statusOf(state, live),
     stopReason: state.end?.reason ?? null,
+    stopWords: state.end && explainStop(state.end.reason, state.end.error, state.review !== null),
     iterations: state.iteration,
     maxIterations: limits.max_iterations,
     spentUsd: usdFromPico(money.settled + money.held),
@@ -82,6 +86,7 @@ export function briefOfFiles(config: unknown, summary: unknown, owned: boolean, 
     imported,
     status: owned ? 'elsewhere' : ended ? 'ended' : 'interrupted',
     stopReason: ended && !owned ? stopReason : null,
+    stopWords: ended && !owned ? stopWordsIn(summary, stopReason) : null,
     iterations: numberAt(summary, 'iterations', 'done') ?? 0,
     maxIterations: numberAt(summary, 'iterations', 'limit') ?? numberAt(config, 'limits', 'max_iterations') ?? 0,
     spentUsd: (numberAt(summary, 'cost', 'settled_usd') ?? 0) + (numberAt(summary, 'cost', 'held_usd') ?? 0),
@@ -105,9 +110,11 @@ function dollars(usd: number): string {
   }
 }
 
-/** What ended a run, for people: `The iteration limit was reached.` */
-export function stopWords(reason: StopReason): string {
-  return explainStop(reason).meaning;
+/** As the summary says it, which knows the error and whether a review waits; else as the reason alone tells. */
+function stopWordsIn(summary: unknown, reason: StopReason): ReturnType<typeof explainStop> {
+  const { meaning, next } = explainStop(reason);
+  const said = (name: string, otherwise: string) => printable(textAt(summary, name) ?? otherwise, 300);
+  return { meaning: said('meaning', meaning), next: said('next', next) };
 }
 
 function at(value: unknown, path: readonly string[]): unknown {

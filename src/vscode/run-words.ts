@@ -1,9 +1,9 @@
 import * as vscode from 'vscode';
+import { duration } from '../run/duration.ts';
 import type { Agent } from '../run/events.ts';
 import type { Call, TaskState } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
-import { duration } from './labels.ts';
-import { type RunBrief, spentWords, stopWords } from './run-brief.ts';
+import { type RunBrief, spentWords } from './run-brief.ts';
 import { type Arrangement, type Grouping, localDay, type RunFilter } from './runs-filter.ts';
 
 /** `running`, `waits for review`, `ended: The iteration limit was reached.`: the state of a run in words. */
@@ -65,14 +65,14 @@ export function figuresOf(brief: RunBrief, live: boolean): string {
   const figures = [
     vscode.l10n.t('{0}/{1}', brief.iterations, brief.maxIterations),
     spentWords(brief),
-    ...(live && brief.activeMs !== null ? [duration(brief.activeMs)] : []),
+    ...(live && brief.activeMs !== null ? [duration(brief.activeMs, 'coarse')] : []),
   ];
   return figures.join(' · ');
 }
 
 /** What a screen reader says of a run. */
 export function spokenRun(brief: RunBrief, objective: string): string {
-  const ended = brief.stopReason === null ? '' : ` ${stopWords(brief.stopReason)}`;
+  const ended = brief.stopWords === null ? '' : ` ${brief.stopWords.meaning}`;
   return vscode.l10n.t(
     'Run {0}, {1}.{2} Iteration {3} of {4}, {5}',
     objective,

@@ -35,7 +35,7 @@ export class RunEntry {
       return { ...brief, imported: this.found.imported };
     }
     const status = view.state.review === null ? 'elsewhere' : 'review_elsewhere';
-    return { ...briefOfState(view.state, false), status, stopReason: null };
+    return { ...briefOfState(view.state, false), status, stopReason: null, stopWords: null };
   }
 
   /** Another process is at it. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
+import { messageOf } from '../run/message.ts';
 import { activeMs } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { HistoryReader } from './history-reader.ts';
@@ -131,7 +132,7 @@ class SummaryPanel {
   private receive(message: unknown): void {
     const request = parsePanelRequest(message);
     if (request === null || request.runId !== this.runId) return;
-    this.answer(request).catch((error: unknown) => this.post({ type: 'problem', text: problemText(error) }));
+    this.answer(request).catch((error: unknown) => this.post({ type: 'problem', text: messageOf(error) }));
   }
 
   private async answer(request: PanelRequest): Promise<void> {
@@ -145,8 +146,8 @@ class SummaryPanel {
       case 'action':
         await vscode.commands.executeCommand(`babyagi.${request.action}`, this.runId);
         return;
-      case 'approve':
-        if (run.session) return run.session.steering.decideReview('approve', request.digest, 'panel');
+      case 'decide':
+        if (run.session) return run.session.steering.decideReview(request.decision, request.digest, 'panel');
         // In progress in another window, or in none: the review asks there, or says what to do.
         await vscode.commands.executeCommand('babyagi.review', this.runId);
         return;
@@ -211,10 +212,6 @@ class SummaryPanel {
     // Resolves to false when the page has gone meanwhile; the next one asks for everything anew.
     void this.panel.webview.postMessage(reply);
   }
-}
-
-function problemText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function page(webview: vscode.Webview, extension: vscode.Uri, runId: string): string {

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { messageOf } from '../run/message.ts';
 import { inMessage } from './labels.ts';
 import { RUNS_VIEW } from './ids.ts';
 import type { Row } from './rows.ts';
@@ -42,7 +43,7 @@ export class TaskDrag implements vscode.TreeDragAndDropController<Row> {
       session.steering.moveTask(dragged.taskId, before);
     } catch (error) {
       // A SteerError: the task began meanwhile.
-      void vscode.window.showWarningMessage(inMessage(error instanceof Error ? error.message : String(error), 300));
+      void vscode.window.showWarningMessage(inMessage(messageOf(error), 300));
     }
   }
 }

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { messageOf } from '../run/message.ts';
 import type { App } from './app.ts';
 import { COMMANDS } from './ids.ts';
 import { inMessage } from './labels.ts';
@@ -10,7 +11,7 @@ import { inMessage } from './labels.ts';
 export async function tellProblem(app: Pick<App, 'output'>, what: string, error: unknown): Promise<void> {
   const { sentences, actions } = explain(error);
   if (sentences === null) app.output.error(what, error);
-  const message = [what, ...(sentences ?? [error instanceof Error ? error.message : String(error)])].join(' ');
+  const message = [what, ...(sentences ?? [messageOf(error)])].join(' ');
   const buttons = sentences === null ? [showLog()] : actions;
   const chosen = await vscode.window.showErrorMessage(inMessage(message, 1000), ...buttons);
   await chosen?.run();

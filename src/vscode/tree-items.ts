@@ -2,7 +2,6 @@ import * as vscode from 'vscode';
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { RunState, Task } from '../run/state.ts';
-import { explainStop } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { COMMANDS } from './ids.ts';
 import { type Facet, runFacets, taskFacets } from './facets.ts';
@@ -122,8 +121,8 @@ export function runTooltip(entry: RunEntry): vscode.MarkdownString {
     rows.push([vscode.l10n.t('Model'), view.state.config.model.requested]);
   }
   for (const [name, value] of rows) text.appendMarkdown('- ').appendText(`${name}: ${value}`).appendMarkdown('\n');
-  if (brief.stopReason !== null) {
-    const { meaning, next } = explainStop(brief.stopReason);
+  if (brief.stopWords !== null) {
+    const { meaning, next } = brief.stopWords;
     text.appendMarkdown('\n').appendText(`${meaning} ${next}`);
   }
   if (brief.rehearsal)

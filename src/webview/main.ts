@@ -2,6 +2,7 @@ import { l10n, type Texts } from '../vscode/panel-l10n.ts';
 import {
   PANEL_ACTIONS,
   PANEL_TABS,
+  REVIEW_DECISIONS,
   type PanelAnswer,
   type PanelReply,
   type PanelRequest,
@@ -124,10 +125,12 @@ function act({ dataset }: HTMLElement): void {
       if (action) api.postMessage({ type: 'action', runId, action });
       break;
     }
-    case 'approve':
+    case 'decide': {
+      const decision = REVIEW_DECISIONS.find((each) => each === dataset['decision']);
       problem = null;
-      api.postMessage({ type: 'approve', runId, digest: dataset['digest'] ?? '' });
+      if (decision) api.postMessage({ type: 'decide', runId, decision, digest: dataset['digest'] ?? '' });
       break;
+    }
     case 'tab': {
       const tab = PANEL_TABS.find((each) => each === dataset['tab']);
       if (tab) changeView({ tab });

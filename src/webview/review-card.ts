@@ -1,5 +1,5 @@
 import { l10n } from '../vscode/panel-l10n.ts';
-import type { PanelAction, ReviewSection } from '../vscode/panel-messages.ts';
+import type { ReviewDecision, ReviewSection } from '../vscode/panel-messages.ts';
 import { type Child, h } from './dom.ts';
 import { formatTime } from './format.ts';
 import { icon, type IconName } from './icons.ts';
@@ -43,18 +43,15 @@ export function reviewCard(review: ReviewSection): HTMLElement {
 }
 
 function decision({ digest, undecidable, elsewhere, firstUse }: ReviewSection): HTMLElement {
-  const action = (name: PanelAction, look: IconName, label: string) =>
-    h('button', { 'data-do': 'action', 'data-action': name }, icon(look), label);
+  const review = h('button', { 'data-do': 'action', 'data-action': 'review' }, icon('eye'), l10n.t('Review…'));
   // The window that the run is in is asked by a dialog of its own.
-  if (elsewhere)
-    return h(
-      'div',
-      { class: 'actions' },
-      action('review', 'eye', l10n.t('Review…')),
-      h('span', { class: 'dim' }, undecidable),
-    );
+  if (elsewhere) return h('div', { class: 'actions' }, review, h('span', { class: 'dim' }, undecidable));
   if (undecidable !== null) return h('p', { class: 'dim' }, undecidable);
-  const approve = { class: 'main', 'data-do': 'approve', 'data-digest': digest };
+  const decide = (name: ReviewDecision, look: IconName, label: string) => {
+    const main = name === 'approve' ? 'main' : null;
+    const attributes = { class: main, 'data-do': 'decide', 'data-decision': name, 'data-digest': digest };
+    return h('button', attributes, icon(look), label);
+  };
   const what =
     firstUse.length > 0
       ? l10n.t('Approving writes these files, and later ones without asking.')
@@ -62,9 +59,9 @@ function decision({ digest, undecidable, elsewhere, firstUse }: ReviewSection): 
   return h(
     'div',
     { class: 'actions' },
-    h('button', approve, icon('check'), l10n.t('Approve')),
-    action('review', 'eye', l10n.t('Review…')),
-    action('stop', 'stop', l10n.t('Stop')),
+    decide('approve', 'check', l10n.t('Approve')),
+    review,
+    decide('stop', 'stop', l10n.t('Stop')),
     h('span', { class: 'dim' }, what),
   );
 }

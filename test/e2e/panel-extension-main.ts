@@ -64,6 +64,7 @@ const RUNS: Readonly<Record<PanelRun, MadeRun>> = {
   near: atWork(longRun(24, 3, limits(0.16))),
   over: atWork(longRun(24, 3, limits(0.1))),
   review: atReview(longRun(20, 3)),
+  declined: atReview(longRun(20, 3)),
   capped: atEnd(longRun(50, 3), 'max_iterations', '50 of 50 iterations are done.'),
   complete: atEnd(longRun(12, 3), 'objective_complete', 'Every acceptance criterion is met.'),
   failed: atEnd(longRun(9, 3), 'error', 'The server refused the request: the model does not exist.'),

@@ -114,6 +114,13 @@ describe('the summary panel', () => {
     assert.equal(await panel.locator('.review-card').count(), 0);
   });
 
+  it('decides a review to stop, and leaves none pending', async () => {
+    await open('declined');
+    await panel.locator('.review-card').getByRole('button', { name: 'Stop' }).click();
+    await panel.locator('.review-card').waitFor({ state: 'detached' });
+    assert.doesNotMatch(window.asked(), /"stop","declined"/);
+  });
+
   it('can be used without a mouse', async () => {
     await open('capped');
     await panel.getByRole('tab', { name: 'Overview' }).focus();

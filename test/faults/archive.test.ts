@@ -338,8 +338,8 @@ const HOSTILE: Record<string, (folder: string, outside: string) => void> = {
   'a server with a password': configWith((config) => {
     config['model'] = { ...(config['model'] as Event), base_url: 'http://me:secret@127.0.0.1:1/v1' };
   }),
-  'a replay without a server': configWith((config) => {
-    config['model'] = { ...(config['model'] as Event), provider: 'replay', base_url: 'nowhere' };
+  'a rehearsal without a server': configWith((config) => {
+    config['model'] = { ...(config['model'] as Event), provider: 'rehearsal', base_url: 'nowhere' };
   }),
   'prices of 1e308': configWith((config) => {
     config['prices'] = JSON.parse(JSON.stringify(config['prices']).replace(/(per_million":)[\d.]+/g, '$11e308'));

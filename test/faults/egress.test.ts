@@ -225,7 +225,7 @@ describe('an answer', () => {
 
   it('may be empty', async () => {
     const server = await serve((_request, response) => response.writeHead(204, { 'content-encoding': 'gzip' }).end());
-    const answer = await gate({ allowedOrigins: [server.origin] }).request(post(server, { maxResponseBytes: 1 }));
+    const answer = await gate({ allowedOrigins: [server.origin] }).request(post(server));
     assert.deepEqual([answer.status, answer.body.byteLength], [204, 0]);
   });
 
@@ -275,10 +275,12 @@ describe('an answer', () => {
   });
 });
 
+const MAX_BODY = 20 * 1024 * 1024;
+
 describe('one request per call, whatever the server does', () => {
   const ok = (head: string, body = '') => `HTTP/1.1 200 OK\r\n${head}\r\n${body}`;
   const torn = gzipSync('x'.repeat(1_000)).subarray(0, 20);
-  const bomb = gzipSync(Buffer.alloc(8 * 1024 * 1024));
+  const bomb = gzipSync(Buffer.alloc(MAX_BODY + 1));
   const cases: [name: string, reason: EgressErrorReason, respond: (socket: Socket) => void][] = [
     ['closes without an answer', 'reset', (socket) => socket.end()],
     ['resets without an answer', 'reset', (socket) => socket.resetAndDestroy()],
@@ -314,8 +316,8 @@ describe('one request per call, whatever the server does', () => {
     ],
     ['sends false gzip', 'truncated', (socket) => socket.end(ok('content-encoding: gzip\r\n', 'plain'))],
     ['uses an unknown encoding', 'truncated', (socket) => socket.end(ok('content-encoding: zstd\r\n', 'plain'))],
-    ['declares too much', 'too_large', (socket) => socket.write(ok('content-length: 1048577\r\n'))],
-    ['sends too much undeclared', 'too_large', (socket) => socket.write(ok('', 'x'.repeat(1_048_577)))],
+    ['declares too much', 'too_large', (socket) => socket.write(ok(`content-length: ${MAX_BODY + 1}\r\n`))],
+    ['sends too much undeclared', 'too_large', (socket) => socket.write(ok('', 'x'.repeat(MAX_BODY + 1)))],
     ['sends a huge head', 'too_large', (socket) => socket.write(ok(`x: ${'y'.repeat(100_000)}\r\n`))],
     [
       'sends a gzip bomb',
@@ -328,18 +330,18 @@ describe('one request per call, whatever the server does', () => {
       const server = await serveRaw(respond);
       const timers = openTimers();
       const egress = gate({ allowedOrigins: [server.origin] });
-      await assertFails(egress.request(post(server, { maxResponseBytes: 1_048_576 })), reason, false);
+      await assertFails(egress.request(post(server)), reason, false);
       await server.idle();
-      assert.deepEqual([server.requests, server.connections, egress.contacted.get(server.origin)], [1, 1, 1]);
+      assert.deepEqual([server.requests, server.connections], [1, 1]);
       assert.equal(openTimers(), timers);
     });
   }
 
   it('a body of exactly the allowed size is fine, declared or not', async () => {
-    for (const head of ['content-length: 1000\r\n', '']) {
-      const server = await serveRaw((socket) => socket.end(ok(head, 'x'.repeat(1_000))));
-      const answer = await gate({ allowedOrigins: [server.origin] }).request(post(server, { maxResponseBytes: 1_000 }));
-      assert.equal(answer.body.byteLength, 1_000);
+    for (const head of [`content-length: ${MAX_BODY}\r\n`, '']) {
+      const server = await serveRaw((socket) => socket.end(ok(head, 'x'.repeat(MAX_BODY))));
+      const answer = await gate({ allowedOrigins: [server.origin] }).request(post(server));
+      assert.equal(answer.body.byteLength, MAX_BODY);
     }
   });
 
@@ -354,7 +356,6 @@ describe('one request per call, whatever the server does', () => {
     await egress.request(post(server));
     await assertFails(egress.request(post(server)), 'reset', false);
     assert.deepEqual([server.requests, server.connections], [2, 1]);
-    assert.equal(egress.contacted.get(server.origin), 2);
   });
 
   it('an idle connection is closed before common servers close it, a busy one is not', async () => {
@@ -389,7 +390,6 @@ describe('redirects', () => {
         await assertFails(egress.request(post(server)), 'redirect_refused', false);
         await server.idle();
         assert.equal(server.requests, 1);
-        assert.deepEqual([...egress.contacted], [[server.origin, 1]]);
       }
       assert.equal(elsewhere.connections, 0);
     });
@@ -470,7 +470,7 @@ describe('timeout and abort', () => {
     const server = await serve((_request, response) => response.end());
     const egress = gate({ allowedOrigins: [server.origin] });
     await assertFails(egress.request(post(server, { signal: AbortSignal.abort(CANARY) })), 'aborted', true);
-    assert.deepEqual([server.connections, egress.contacted.size], [0, 0]);
+    assert.equal(server.connections, 0);
   });
 
   it('an abort ends each later stage', async () => {
@@ -565,12 +565,10 @@ describe('timeout and abort', () => {
 describe('allowed origins', () => {
   it('only an exact origin is contacted; nothing leaves for another spelling of trust', async () => {
     const server = await serve((_request, response) => response.end());
-    const contacted: string[] = [];
     const lookup = resolvesTo('127.0.0.1');
     const egress = gate({
       allowedOrigins: [server.origin, 'https://api.openai.com'],
       lookup,
-      onContact: (origin) => contacted.push(origin),
     });
     const { port } = server;
     for (const url of [
@@ -597,13 +595,12 @@ describe('allowed origins', () => {
     ]) {
       await assertFails(egress.request({ ...post(server), url }), 'origin_not_allowed', true);
     }
-    assert.deepEqual([server.connections, contacted, egress.contacted.size, lookup.calls], [0, [], 0, []]);
+    assert.deepEqual([server.connections, lookup.calls], [0, []]);
 
     for (const url of [`HTTP://127.0.0.1:${port}/`, `http://127.1:${port}`, `http://0x7f000001:${port}/x`]) {
       assert.equal((await egress.request({ ...post(server), url })).status, 200);
     }
-    assert.deepEqual(contacted, [server.origin, server.origin, server.origin]);
-    assert.deepEqual([...egress.contacted], [[server.origin, 3]]);
+    assert.equal(server.requests, 3);
   });
 
   it('allow adds one, and refuses what can never be allowed', async () => {
@@ -659,7 +656,6 @@ describe('name resolution', () => {
         lookup: resolvesTo(...addresses),
       });
       await assertFails(egress.request(post({ origin })), 'address_refused', true);
-      assert.equal(egress.contacted.get(origin), 1);
     }
     assert.equal(server.connections, 0);
   });
@@ -684,7 +680,6 @@ describe('name resolution', () => {
     for (const lookup of [broken, resolvesTo()]) {
       const egress = gate({ allowedOrigins: ['https://api.test'], lookup });
       await assertFails(egress.request(post({ origin: 'https://api.test' })), 'dns_failed', true);
-      assert.equal(egress.contacted.get('https://api.test'), 1);
     }
   });
 });
@@ -700,7 +695,6 @@ describe('what never left', () => {
     const egress = gate({ allowedOrigins: [origin, origin.replace('http:', 'https:')] });
     await assertFails(egress.request(post({ origin })), 'connect_failed', true);
     await assertFails(egress.request(post({ origin: origin.replace('http:', 'https:') })), 'connect_failed', true);
-    assert.equal(egress.contacted.get(origin), 1);
     assert.equal(openTimers(), timers);
   });
 
@@ -723,7 +717,7 @@ describe('what never left', () => {
     ]) {
       await assertFails(egress.request(post(server, { headers })), 'bad_header', true);
     }
-    assert.deepEqual([server.connections, egress.contacted.size], [0, 0]);
+    assert.equal(server.connections, 0);
   });
 });
 
@@ -782,7 +776,7 @@ describe('TLS', () => {
       const egress = gate({ allowedOrigins: [server.origin] });
       await assertFails(egress.request(post(server)), 'tls_failed', true);
       await server.idle();
-      assert.deepEqual([server.connections, server.received, egress.contacted.get(server.origin)], [1, '', 1]);
+      assert.deepEqual([server.connections, server.received], [1, '']);
     } finally {
       delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
     }

@@ -62,6 +62,13 @@ async function snapshot(folder: string): Promise<Record<string, string>> {
   return entries;
 }
 
+/** The paths of the regular files that people may see. */
+async function files(): Promise<string[]> {
+  const entries = existsSync(root) ? await readdir(root, { recursive: true, withFileTypes: true }) : [];
+  const seen = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.sandbox-'));
+  return seen.map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1)).sort();
+}
+
 async function refused(promise: Promise<unknown>, ...reasons: SandboxErrorReason[]): Promise<void> {
   await assert.rejects(promise, (error: unknown) => {
     assert.ok(error instanceof SandboxError, String(error));
@@ -74,9 +81,8 @@ for (const platform of PLATFORMS) {
   describe(`the sandbox by the rules of ${platform}`, () => {
     const sandbox = (options: Partial<SandboxOptions> = {}) => open({ platform, ...options });
 
-    it('writes files, tells their hash, lists them, and leaves nothing else', async () => {
+    it('writes files, tells their hash, and leaves nothing else', async () => {
       const box = sandbox();
-      assert.deepEqual(await box.list(), []);
       assert.deepEqual(await box.write('a/b/notes.md', bytes('hello')), {
         path: 'a/b/notes.md',
         sha256: hash('hello'),
@@ -84,11 +90,6 @@ for (const platform of PLATFORMS) {
       });
       await box.write('empty', bytes(''));
       await box.write('cafe\u0301.txt', bytes('x'));
-      assert.deepEqual(await box.list(), [
-        { path: 'a/b/notes.md', bytes: 5 },
-        { path: 'caf\u00e9.txt', bytes: 1 },
-        { path: 'empty', bytes: 0 },
-      ]);
       const { '.sandbox-staging': _, ...rest } = await snapshot(root);
       assert.deepEqual(rest, {
         a: '<folder>',
@@ -159,7 +160,7 @@ for (const platform of PLATFORMS) {
       const later = sandbox({ quotas: { files: 4, totalBytes: 54, fileBytes: 60 } });
       await refused(later.write('d', bytes('xx')), 'too_many_bytes');
       await later.write('d', bytes('x'));
-      assert.equal((await box.list()).length, 4);
+      assert.equal((await files()).length, 4);
     });
 
     it('refuses a file of 5 MiB and one byte without quotas of its own', async () => {
@@ -173,10 +174,7 @@ for (const platform of PLATFORMS) {
       const names = ['a', 'A', 'b', 'B', 'c', 'd', 'e', 'f', 'g'];
       const results = await Promise.allSettled(names.map((name) => box.write(name, bytes(name))));
       assert.equal(results.filter((result) => result.status === 'fulfilled').length, 5);
-      assert.deepEqual(
-        (await box.list()).map((file) => file.path),
-        ['a', 'b', 'c', 'd', 'e'],
-      );
+      assert.deepEqual(await files(), ['a', 'b', 'c', 'd', 'e']);
     });
 
     it('leaves what is no regular file alone, and does not wait for a pipe', async () => {
@@ -189,7 +187,7 @@ for (const platform of PLATFORMS) {
         for (const name of ['folder', 'pipe', 'socket'])
           await refused(box.write(name, bytes('x')), 'not_a_regular_file');
         for (const name of ['pipe/x', 'socket/x']) await refused(box.write(name, bytes('x')), 'not_a_directory');
-        assert.deepEqual(await box.list(), []);
+        assert.deepEqual(await files(), []);
       } finally {
         server.close();
       }
@@ -218,7 +216,7 @@ for (const platform of PLATFORMS) {
         await refused(box.write(`${name}/x/y`, bytes('x')), 'link');
       }
       assert.deepEqual(await snapshot(victim), { file: 'precious' });
-      assert.deepEqual(await box.list(), []);
+      assert.deepEqual(await files(), []);
 
       await symlink(victim, join(place, 'link-root'));
       await refused(sandbox({ root: join(place, 'link-root') }).write('x', bytes('x')), 'link');
@@ -244,10 +242,7 @@ for (const platform of PLATFORMS) {
       assert.deepEqual(await readdir(root), []);
       await rm(root, { recursive: true });
       await box.write('b', bytes('1'));
-      assert.deepEqual(
-        (await box.list()).map((file) => file.path),
-        ['b'],
-      );
+      assert.deepEqual(await files(), ['b']);
     });
 
     it('refuses roots that belong to others', () => {
@@ -265,8 +260,6 @@ for (const platform of PLATFORMS) {
       await writeFile(join(root, 'a/.sandbox-2.tmp'), 'torn');
       await writeFile(join(root, 'a/.sandbox-staging/.sandbox-3.tmp'), 'torn');
       const box = sandbox();
-      assert.deepEqual(await box.list(), []);
-      assert.ok(existsSync(join(root, '.sandbox-1.tmp')), 'listing changes nothing');
       await box.write('b', bytes('x'));
       const left = Object.keys(await snapshot(root)).filter((path) => path.endsWith('.tmp'));
       assert.deepEqual(left, []);
@@ -280,7 +273,7 @@ for (const platform of PLATFORMS) {
       ])) {
         const box = sandbox({ fs: failing(step, code) });
         await refused(box.write('f', bytes('x')), reason);
-        assert.deepEqual(await box.list(), [], `${step} ${code}`);
+        assert.deepEqual(await files(), [], `${step} ${code}`);
         assert.deepEqual(
           Object.keys(await snapshot(root)).filter((path) => !path.endsWith('staging')),
           [],
@@ -415,10 +408,7 @@ describe('a thousand names', () => {
       const changed = Object.keys(now).filter((path) => !path.startsWith('output') && !(path in outside));
       assert.deepEqual(changed, []);
       assert.equal(now.victim, 'precious');
-      assert.deepEqual(
-        (await box.list()).map((file) => file.path),
-        [...written].sort(),
-      );
+      assert.deepEqual(await files(), [...written].sort());
       test.diagnostic(`${names.length} names tried, ${written.size} written`);
     });
   }

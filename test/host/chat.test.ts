@@ -133,6 +133,21 @@ describe('language-model tools', () => {
     assert.deepEqual([...started, ...keyless.started], []);
   });
 
+  it('need no key for a server on the own network by plain http', async () => {
+    const { app, started } = appWith({ key: null });
+    const server = 'http://192.168.0.9:8000';
+    const configuration = vscode.workspace.getConfiguration('babyagi');
+    await configuration.update('privateServers', [server], vscode.ConfigurationTarget.Global);
+    await configuration.update('baseUrl', `${server}/v1`, vscode.ConfigurationTarget.Global);
+    try {
+      await assert.rejects(invokeStart(app, { objective: 'x', max_iterations: 7, max_cost_usd: 0.25 }), /started/);
+    } finally {
+      await configuration.update('baseUrl', undefined, vscode.ConfigurationTarget.Global);
+      await configuration.update('privateServers', undefined, vscode.ConfigurationTarget.Global);
+    }
+    assert.equal(started.length, 1);
+  });
+
   it('are refused by VS Code itself where the input is wrong', async () => {
     const asked = vscode.lm.invokeTool(TOOLS.startRun, { input: { objective: 'x' }, toolInvocationToken: undefined });
     await assert.rejects(Promise.resolve(asked));

@@ -57,6 +57,8 @@ async function runWith(keys: Keys, redactor: Redactor, folder: string): Promise<
   const baseUrl = 'https://one.example/v1';
   const configured = readSettings((name) => (name === 'maxKeyUsdPerDay' ? { globalValue: 1 } : undefined));
   const { host, gate } = await hostFor(world, configured, { baseUrl, workspace: folder });
+  // A request would end the run for another reason.
+  gate.close();
   const checked = checkSettings({ objective: 'Wait', max_iterations: 1, max_cost_usd: 1, model: 'gpt-4o', baseUrl });
   assert.ok('settings' in checked);
   const session = await startRun(
@@ -73,8 +75,6 @@ async function runWith(keys: Keys, redactor: Redactor, folder: string): Promise<
   try {
     return await session.done;
   } finally {
-    assert.deepEqual([...gate.contacted], []);
-    gate.close();
     channel.dispose();
   }
 }

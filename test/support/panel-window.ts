@@ -14,6 +14,7 @@ const PANEL_RUNS = [
   'near',
   'over',
   'review',
+  'declined',
   'capped',
   'complete',
   'failed',

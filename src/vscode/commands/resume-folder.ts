@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { formatUsd, picoFromUsd } from '../../budget/money.ts';
 import { isIncluded } from '../../run/cost-words.ts';
 import type { LimitName } from '../../run/limits.ts';
-import { isLoopback } from '../../safety/origin.ts';
+import { needsKey } from '../../safety/origin.ts';
 import type { App } from '../app.ts';
 import { inMessage } from '../labels.ts';
 import type { RunView } from '../run-view.ts';
@@ -62,8 +62,8 @@ async function isOurs(app: App, run: RunView): Promise<boolean> {
 async function keyIsThere(app: App, { state }: RunView): Promise<boolean> {
   const { provider, base_url } = state.config.model;
   if (provider !== 'openai' || !URL.canParse(base_url)) return true;
-  const { origin, hostname } = new URL(base_url);
-  if (isLoopback(hostname) || (await app.keys.keyFor(origin)) !== null) return true;
+  const { origin } = new URL(base_url);
+  if (!needsKey(base_url) || (await app.keys.keyFor(origin)) !== null) return true;
   const action = setApiKey(origin);
   const message = vscode.l10n.t('There is no API key for {0}, so the run cannot go on.', origin);
   const chosen = await vscode.window.showWarningMessage(message, action);

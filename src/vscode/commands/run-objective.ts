@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { formatUsd, picoFromUsd } from '../../budget/money.ts';
 import type { LimitName } from '../../run/limits.ts';
 import type { RawSettings, RunSettings } from '../../run/settings.ts';
-import { isLoopback } from '../../safety/origin.ts';
+import { needsKey } from '../../safety/origin.ts';
 import type { App } from '../app.ts';
 import { SECTION } from '../ids.ts';
 import { inMessage, inQuickPick } from '../labels.ts';
@@ -117,7 +117,7 @@ async function accessTo(
   origin: string,
   choices: Promise<readonly LanguageModelChoice[]>,
 ): Promise<'server' | 'language_model' | null> {
-  if (isLoopback(new URL(origin).hostname) || (await app.keys.keyFor(origin)) !== null) return 'server';
+  if (!needsKey(origin) || (await app.keys.keyFor(origin)) !== null) return 'server';
   const action = setApiKeyAction(origin);
   const message = vscode.l10n.t(
     'There is no API key for {0}. Set it, then the run can be set up. It is kept in the secret storage and sent to that server only.',

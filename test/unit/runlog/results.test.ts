@@ -9,7 +9,9 @@ import { answered, events, iteration, makeConfig, startOfRun, task } from '../..
 
 function rowsOf(drafts: readonly EventDraft[]): ResultRow[] {
   const state = fold(makeConfig(), events(...drafts));
-  return z.array(ResultRow).parse(JSON.parse([...resultsJson(storedResults(state))].join('')));
+  const json = [...resultsJson(storedResults(state))].join('');
+  assert.match(json, /^[\n\x20-\x7e]*$/);
+  return z.array(ResultRow).parse(JSON.parse(json));
 }
 
 function embedded(taskId: string, vector: Float32Array): EventDraft[] {

@@ -215,6 +215,18 @@ describe('the summary of a run', () => {
   });
 });
 
+describe('summary.json', () => {
+  it('is ASCII, without line ends that an editor asks about, and says the same', () => {
+    const text = 'é\u2028\u2029\ud800';
+    const config = makeConfig({ objective: text });
+    const summary = summarize(fold(config, events(...startOfRun(), ...iteration(1, 't1', text))));
+    const json = [...summaryJson(summary)].join('');
+    assert.match(json, /^[\n\x20-\x7e]*$/);
+    assert.deepEqual(JSON.parse(json), summary);
+    assert.ok(json.includes('\\u2028'));
+  });
+});
+
 describe('summary.md', () => {
   it('leads with the objective and the verdict, and links every result', () => {
     const text = markdownOf(summaryOf(WHOLE_RUN));

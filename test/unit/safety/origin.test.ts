@@ -7,6 +7,7 @@ import {
   KeyError,
   type KeyErrorReason,
   mayConnect,
+  needsKey,
   OriginError,
   type OriginErrorReason,
   parseApiKey,
@@ -143,6 +144,20 @@ describe('parseOrigin', () => {
         }
       }),
     );
+  });
+});
+
+describe('needsKey', () => {
+  it('is false for this machine, and for plain http, which reaches the own network alone', () => {
+    for (const url of [
+      'http://localhost:11434/v1',
+      'https://127.0.0.1:8443',
+      'https://[::1]',
+      'http://192.168.0.9:8000',
+    ])
+      assert.equal(needsKey(url), false, url);
+    for (const url of ['https://api.openai.com/v1', 'https://192.168.0.9:8000', 'https://localhost.example'])
+      assert.equal(needsKey(url), true, url);
   });
 });
 

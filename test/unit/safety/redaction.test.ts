@@ -249,20 +249,16 @@ describe('registered secrets', () => {
     });
   }
 
-  it('carry the same tag in all encodings, another one for another secret or machine', () => {
-    const machineKey = Buffer.alloc(32, 7);
+  it('carry the same tag in all encodings, another one for another secret or redactor', () => {
     const tagOf = (redactor: Redactor, text: string) => PLACEHOLDER.exec(redactor.redact(text))?.[0];
-    const [one, other] = [new Redactor({ machineKey }), new Redactor({ machineKey })];
+    const one = new Redactor();
     const [first = '', , , , , second = ''] = Object.values(CANARIES);
-    for (const redactor of [one, other]) {
-      redactor.register(first, 'A key');
-      redactor.register(second, 'hook');
-    }
+    one.register(first, 'A key');
+    one.register(second, 'hook');
     const tag = tagOf(one, first);
     assert.match(tag ?? '', new RegExp(`^\\[REDACTED:a_key:[0-9a-f]{8}:${first.length}\\]$`));
     assert.equal(tagOf(one, base64(`xx${first}`)), tag);
     assert.equal(tagOf(one, Buffer.from(first).toString('hex')), tag);
-    assert.equal(tagOf(other, first), tag);
     assert.notEqual(tagOf(one, second), tag);
     one.register([...first].reverse().join('').toUpperCase(), 'A key');
     assert.notEqual(tagOf(one, [...first].reverse().join('').toUpperCase()), tag);
@@ -679,13 +675,13 @@ describe('redactChunks', () => {
   ];
 
   function redactor(): Redactor {
-    const registered = new Redactor({ machineKey: Buffer.alloc(32) });
+    const registered = new Redactor();
     for (const [name, secret] of Object.entries(CANARIES)) registered.register(secret, name);
     return registered;
   }
 
-  function inPieces(text: string, sizes: readonly number[]): string {
-    const chunks = redactChunks(redactor());
+  function inPieces(text: string, sizes: readonly number[], by = redactor()): string {
+    const chunks = redactChunks(by);
     let out = '';
     for (let at = 0, i = 0; at < text.length; i++) {
       const size = sizes[i % sizes.length] ?? 1;
@@ -706,7 +702,8 @@ describe('redactChunks', () => {
         fc.nat(200),
         (chosen, sizes, offset) => {
           const text = filler.slice(offset) + chosen.join(`\n${filler}`) + filler;
-          assert.equal(inPieces(text, sizes), redactor().redact(text));
+          const by = redactor();
+          assert.equal(inPieces(text, sizes, by), by.redact(text));
         },
       ),
       { numRuns: 25 },

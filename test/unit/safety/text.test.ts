@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { clampInput, printable, SafetyError } from '../../../src/safety/text.ts';
+import { printable } from '../../../src/safety/text.ts';
 
 describe('printable', () => {
   it('strips control, bidi, invisible and private-use characters', () => {
@@ -39,36 +39,6 @@ describe('printable', () => {
         assert.equal(printable(shown, max), shown);
         assert.doesNotMatch(shown, /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/);
       }),
-    );
-  });
-});
-
-describe('clampInput', () => {
-  const refused = (text: string, max: number, reason: string) =>
-    assert.throws(
-      () => clampInput(text, max, 'objective'),
-      (error: unknown) =>
-        error instanceof SafetyError && error.reason === reason && error.message.includes('objective'),
-    );
-
-  it('returns the text untouched', () => {
-    assert.equal(clampInput('  plan a trip \n', 100, 'objective'), '  plan a trip \n');
-  });
-
-  it('refuses blank text', () => {
-    for (const text of ['', ' \n\t', '\u00a0']) refused(text, 100, 'empty');
-  });
-
-  it('counts bytes, not characters', () => {
-    assert.equal(clampInput('éé', 4, 'objective'), 'éé');
-    refused('ééé', 5, 'too_large');
-    refused('x'.repeat(101), 100, 'too_large');
-  });
-
-  it('does not quote what it refuses', () => {
-    assert.throws(
-      () => clampInput('hunter2-hunter2', 3, 'guidance'),
-      (error: unknown) => error instanceof SafetyError && !error.message.includes('hunter2'),
     );
   });
 });

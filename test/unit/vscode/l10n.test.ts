@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { INCLUDED } from '../../../src/run/cost-words.ts';
-import { explainStop, STOP_REASONS } from '../../../src/run/stop-reason.ts';
+import { explainStop, KEY_LIMIT, STOP_REASONS } from '../../../src/run/stop-reason.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
@@ -33,6 +33,8 @@ function textsInSources(): Set<string> {
 /** Sentences of the run itself, which the panel shows in the language of the window where it has them. */
 const SENTENCES_OF_THE_RUN = [
   ...STOP_REASONS.flatMap((reason) => Object.values(explainStop(reason))),
+  ...Object.values(explainStop('max_cost', { class: KEY_LIMIT })),
+  ...Object.values(explainStop('stopped_at_review', null, true)),
   INCLUDED,
   'A person paused the run.',
   'removed by a person',

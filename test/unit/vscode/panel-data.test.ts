@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { EventDraft } from '../../../src/run/events.ts';
 import { reviewDigest } from '../../../src/run/review.ts';
 import { fold, type RunState } from '../../../src/run/state.ts';
-import { STOP_REASONS, type StopReason } from '../../../src/run/stop-reason.ts';
+import { KEY_LIMIT, STOP_REASONS, type StopReason } from '../../../src/run/stop-reason.ts';
 import { MAX_POINTS } from '../../../src/vscode/panel-charts.ts';
 import { panelSections } from '../../../src/vscode/panel-data.ts';
 import { closingAnswer, taskDetail } from '../../../src/vscode/panel-lists.ts';
@@ -88,6 +88,8 @@ describe('the panel sections of a run', () => {
     assert.equal(actions(stateAfter(paused), 'elsewhere'), 'resume stop openLog');
     const done = (reason: StopReason) => stateAfter(...iteration(1, 't1', 'A result'), ended(reason));
     assert.equal(actions(done('max_cost'), 'idle'), 'continue openAnswer openSummaryDocument openLog');
+    const byKey = stateAfter({ ...ended('max_cost'), error: { class: KEY_LIMIT, message: 'x' } });
+    assert.equal(actions(byKey, 'idle'), 'resume openSummaryDocument openLog', 'more for this run would not help');
     assert.equal(actions(done('queue_empty'), 'idle'), 'openAnswer openSummaryDocument openLog');
     assert.equal(actions(done('error'), 'idle'), 'resume openAnswer openSummaryDocument openLog');
     assert.equal(
@@ -95,6 +97,13 @@ describe('the panel sections of a run', () => {
       'resume openSummaryDocument openLog',
       'without an answer',
     );
+  });
+
+  it('tell a run that waits at a review from one that was ended there', () => {
+    const meaning = (state: RunState) => show(state, {}, 'idle').head.end?.meaning;
+    assert.equal(meaning(stateAfter(ended('stopped_at_review'))), 'The run was ended at a checkpoint review.');
+    const waits = stateOf(atEnd(atReview(longRun(20, 3)), 'stopped_at_review', 'x'));
+    assert.equal(meaning(waits), 'The run waits for a person at a checkpoint review.');
   });
 
   it('offer nothing that cannot work for a run that can only be looked at, and say why', () => {
@@ -328,7 +337,8 @@ describe('a message from the panel', () => {
       { type: 'ready', runId, view: FIRST_VIEW },
       { type: 'view', runId, view: { tab: 'calls', taskFilter: 'done', taskPage: 1, callPage: 200 } },
       { type: 'action', runId, action: 'openLog' },
-      { type: 'approve', runId, digest: 'a'.repeat(64) },
+      { type: 'decide', runId, decision: 'approve', digest: 'a'.repeat(64) },
+      { type: 'decide', runId, decision: 'stop', digest: 'a'.repeat(64) },
       { type: 'task', runId, taskId: 't12' },
       { type: 'answer', runId },
     ]) {
@@ -346,7 +356,8 @@ describe('a message from the panel', () => {
       { type: 'answer', runId: '../../etc/passwd' },
       { type: 'action', runId, action: 'workbench.action.quit' },
       { type: 'action', runId, action: 'toString' },
-      { type: 'approve', runId, digest: 'a' },
+      { type: 'decide', runId, decision: 'approve', digest: 'a' },
+      { type: 'decide', runId, decision: 'postpone', digest: 'a'.repeat(64) },
       { type: 'task', runId, taskId: 'a/b' },
       { type: 'task', runId, taskId: 3 },
       { type: 'view', runId, view: { ...FIRST_VIEW, taskPage: -1 } },

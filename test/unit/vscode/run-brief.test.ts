@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { briefOfFiles } from '../../../src/vscode/run-brief.ts';
-import { duration, inMessage, inQuickPick } from '../../../src/vscode/labels.ts';
+import type { EventDraft } from '../../../src/run/events.ts';
+import { fold } from '../../../src/run/state.ts';
+import { KEY_LIMIT } from '../../../src/run/stop-reason.ts';
+import { summarize } from '../../../src/runlog/summary.ts';
+import { briefOfFiles, briefOfState } from '../../../src/vscode/run-brief.ts';
+import { inMessage, inQuickPick } from '../../../src/vscode/labels.ts';
+import { ended, events, makeConfig, startOfRun } from '../../support/run-events.ts';
 
 const CONFIG = {
   run_id: 'one',
@@ -37,6 +42,23 @@ describe('a run as a list shows it', () => {
     assert.equal(briefOfFiles(CONFIG, { ...SUMMARY, stop_reason: 'constructor' }, false)?.status, 'interrupted');
   });
 
+  it('says why it stopped, by the limit of its key and at a review that waits too, from its files as from its state', () => {
+    const byKey = { ...ended('max_cost'), error: { class: KEY_LIMIT, message: 'x' } };
+    const review: EventDraft = { type: 'review.requested', review_id: 'r1', iteration: 0, digest: 'd', why: 'x' };
+    for (const [drafts, meaning] of [
+      [[ended('max_cost')], /cost limit\.$/],
+      [[byKey], /daily limit of the API key\.$/],
+      [[ended('stopped_at_review')], /was ended at a checkpoint review\.$/],
+      [[review, ended('stopped_at_review')], /waits for a person/],
+    ] as const) {
+      const state = fold(makeConfig(), events(...startOfRun(), ...drafts));
+      const { stopWords } = briefOfState(state, false);
+      assert.match(stopWords?.meaning ?? '', meaning);
+      assert.deepEqual(briefOfFiles(state.config, summarize(state), false)?.stopWords, stopWords);
+    }
+    assert.match(briefOfFiles(CONFIG, SUMMARY, false)?.stopWords?.next ?? '', /^Continue with more iterations/);
+  });
+
   it('is imported where the folder says so', () => {
     assert.equal(briefOfFiles(CONFIG, SUMMARY, false)?.imported, false);
     assert.equal(briefOfFiles(CONFIG, SUMMARY, false, true)?.imported, true);
@@ -52,15 +74,5 @@ describe('labels', () => {
   it('keep links out of messages and icons out of quick picks', () => {
     assert.equal(inMessage('[now](command:workbench.action.quit)'), '[now] (command:workbench.action.quit)');
     assert.equal(inQuickPick('$(check) done'), '$ (check) done');
-  });
-
-  it('tell times in two units at the most', () => {
-    assert.deepEqual([900, 59_999, 60_000, 3_599_999, 11_100_000].map(duration), [
-      '0 s',
-      '59 s',
-      '1 min',
-      '59 min',
-      '3 h 05 min',
-    ]);
   });
 });

@@ -15,6 +15,7 @@ const POSIX = process.platform !== 'win32';
  * to nothing when there is nothing to test yet. Tests run on the Node at hand, tools on the newer one that they need.
  */
 const PARTS = [
+  { name: 'e2e', tests: true, minutes: 20, command: () => testFiles('e2e', '--test-concurrency=1') },
   { name: 'unit', tests: true, command: unitTests },
   { name: 'types', command: () => tool('typescript/bin/tsc', '--noEmit') },
   { name: 'types-webview', command: webviewTypes },
@@ -25,7 +26,6 @@ const PARTS = [
   { name: 'manifest', command: async () => [process.execPath, 'scripts/manifest.mjs'] },
   { name: 'host', tests: true, minutes: 10, command: () => hostTests() },
   { name: 'faults', tests: true, minutes: 10, command: () => testFiles('faults') },
-  { name: 'e2e', tests: true, minutes: 20, command: () => testFiles('e2e', '--test-concurrency=1') },
 ];
 const ON_DEMAND = [
   { name: 'electron', tests: true, minutes: 20, command: () => hostTests('--electron') },

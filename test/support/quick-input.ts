@@ -105,18 +105,19 @@ export class QuickInput {
     const present = async () => {
       if (await appears(row)) return true;
       // What is typed before the box is ready may vanish while the list stays filtered by it: so clear it first.
-      const prefix = (await this.value()).startsWith('>') ? '>' : '';
-      await this.fill(prefix);
-      await this.fill(prefix + label);
+      const prefix = (await this.input.inputValue({ timeout: 1_000 })).startsWith('>') ? '>' : '';
+      await this.fill(prefix, 1_000);
+      await this.fill(prefix + label, 1_000);
       return await appears(row);
     };
     await eventually(`the row ${label}`, present, timeoutMs);
     const focused = this.widget.locator('.quick-input-list .monaco-list-row.focused .label-name');
-    await eventually(`the row ${label} to have the focus`, async () => {
+    const hasFocus = async () => {
       if ((await focused.allInnerTexts()).some((text) => plainText(text) === label)) return true;
-      await this.input.press('ArrowDown');
+      await this.input.press('ArrowDown', { timeout: 1_000 });
       return false;
-    });
+    };
+    await eventually(`the row ${label} to have the focus`, hasFocus, timeoutMs);
     const ticked = (await this.rows()).some((entry) => entry.label === label && entry.checked !== undefined);
     await (ticked ? row.click() : this.accept());
   }

@@ -77,8 +77,12 @@ export class Workbench {
   /** Runs the command with exactly this title (`Category: Title`) from the command palette. */
   async runCommand(title: string): Promise<void> {
     const palette = new QuickInput(this.page);
-    await this.openPalette(palette, title);
-    await palette.pick(title);
+    // A message that takes the focus closes the palette: then all begins again.
+    await eventually(`the command ${title}`, async () => {
+      await this.openPalette(palette, title);
+      await palette.pick(title, 5_000);
+      return true;
+    });
   }
 
   private async openPalette(palette: QuickInput, title: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { usdFromPico } from '../budget/money.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { EventDraft } from '../run/events.ts';
+import { firstTask } from '../run/first-task.ts';
 import { type LimitName, limitProblem } from '../run/limits.ts';
 import type { RunState } from '../run/state.ts';
 import { runFolder } from '../runlog/folder.ts';
@@ -110,16 +111,7 @@ export function resumeEvents(state: RunState, options: ResumeOptions): EventDraf
   }
   if (state.tasks.size === 0) {
     // The first owner died between opening the log and putting in the first task.
-    events.push({
-      type: 'task.created',
-      task_id: 't1',
-      label: '1',
-      text: state.config.initial_task,
-      by: 'initial',
-      parent_task_id: null,
-      before: null,
-      iteration: 0,
-    });
+    events.push(firstTask(state.config));
   }
   return events;
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Forecast } from '../research/forecast.ts';
 import type { RunSettings } from '../run/settings.ts';
+import { firstTask } from '../run/first-task.ts';
 import { initialState } from '../run/state.ts';
 import { runFolder, runFolderName } from '../runlog/folder.ts';
 import { keepReserve } from '../runlog/reserve.ts';
@@ -27,18 +28,7 @@ export async function startRun(settings: RunSettings, options: StartOptions, hos
     ]);
     return owning(folder, host, async (ownership) => {
       const session = await Session.open(host, folder, bytes, initialState(config), null, ownership, options.paceMs);
-      session.begin([
-        {
-          type: 'task.created',
-          task_id: 't1',
-          label: '1',
-          text: config.initial_task,
-          by: 'initial',
-          parent_task_id: null,
-          before: null,
-          iteration: 0,
-        },
-      ]);
+      session.begin([firstTask(config)]);
       return session;
     });
   });

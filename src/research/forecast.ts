@@ -9,6 +9,7 @@ import { questionOf } from '../models/rehearsal-question.ts';
 import { Caller } from '../run/call.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { EventDraft, RunEvent } from '../run/events.ts';
+import { firstTask } from '../run/first-task.ts';
 import { runLoop } from '../run/loop.ts';
 import {
   type Clock,
@@ -127,16 +128,7 @@ async function rehearse(
   );
   const caller = new Caller({ log, model, tokens, clock: STILL, random: () => 0.5, signal });
   const parts: StrategyParts = { state, caller, memory, tokens, record: (draft) => log.append(draft) };
-  log.append({
-    type: 'task.created',
-    task_id: 't1',
-    label: '1',
-    text: config.initial_task,
-    by: 'initial',
-    parent_task_id: null,
-    before: null,
-    iteration: 0,
-  });
+  log.append(firstTask(config));
   const nothing = () => Promise.resolve();
   try {
     const strategy = config.strategy === 'classic' ? new ClassicStrategy(parts) : new GuardedStrategy(parts);

@@ -12,6 +12,7 @@ import { reviewReason } from './review-words.ts';
 import { inMessage } from './labels.ts';
 import type { RunView } from './run-view.ts';
 import type { Action } from './tell.ts';
+import { l10n } from './panel-l10n.ts';
 
 // A person is interrupted for two things only: a run that ended, and one that waits for them.
 
@@ -34,7 +35,7 @@ export async function tellEnd(app: App, run: RunView, outcome: Outcome): Promise
       : '';
   const objective = inMessage(run.state.config.objective, 60);
   const message = inMessage(
-    vscode.l10n.t('BabyAGI run ended: {0}{1} {2}. “{3}”', meaning, detail, figures, objective),
+    vscode.l10n.t('BabyAGI run ended: {0}{1} {2}. “{3}”', l10n.known(meaning), detail, figures, objective),
     600,
   );
   const chosen = await showFor(stopReason)(message, ...actionsFor(run.state, stopReason));

@@ -5,6 +5,7 @@ import type { Call, TaskState } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { type RunBrief, spentWords } from './run-brief.ts';
 import { type Arrangement, type Grouping, localDay, type RunFilter } from './runs-filter.ts';
+import { l10n } from './panel-l10n.ts';
 
 /** `running`, `waits for review`, `ended: The iteration limit was reached.`: the state of a run in words. */
 export function statusWords({ status, stopReason }: RunBrief): string {
@@ -72,7 +73,7 @@ export function figuresOf(brief: RunBrief, live: boolean): string {
 
 /** What a screen reader says of a run. */
 export function spokenRun(brief: RunBrief, objective: string): string {
-  const ended = brief.stopWords === null ? '' : ` ${brief.stopWords.meaning}`;
+  const ended = brief.stopWords === null ? '' : ` ${l10n.known(brief.stopWords.meaning)}`;
   return vscode.l10n.t(
     'Run {0}, {1}.{2} Iteration {3} of {4}, {5}',
     objective,

@@ -36,7 +36,7 @@ export const FLAGS = {
   'max-key-usd-per-day': {
     type: 'string',
     value: 'X',
-    help: 'limit of all runs with this API key on this machine, US dollars per day (none)',
+    help: 'limit, with all other runs that have one, of this API key on this machine, US dollars per day (none)',
   },
   'task-timeout': {
     type: 'string',

@@ -12,8 +12,8 @@ import { startModelServer } from '../support/model-server.ts';
 import { testHost, testSettings, testStart } from '../support/run-host.ts';
 
 /**
- * What the loop costs: wall time an iteration against a bare loop on the official client that sends the very same
- * requests and writes nothing; tokens, storage and order over queues of several lengths. The server runs in a process of
+ * What the loop costs: wall time an iteration against two bare loops on the official client that write nothing, of which
+ * one sends the very same requests and the other those of the original BabyAGI; tokens, storage and order over queues of several lengths. The server runs in a process of
  * its own, without latency, so everything that is measured is ours. Only ratios within one run say anything.
  */
 const WORDS = [
@@ -41,6 +41,10 @@ function taskText(index: number, urgency: number): string {
   return `Compare ${word(0)} and ${word(1)} for plan ${index}, urgency ${urgency.toFixed(4)}`;
 }
 
+/** About 183 tokens, the length of the result that the peers were measured with. */
+const resultOf = (task: string): string =>
+  `Result for ${task}: ${'the bed needs four hours of light, a hand of compost and a look each week. '.repeat(9)}`;
+
 const urgencyOf = (text: string): number => Number(/urgency (\d\.\d+)/.exec(text)?.[1] ?? 1);
 
 /** Numbers in [0, 1) from a seed (mulberry32). */
@@ -58,13 +62,22 @@ async function serve(): Promise<void> {
   const random = seeded(7);
   let next = 100_000;
   let created = 1;
-  const reply = brain({
+  const guarded = brain({
     priority: urgencyOf,
     newTasks: () => Array.from({ length: created }, () => taskText(next++, random())),
-    // About 183 tokens, the length of the result that the peers were measured with.
-    result: (task) =>
-      `Result for ${task}: ${'the bed needs four hours of light, a hand of compost and a look each week. '.repeat(9)}`,
+    result: resultOf,
   });
+  const reply: typeof guarded = (request, index) =>
+    classicReply(request.messages[0]?.content ?? '') ?? guarded(request, index);
+  /** Of the same lengths, as the agents of the original are answered: null for other prompts. */
+  function classicReply(prompt: string): string | null {
+    if (prompt.startsWith('Carry out exactly one task')) return resultOf(/^Your task: (.*)$/m.exec(prompt)?.[1] ?? '');
+    if (prompt.startsWith('You are to create new tasks')) return `1. ${taskText(next++, random())}`;
+    if (!prompt.startsWith('You are to put')) return null;
+    const tasks = (/:\n([^]*)\nKeep in mind/.exec(prompt)?.[1] ?? '').split('\n');
+    tasks.sort((a, b) => urgencyOf(a) - urgencyOf(b));
+    return tasks.map((task, index) => `${index + 1}. ${task}`).join('\n');
+  }
   const embed = (text: string, dimensions: number) => {
     const noise = seeded([...text].reduce((hash, char) => (Math.imul(hash, 31) + char.charCodeAt(0)) | 0, 1));
     return Array.from({ length: dimensions }, () => noise() - 0.5);
@@ -108,7 +121,7 @@ async function runEngine(
   baseUrl: string,
   iterations: number,
   queue: number,
-  shuffled = false,
+  { shuffled = false, strategy = 'guarded' }: { shuffled?: boolean; strategy?: 'guarded' | 'classic' } = {},
 ): Promise<Figures> {
   await ask(child, 'bodies');
   const folder = mkdtempSync(join(tmpdir(), 'babyagi-bench-'));
@@ -120,6 +133,8 @@ async function runEngine(
     max_iterations: iterations,
     max_cost_usd: 100,
     synthesis: false,
+    strategy,
+    sleepSeconds: 0,
     initialTask: taskText(99_999, 0),
   });
   const session = await startRun(settings, testStart(folder), host);
@@ -203,19 +218,23 @@ async function main(): Promise<void> {
   );
   try {
     await runEngine(child, baseUrl, 10, 10);
+    const original = await runEngine(child, baseUrl, 60, 50, { strategy: 'classic' });
     const ratios: number[] = [];
+    const originalRatios: number[] = [];
     const cpuRatios: number[] = [];
     for (let repetition = 0; repetition < 5; repetition++) {
       const engine = await runEngine(child, baseUrl, 60, 50);
       const bare = await runBare(baseUrl, engine.bodies);
+      const bareOriginal = await runBare(baseUrl, original.bodies);
+      originalRatios.push(median(engine.wallMs) / (bareOriginal.wallMs / 60));
       ratios.push(median(engine.wallMs) / (bare.wallMs / 60));
       cpuRatios.push(engine.cpuMs / (bare.cpuMs / 60));
       say(
-        `  iteration ${median(engine.wallMs).toFixed(2)} ms (cpu ${engine.cpuMs.toFixed(2)}), bare ${(bare.wallMs / 60).toFixed(2)} ms (cpu ${(bare.cpuMs / 60).toFixed(2)})`,
+        `  iteration ${median(engine.wallMs).toFixed(2)} ms (cpu ${engine.cpuMs.toFixed(2)}), bare ${(bare.wallMs / 60).toFixed(2)} ms (cpu ${(bare.cpuMs / 60).toFixed(2)}), bare with the requests of the original ${(bareOriginal.wallMs / 60).toFixed(2)} ms`,
       );
     }
     say(
-      `overhead: wall an iteration / bare loop on the official client, all controls on: ${median(ratios).toFixed(2)} (goal 1.0); processor time: ${median(cpuRatios).toFixed(2)}`,
+      `overhead: wall an iteration, all controls on / bare loop on the official client: ${median(ratios).toFixed(2)} with the same requests, ${median(originalRatios).toFixed(2)} with those of the original (goal 1.0); processor time, same requests: ${median(cpuRatios).toFixed(2)}`,
     );
     const flat: number[] = [];
     for (let repetition = 0; repetition < 3; repetition++) {
@@ -229,7 +248,7 @@ async function main(): Promise<void> {
     say('queue  chats  embeddings  prompt  completion  bytes/iteration  regret  regret from a shuffled start');
     for (const queue of [10, 50, 200, 1000]) {
       const one = await runEngine(child, baseUrl, 100, queue);
-      const shuffled = await runEngine(child, baseUrl, 100, queue, true);
+      const shuffled = await runEngine(child, baseUrl, 100, queue, { shuffled: true });
       const row = [
         queue,
         one.chats.toFixed(2),

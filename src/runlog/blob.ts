@@ -36,7 +36,9 @@ function byteLength(value: unknown): number {
 /** The blobs that an event names, by the key of the value. */
 export function namedBlobs(raw: Readonly<Record<string, unknown>>): Map<string, string> {
   const found = new Map<string, string>();
-  for (const [key, value] of Object.entries(raw)) {
+  // Without a list of pairs: this is done for every event of a log.
+  for (const key of Object.keys(raw)) {
+    const value = raw[key];
     if (
       typeof value === 'object' &&
       value !== null &&

@@ -88,7 +88,7 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
       if (typeof event === 'string') return stop(segment.number, offset, event);
       if (event.seq !== end.seq + 1) return stop(segment.number, offset, `event ${event.seq} follows event ${end.seq}`);
       events.push(event);
-      end = { ...end, segment: segment.number, cutAt: line.end, hash: line.hash, seq: event.seq };
+      end = { segment: segment.number, cutAt: line.end, hash: line.hash, seq: event.seq, tailBytes: 0, tail: 'none' };
       offset = line.end;
       await pause();
     }
@@ -208,9 +208,8 @@ async function readSegment(bytes: Buffer, number: number, pause: () => Promise<v
 
 /** The event in a body, with its blobs put back, or a sentence on what is wrong with it. */
 async function readEvent(disk: Disk, folder: RunFolder, body: Buffer): Promise<RunEvent | UnknownEvent | string> {
-  const raw = jsonOrNull(body);
-  if (typeof raw !== 'object' || raw === null) return 'the body is not a JSON object';
-  const record: Record<string, unknown> = { ...raw };
+  const record = jsonOrNull(body) as Record<string, unknown> | null;
+  if (typeof record !== 'object' || record === null) return 'the body is not a JSON object';
   for (const [key, sha256] of namedBlobs(record)) {
     try {
       record[key] = blobValue(sha256, await disk.read(join(folder.blobs, sha256), MOST_BLOB_BYTES));

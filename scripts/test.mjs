@@ -3,8 +3,9 @@
 // that reads `N passed, N failed` or `N passed, N failed, N skipped`.
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import path from 'node:path';
 import { main, setUp, toolNode } from './setup.mjs';
 
 const MINUTE = 60_000;
@@ -167,6 +168,7 @@ async function test(names) {
   const known = [...PARTS, ...ON_DEMAND].map((part) => part.name).join(', ');
   if (unknown.length > 0) throw new Error(`There is no part ${unknown.join(', ')}. The parts are: ${known}.`);
   await setUp();
+  useTemporaryFolder();
 
   const queue = names.length > 0 ? [...PARTS, ...ON_DEMAND].filter((part) => names.includes(part.name)) : [...PARTS];
   const results = [];
@@ -181,6 +183,13 @@ async function test(names) {
   const sum = (figure) => results.reduce((total, result) => total + result[figure], 0);
   if (sum('failed') > 0) process.exitCode = 1;
   console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
+}
+
+/** What the tests leave behind, killed processes above all, goes with the folder. */
+function useTemporaryFolder() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'babyagi-tests-'));
+  for (const name of ['TMPDIR', 'TEMP', 'TMP']) process.env[name] = folder;
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) {

@@ -118,6 +118,8 @@ async function resume(options: Options): Promise<number> {
   for (const [flag, limit] of [
     ['add-iterations', 'max_iterations'],
     ['add-cost-usd', 'max_cost_usd'],
+    ['add-requests', 'max_requests'],
+    ['add-tokens', 'max_tokens'],
     ['add-minutes', 'max_wall_time_minutes'],
   ] as const) {
     check.of(() => {
@@ -352,6 +354,8 @@ function exitCodeOf(outcome: Outcome, session: Session): number {
     case 'queue_empty':
     case 'max_iterations':
     case 'max_cost':
+    case 'max_requests':
+    case 'max_tokens':
     case 'max_wall_time':
     case 'stopped_by_user':
     case 'stalled':
@@ -378,6 +382,8 @@ function settingsOf(options: Options, provider: 'openai' | 'rehearsal'): RunSett
     seed: options.number('seed'),
     max_iterations: options.number('max-iterations') ?? rehearsed.max_iterations,
     max_cost_usd: options.number('max-cost-usd') ?? rehearsed.max_cost_usd,
+    max_requests: options.number('max-requests'),
+    max_tokens: options.number('max-tokens'),
     max_wall_time_minutes: options.number('max-wall-time'),
     task_timeout_seconds: options.number('task-timeout'),
     checkpointEvery: options.number('checkpoint-every'),

@@ -1,34 +1,47 @@
-import { worstChat } from '../run/call.ts';
+import { takes } from '../budget/reservation.ts';
+import { capOf, DRAWN_LIMITS, type Earmark, NO_EARMARK, tariffOf } from '../run/allowance.ts';
+import { chatBound } from '../run/call.ts';
 import type { RunConfig } from '../run/config.ts';
+import type { Limits } from '../run/limits.ts';
 import type { Call } from '../run/state.ts';
 import { StepFailed, StopRun } from '../run/ports.ts';
+import type { StopReason } from '../run/stop-reason.ts';
 import { chatOf, excerpts, frameOf, messagesOf, type StrategyParts } from './context.ts';
 
 const PROMPT_TOKENS = 6000;
 const ANSWER_TOKENS = 1500;
 const FRAME_TOKENS = 400;
-/** The most that is kept back for the synthesis, as a share of the cost limit. */
+/** The most that is kept back for the synthesis, as a share of the limit. */
 const EARMARK_SHARE = 5n;
+/** What a request is refused with before it is made. */
+const REFUSED: ReadonlySet<StopReason> = new Set(['max_cost', 'max_requests', 'max_tokens']);
 
-/** Money kept back from the start, so that a run that spends its limit can still give an answer. */
-export function synthesisEarmark(config: RunConfig, cap: bigint): bigint {
-  if (!config.loop.synthesis) return 0n;
-  const full = worstChat(config.prices.chat, PROMPT_TOKENS + FRAME_TOKENS, answerTokens(config));
-  return full < cap / EARMARK_SHARE ? full : cap / EARMARK_SHARE;
+/** Kept back of each limit from the start, so that a run that comes to its end can still give an answer. */
+export function synthesisEarmark(config: RunConfig, limits: Limits): Earmark {
+  if (!config.loop.synthesis) return NO_EARMARK;
+  const kept = DRAWN_LIMITS.map((limit) => {
+    const cap = capOf(limits, limit);
+    if (cap === null) return [limit, 0n];
+    const tariff = tariffOf(limit, config.prices.chat);
+    const full = takes(tariff, chatBound(PROMPT_TOKENS + FRAME_TOKENS), answerTokens(config));
+    // A run of one request has nothing to answer from.
+    const most = limit === 'max_requests' ? cap - 1n : cap / EARMARK_SHARE;
+    return [limit, full < most ? full : most];
+  });
+  return Object.fromEntries(kept) as Earmark;
 }
 
 /**
- * Writes the final answer from the stored results, as many as the money still affords. Null where there is no result,
- * no money, or no usable reply: then the results speak for themselves.
+ * Writes the final answer from the stored results, as many as the limits still allow. Null where there is no result, no
+ * room within the limits, or no usable reply: then the results speak for themselves.
  */
-export async function synthesize(parts: StrategyParts, free: bigint): Promise<Call | null> {
+export async function synthesize(parts: StrategyParts): Promise<Call | null> {
   const { state, caller, memory } = parts;
   const { config } = state;
   if (!config.loop.synthesis || state.memory.size === 0) return null;
   await parts.tokens.ready();
   const ids = [...new Set([...memory.nearest('objective', 40), ...[...state.memory.keys()].reverse()])].slice(0, 60);
   for (let tokens = PROMPT_TOKENS; tokens >= PROMPT_TOKENS / 8; tokens = Math.floor(tokens / 2)) {
-    if (worstChat(config.prices.chat, tokens + FRAME_TOKENS, config.parameters.min_completion_tokens) > free) continue;
     const results = excerpts(parts, ids, tokens);
     const messages = messagesOf(config, 'synthesis', {
       ...frameOf(state),
@@ -46,6 +59,8 @@ export async function synthesize(parts: StrategyParts, free: bigint): Promise<Ca
       const call = await caller.chat(step, chatOf(config, messages), answerTokens(config));
       return (call.answer ?? '').trim() === '' ? null : call;
     } catch (error) {
+      // With fewer results it may fit.
+      if (error instanceof StopRun && REFUSED.has(error.reason)) continue;
       if (error instanceof StepFailed || error instanceof StopRun) return null;
       throw error;
     }

@@ -2,13 +2,32 @@ import type { Rates } from '../run/config.ts';
 import type { Usage } from '../run/ports.ts';
 import { type Pico, picoPerToken } from './money.ts';
 
+/** What a request takes of something that is limited: so much by itself, and so much for each of its tokens. */
+export interface Tariff {
+  readonly request: bigint;
+  readonly input: bigint;
+  readonly output: bigint;
+}
+
+export function takes(tariff: Tariff, inputTokens: number, outputTokens: number): bigint {
+  return tariff.request + BigInt(inputTokens) * tariff.input + BigInt(outputTokens) * tariff.output;
+}
+
+/** Pico-dollars: every prompt token uncached, every token at the dearest tier. */
+export function dearest(rates: Rates): Tariff {
+  const all = [rates, ...rates.tiers];
+  const most = (price: (tier: (typeof all)[number]) => number) =>
+    all.reduce((top, tier) => (picoPerToken(price(tier)) > top ? picoPerToken(price(tier)) : top), 0n);
+  return {
+    request: 0n,
+    input: most((tier) => Math.max(tier.input_usd_per_million, tier.cached_input_usd_per_million)),
+    output: most((tier) => tier.output_usd_per_million),
+  };
+}
+
 /** Worst case of one request: every prompt token uncached, every allowed completion token used, at the dearest tier. */
 export function worstCase(rates: Rates, inputTokens: number, outputTokens: number): Pico {
-  const all = [rates, ...rates.tiers];
-  const dearest = (price: (tier: (typeof all)[number]) => number) =>
-    all.reduce((most, tier) => (picoPerToken(price(tier)) > most ? picoPerToken(price(tier)) : most), 0n);
-  const input = dearest((tier) => Math.max(tier.input_usd_per_million, tier.cached_input_usd_per_million));
-  return BigInt(inputTokens) * input + BigInt(outputTokens) * dearest((tier) => tier.output_usd_per_million);
+  return takes(dearest(rates), inputTokens, outputTokens);
 }
 
 /** What a request cost: the tier that its prompt length falls into, cached tokens at their own price. */
@@ -25,27 +44,30 @@ export function costOf(rates: Rates, usage: Usage): Pico {
   );
 }
 
-export interface Admission {
-  readonly maxOutputTokens: number;
-  readonly reserved: Pico;
+/** What is free of something that is limited. */
+export interface Room {
+  readonly free: bigint;
+  readonly tariff: Tariff;
 }
 
 /**
- * Fits a request into what is free. The completion is clamped to what the money affords, down to `minOutputTokens`;
- * below that the request is not admitted and null is returned.
+ * Fits a request into every room. The completion is clamped to what the smallest affords, down to `min`; below that the
+ * request is not admitted, and the first room that is too small is named.
  */
-export function admit(
-  rates: Rates,
-  free: Pico,
+export function admit<Of extends Room>(
+  rooms: readonly Of[],
   boundInputTokens: number,
   output: { wanted: number; min: number },
-): Admission | null {
-  const input = worstCase(rates, boundInputTokens, 0);
-  const perToken = worstCase(rates, 0, 1);
-  const affordable = perToken === 0n ? BigInt(output.wanted) : (free - input) / perToken;
-  if (free < input || affordable < BigInt(Math.min(output.min, output.wanted))) return null;
-  const maxOutputTokens = affordable < BigInt(output.wanted) ? Number(affordable) : output.wanted;
-  return { maxOutputTokens, reserved: worstCase(rates, boundInputTokens, maxOutputTokens) };
+): { readonly maxOutputTokens: number } | { readonly shortOf: Of } {
+  let maxOutputTokens = output.wanted;
+  for (const room of rooms) {
+    const left = room.free - takes(room.tariff, boundInputTokens, 0);
+    const perToken = room.tariff.output;
+    const affordable = perToken === 0n ? BigInt(output.wanted) : left / perToken;
+    if (left < 0n || affordable < BigInt(Math.min(output.min, output.wanted))) return { shortOf: room };
+    if (affordable < BigInt(maxOutputTokens)) maxOutputTokens = Number(affordable);
+  }
+  return { maxOutputTokens };
 }
 
 /** The provider's figures where they are possible, and never less than what was counted here. */

@@ -2,7 +2,7 @@ import { usdFromPico } from '../budget/money.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { EventDraft } from '../run/events.ts';
 import { firstTask } from '../run/first-task.ts';
-import { type LimitName, limitProblem } from '../run/limits.ts';
+import { type LimitName, limitProblem, noSuchLimit } from '../run/limits.ts';
 import type { RunState } from '../run/state.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { keepReserve } from '../runlog/reserve.ts';
@@ -43,7 +43,9 @@ export async function resumeRun(directory: string, options: ResumeOptions, host:
       if (state.status === 'ended' && options.unlessEnded)
         throw new EngineError('has_ended', [`The run in ${directory} has ended: a person may go on with it.`]);
       const raises = raisesOf(state, options);
-      const problems = raises.flatMap(([limit, to]) => limitProblem(limit, to) ?? []);
+      const problems = raises.flatMap(
+        ([limit, to]) => (state.limits[limit] === undefined ? noSuchLimit(limit) : limitProblem(limit, to)) ?? [],
+      );
       if (problems.length > 0) throw new EngineError('configuration', problems);
       await keepReserve(disk, folder);
       const session = await Session.open(host, folder, bytes, state, end, ownership, options.paceMs);
@@ -74,7 +76,7 @@ function checkServer(
 
 /** The limits that are to be raised, with their new values. */
 function raisesOf(state: RunState, { raise, add = {} }: ResumeOptions): [LimitName, number][] {
-  const added = Object.entries(add).map(([limit, more]) => [limit, state.limits[limit as LimitName] + more]);
+  const added = Object.entries(add).map(([limit, more]) => [limit, (state.limits[limit as LimitName] ?? 0) + more]);
   return [...Object.entries(raise), ...added] as [LimitName, number][];
 }
 
@@ -102,7 +104,7 @@ export function resumeEvents(state: RunState, options: ResumeOptions): EventDraf
   }
   for (const [limit, to] of raisesOf(state, options)) {
     const from = state.limits[limit];
-    if (to > from) events.push({ type: 'limit.raised', limit, from, to, by: 'user' });
+    if (from !== undefined && to > from) events.push({ type: 'limit.raised', limit, from, to, by: 'user' });
   }
   if (options.byPerson) events.push({ type: 'run.resumed', by: 'user' });
   if (options.approveReview && state.review) {

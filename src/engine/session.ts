@@ -3,7 +3,7 @@ import { ClassicStrategy } from '../agents/classic.ts';
 import type { StrategyParts } from '../agents/context.ts';
 import { GuardedStrategy } from '../agents/guarded.ts';
 import { synthesisEarmark, synthesize } from '../agents/synthesis.ts';
-import { picoFromUsd, usdFromPico } from '../budget/money.ts';
+import { usdFromPico } from '../budget/money.ts';
 import { RunMemory } from '../memory/run-memory.ts';
 import { Outbox } from '../notify/outbox.ts';
 import { Watchdog } from '../notify/watchdog.ts';
@@ -63,7 +63,7 @@ export class Session {
     const caller = new Caller({ log, model, tokens, clock, random, signal: this.stopping.signal, ledger });
     if (state.config.strategy === 'classic') caller.retry = classicRetry;
     this.parts = { state, caller, memory, tokens, record: (draft) => log.append(draft) };
-    caller.earmark = synthesisEarmark(state.config, picoFromUsd(state.limits.max_cost_usd));
+    caller.earmark = synthesisEarmark(state.config, state.limits);
   }
 
   static async open(
@@ -213,8 +213,7 @@ export class Session {
     try {
       // A run that waits for a person spends nothing until then.
       if (ANSWERABLE.has(wanted.reason) && this.state.review === null && !this.stopping.signal.aborted) {
-        const { limits, money } = this.state;
-        await synthesize(this.parts, picoFromUsd(limits.max_cost_usd) - money.settled - money.held - money.reserved);
+        await synthesize(this.parts);
       }
       await this.logEnd(wanted);
     } catch (error) {
@@ -275,6 +274,8 @@ const ANSWERABLE: ReadonlySet<StopReason> = new Set([
   'queue_empty',
   'max_iterations',
   'max_cost',
+  'max_requests',
+  'max_tokens',
   'stalled',
   'stopped_at_review',
 ]);

@@ -1,4 +1,5 @@
 import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.ts';
+import { counted } from '../run/allowance.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { Agent, ErrorRecord } from '../run/events.ts';
 import { type Call, type RunState, resultOf, stepKey } from '../run/state.ts';
@@ -146,10 +147,17 @@ function lostCall(state: RunState, call: Call): LostCall {
 function costOf(state: RunState): Explanation['cost'] {
   const { settled, held } = state.money;
   const results = [...state.tasks.values()].filter((task) => resultOf(state, task) !== null).length;
+  const counts = counted(state)
+    .map(({ limit, used, cap }) => `; ${used} of ${cap} ${limit === 'max_requests' ? 'requests' : 'tokens'}`)
+    .join('');
   if (isIncluded(state.config)) {
-    return { text: `included in what its provider is paid for, ${results} results.`, results, perResultUsd: null };
+    return {
+      text: `included in what its provider is paid for, ${results} results${counts}.`,
+      results,
+      perResultUsd: null,
+    };
   }
-  const spent = `${formatUsd(settled)} spent${held > 0n ? ` and ${formatUsd(held)} held` : ''} of ${formatUsd(picoFromUsd(state.limits.max_cost_usd))}`;
+  const spent = `${formatUsd(settled)} spent${held > 0n ? ` and ${formatUsd(held)} held` : ''} of ${formatUsd(picoFromUsd(state.limits.max_cost_usd))}${counts}`;
   if (results === 0) return { text: `${spent}, for no result.`, results, perResultUsd: null };
   const each = (settled + held) / BigInt(results);
   return {

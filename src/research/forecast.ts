@@ -6,10 +6,12 @@ import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.
 import { RunMemory } from '../memory/run-memory.ts';
 import { RehearsalModel } from '../models/rehearsal.ts';
 import { questionOf } from '../models/rehearsal-question.ts';
+import { capOf, DRAWN_LIMITS, type DrawnLimit } from '../run/allowance.ts';
 import { Caller } from '../run/call.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { EventDraft, RunEvent } from '../run/events.ts';
 import { firstTask } from '../run/first-task.ts';
+import { LIMIT_WORDS } from '../run/limits.ts';
 import { runLoop } from '../run/loop.ts';
 import {
   type Clock,
@@ -43,8 +45,10 @@ export interface Forecast {
   readonly tokens: number;
   /** The iteration limit, up to which the figures are. */
   readonly iterations: number;
-  /** Complete iterations after which the cost limit probably ends the run; null: it does not. */
+  /** Complete iterations after which a limit of cost, requests or tokens probably ends the run; null: none does. */
   readonly endsAfter: number | null;
+  /** Which of them; null: none. */
+  readonly endsBy: DrawnLimit | null;
   readonly basis: {
     readonly rehearsedIterations: number;
     readonly answerTokens: number;
@@ -69,16 +73,18 @@ export async function forecast(config: RunConfig, parts: ForecastParts): Promise
   const cap = picoFromUsd(max_cost_usd);
   const costs = state.iterations.map(({ cost }) => cost);
   const spent = state.money.settled;
-  const pace = mean(costs.length > 1 ? costs.slice(1) : costs);
+  const pace = paceOf(costs);
   const calls = [...state.calls.values()];
   // As the cost: the first iteration is not like the others.
   const usual = calls.filter(({ agent, iteration }) => agent !== 'synthesis' && (iteration > 1 || costs.length === 1));
   const times = Math.max(0, iterations - costs.length) / Math.max(1, costs.length - 1);
   const expected = spent + pace * BigInt(Math.max(0, iterations - costs.length));
   const worst = dearestIteration(state) * BigInt(iterations) + synthesis;
-  // Without the closing answer, for which money is kept back.
-  const room = cap - synthesisEarmark(config, cap) - (sum(costs) - pace * BigInt(costs.length));
-  const affordable = pace === 0n ? iterations : Number(room > 0n ? room / pace : 0n);
+  const first = firstToEnd(config, {
+    max_cost_usd: costs,
+    max_requests: state.iterations.map(({ iteration }) => BigInt(within(calls, iteration).length)),
+    max_tokens: state.iterations.map(({ iteration }) => BigInt(tokensOf(within(calls, iteration)))),
+  });
   return {
     expectedUsd: usdFromPico(least(expected, cap)),
     worstUsd: usdFromPico(least(worst, cap)),
@@ -86,7 +92,8 @@ export async function forecast(config: RunConfig, parts: ForecastParts): Promise
     requests: Math.round(calls.length + times * usual.length),
     tokens: Math.round(tokensOf(calls) + times * tokensOf(usual)),
     iterations,
-    endsAfter: affordable < iterations ? affordable : null,
+    endsAfter: first?.after ?? null,
+    endsBy: first?.limit ?? null,
     basis: {
       rehearsedIterations: costs.length,
       answerTokens: TYPICAL_ANSWER_TOKENS,
@@ -97,13 +104,42 @@ export async function forecast(config: RunConfig, parts: ForecastParts): Promise
   };
 }
 
+/** The limit that ends the run before the iterations are done, where what they take of each goes on as it was. */
+function firstToEnd(
+  config: RunConfig,
+  taken: Readonly<Record<DrawnLimit, readonly bigint[]>>,
+): { limit: DrawnLimit; after: number } | null {
+  const earmark = synthesisEarmark(config, config.limits);
+  const ends = DRAWN_LIMITS.flatMap((limit) => {
+    const cap = capOf(config.limits, limit);
+    const each = taken[limit];
+    const pace = paceOf(each);
+    if (cap === null || pace === 0n) return [];
+    // Without the closing answer, for which some is kept back.
+    const room = cap - earmark[limit] - (sum(each) - pace * BigInt(each.length));
+    return [{ limit, after: Number(room > 0n ? room / pace : 0n) }];
+  });
+  const [first] = ends.sort((one, other) => one.after - other.after);
+  return first !== undefined && first.after < config.limits.max_iterations ? first : null;
+}
+
+/** What an iteration takes: the first one is not like the others. */
+function paceOf(each: readonly bigint[]): bigint {
+  return mean(each.length > 1 ? each.slice(1) : each);
+}
+
+function within(calls: readonly Call[], wanted: number): Call[] {
+  return calls.filter(({ agent, iteration }) => agent !== 'synthesis' && iteration === wanted);
+}
+
 /** One sentence for a person. */
-export function forecastSentence({ expectedUsd, worstUsd, perIterationUsd, iterations, endsAfter }: Forecast): string {
+export function forecastSentence(forecast: Forecast): string {
+  const { expectedUsd, worstUsd, perIterationUsd, iterations, endsAfter, endsBy } = forecast;
   const usd = (amount: number) => formatUsd(picoFromUsd(amount));
   const head = `Forecast: about ${usd(expectedUsd)} for ${iterations === 1 ? '1 iteration' : `${iterations} iterations`} (${usd(perIterationUsd)} each), up to ${usd(worstUsd)} if nothing is tried twice.`;
-  return endsAfter === null
+  return endsAfter === null || endsBy === null
     ? head
-    : `${head} The cost limit probably ends it after ${endsAfter === 1 ? '1 iteration' : `${endsAfter} iterations`}.`;
+    : `${head} The ${LIMIT_WORDS[endsBy].name} probably ends it after ${endsAfter === 1 ? '1 iteration' : `${endsAfter} iterations`}.`;
 }
 
 /** Runs the loop against the rehearsal model, with nothing but memory below it. */
@@ -146,7 +182,7 @@ async function rehearse(
   } catch (error) {
     if (!(error instanceof StopRun)) throw error;
   }
-  const answer = await synthesize(parts, picoFromUsd(LIMITLESS.max_cost_usd));
+  const answer = await synthesize(parts);
   return { state, synthesis: answer?.reserved ?? 0n };
 }
 

@@ -27,7 +27,7 @@ export function projection(state: RunState): Projection | null {
   const pace = recent.reduce<Pico>((sum, { cost }) => sum + cost, 0n) / BigInt(recent.length);
   const left = Math.max(0, max_iterations - state.iteration);
   const spent = settled + held;
-  const room = cap - synthesisEarmark(state.config, cap) - spent - reserved;
+  const room = cap - synthesisEarmark(state.config, state.limits).max_cost_usd - spent - reserved;
   const affordable = pace === 0n ? left : Number(room > 0n ? room / pace : 0n);
   const endsAfter = affordable < left ? state.iteration + affordable : null;
   const total = spent + pace * BigInt(left);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { formatUsd, MAX_USD, type Pico, picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { tokenUpperBound } from '../budget/token-bound.ts';
 import { admit, costOf, trustedUsage, worstCase } from '../budget/reservation.ts';
+import { allowances, type Earmark, keyAllowance, NO_EARMARK, outOf } from './allowance.ts';
 import type { Rates } from './config.ts';
 import type { ErrorRecord, RunEventOf } from './events.ts';
 import { messageOf } from './message.ts';
@@ -61,8 +62,8 @@ export class Caller {
   private readonly parts: CallerParts;
   /** Token counts of the schemas, by name. */
   private readonly schemas = new Map<string, number>();
-  /** Money kept back for the closing synthesis, which must stay affordable whatever the loop does. */
-  earmark: Pico = 0n;
+  /** Kept back for the closing synthesis, which must stay affordable whatever the loop does. */
+  earmark: Earmark = NO_EARMARK;
   retry: RetryPolicy | null = null;
 
   constructor(parts: CallerParts) {
@@ -146,20 +147,24 @@ export class Caller {
     timeoutMs: number,
     keyFree: Pico | null = null,
   ): Promise<Call | ModelError> {
-    const { log, model, clock, tokens } = this.parts;
+    const { log, model, clock, tokens, ledger } = this.parts;
     const { state } = log;
     const probe = request(output.wanted);
     let bound = this.inputBound(probe);
-    const affordable = () => (keyFree !== null && keyFree < this.free(step) ? keyFree : this.free(step));
-    let admission = admit(rates, affordable(), bound, output);
-    if (!tokens.loaded && (admission === null || admission.maxOutputTokens < output.wanted)) {
-      // Bytes are a coarse bound: where the money is tight, it is worth counting.
+    const earmark = step.agent === 'synthesis' ? NO_EARMARK : this.earmark;
+    const admitted = () => admit(allowances(state, rates, earmark, keyFree), bound, output);
+    let admission = admitted();
+    if (!tokens.loaded && ('shortOf' in admission || admission.maxOutputTokens < output.wanted)) {
+      // Bytes are a coarse bound: where a limit is tight, it is worth counting.
       await tokens.ready();
       bound = this.inputBound(probe);
-      admission = admit(rates, affordable(), bound, output);
+      admission = admitted();
     }
-    if (admission === null) throw this.outOfMoney(worstCase(rates, bound, output.min), step, keyFree);
-    const prepared = model.prepare(request(admission.maxOutputTokens), state.adaptations);
+    const needs = (outputTokens: number) => ({ agent: step.agent, inputTokens: bound, outputTokens });
+    if ('shortOf' in admission) throw outOf(admission.shortOf, needs(output.min), state.limits, ledger ?? null);
+    const { maxOutputTokens } = admission;
+    const reserved = worstCase(rates, bound, maxOutputTokens);
+    const prepared = model.prepare(request(maxOutputTokens), state.adaptations);
     const callId = `c${state.calls.size + 1}`;
     const fields = {
       call_id: callId,
@@ -177,14 +182,15 @@ export class Caller {
       request_sha256: createHash('sha256').update(prepared.body).digest('hex'),
       inputs: step.inputs,
       bound_input_tokens: bound,
-      max_output_tokens: admission.maxOutputTokens,
-      reserved_usd: usdFromPico(admission.reserved),
+      max_output_tokens: maxOutputTokens,
+      reserved_usd: usdFromPico(reserved),
     });
     await log.barrier();
-    const left = await this.drawOnKey(fields, admission.reserved);
+    const left = await this.drawOnKey(fields, reserved);
     if (left !== null) {
       // A shorter answer may fit into what the others left.
-      if (left >= admission.reserved) throw this.outOfMoney(admission.reserved, step, left);
+      if (left >= reserved)
+        throw outOf(keyAllowance(rates, left), needs(maxOutputTokens), state.limits, ledger ?? null);
       return this.attempt(step, rates, output, request, timeoutMs, left);
     }
     const sentAt = clock.monotonic();
@@ -194,13 +200,20 @@ export class Caller {
         this.sendOnce(prepared, timeoutMs).then((answered) => ({ reply: answered, latencyMs: latency() })),
         tokens.ready(),
       ]);
-      this.settle(fields, rates, { ...admission, bound }, this.countedUsage(probe, reply), reply, latencyMs);
+      this.settle(
+        fields,
+        rates,
+        { reserved, maxOutputTokens, bound },
+        this.countedUsage(probe, reply),
+        reply,
+        latencyMs,
+      );
       return this.callOf(callId);
     } catch (error) {
       if (!(error instanceof ModelError)) {
         // A fault of ours: what the request costs is unknown, and no reservation stays open.
         if (this.callOf(callId).status === 'reserved') {
-          this.bookUnsettled('call.held', fields, admission.reserved, latency(), {
+          this.bookUnsettled('call.held', fields, reserved, latency(), {
             class: 'internal',
             message: 'An unexpected error hid the outcome.',
           });
@@ -208,14 +221,14 @@ export class Caller {
         throw error;
       }
       const outcome = error.unbilled ? 'call.released' : 'call.held';
-      this.bookUnsettled(outcome, fields, error.unbilled ? 0n : admission.reserved, latency(), recordOf(error));
+      this.bookUnsettled(outcome, fields, error.unbilled ? 0n : reserved, latency(), recordOf(error));
       if (error.feature !== null && !state.adaptations.has(error.feature)) {
         log.append({ type: 'model.adapted', feature: error.feature, why: error.message });
       }
       return error;
     } finally {
       const { status, cost } = this.callOf(callId);
-      if (status !== 'reserved') await this.parts.ledger?.settle(callId, status, cost);
+      if (status !== 'reserved') await ledger?.settle(callId, status, cost);
     }
   }
 
@@ -363,35 +376,6 @@ export class Caller {
     return { inputTokens, cachedTokens: 0, outputTokens: reply.text === null ? 0 : tokens.count(reply.text) };
   }
 
-  private free(step: StepRequest): Pico {
-    const { limits, money } = this.parts.log.state;
-    const free = picoFromUsd(limits.max_cost_usd) - money.settled - money.held - money.reserved;
-    return step.agent === 'synthesis' ? free : free - this.earmark;
-  }
-
-  private outOfMoney(need: Pico, step: StepRequest, keyFree: Pico | null): StopRun {
-    const { log, ledger } = this.parts;
-    const own = this.free(step);
-    const sentence = (free: Pico, limit: string) =>
-      `The ${step.agent} request needs up to ${formatUsd(need, 'up')}, and ${formatUsd(free < 0n ? 0n : free)} of ${limit} is free.`;
-    if (!ledger || keyFree === null || keyFree >= own)
-      return new StopRun(
-        'max_cost',
-        sentence(own, `the ${formatUsd(picoFromUsd(log.state.limits.max_cost_usd))} limit`),
-      );
-    const message = sentence(keyFree, ledger.limit);
-    return new StopRun(
-      'max_cost',
-      message,
-      { class: KEY_LIMIT, message },
-      {
-        limit: 'max_key_usd_per_day',
-        value: usdFromPico(ledger.limitPerDay),
-        spent: usdFromPico(ledger.limitPerDay - keyFree),
-      },
-    );
-  }
-
   private stopIfAborted(detail: string): void {
     if (this.parts.signal.aborted) throw new StopRun('stopped_by_user', detail);
   }
@@ -477,9 +461,9 @@ export class Caller {
   }
 }
 
-/** What a chat request of two messages with so many prompt tokens would reserve at the most. */
-export function worstChat(rates: Rates, inputTokens: number, outputTokens: number): Pico {
-  return worstCase(rates, inputTokens + PER_REQUEST + 2 * PER_MESSAGE, outputTokens);
+/** The prompt tokens that a chat request of two messages would reserve at the most for texts of so many. */
+export function chatBound(textTokens: number): number {
+  return textTokens + PER_REQUEST + 2 * PER_MESSAGE;
 }
 
 /** No encoding needs a quarter of another's tokens: figures below that are of some other request, or of none. */

@@ -43,12 +43,21 @@ export const PromptRecord = z.object({
 export type PromptRecord = z.infer<typeof PromptRecord>;
 
 const within = (limit: LimitName) => z.number().min(LIMIT_RANGES[limit].least).max(LIMIT_RANGES[limit].most);
+const wholeWithin = (limit: LimitName) => z.int().min(LIMIT_RANGES[limit].least).max(LIMIT_RANGES[limit].most);
 
 export const Limits = z.strictObject({
-  max_iterations: z.int().min(LIMIT_RANGES.max_iterations.least).max(LIMIT_RANGES.max_iterations.most),
+  max_iterations: wholeWithin('max_iterations'),
   max_cost_usd: within('max_cost_usd').describe(
     'The lowest one where the prices are `included`: then no request has a price.',
   ),
+  max_requests: wholeWithin('max_requests')
+    .optional()
+    .describe('Requests of all agents, whatever became of them. Absent: no such limit.'),
+  max_tokens: wholeWithin('max_tokens')
+    .optional()
+    .describe(
+      'Tokens of prompts and answers of all agents; those of unknown outcome at their worst case. Absent: no such limit.',
+    ),
   max_wall_time_minutes: within('max_wall_time_minutes'),
   task_timeout_seconds: within('task_timeout_seconds'),
 });

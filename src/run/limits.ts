@@ -1,14 +1,20 @@
 import { number, whole } from './checks.ts';
 
-/** The limits of a run. Without the first two nothing starts; the rest have defaults that a person can see and change. */
+/** The limits of a run. Without the first two nothing starts; the last two have defaults that a person can see and change. */
 export const LIMIT_RANGES = {
   max_iterations: { least: 1, most: 100_000 },
   max_cost_usd: { least: 0.000001, most: 1000 },
+  max_requests: { least: 1, most: 1_000_000 },
+  max_tokens: { least: 1, most: 10_000_000_000 },
   max_wall_time_minutes: { least: 0.01, most: 43_200 },
   task_timeout_seconds: { least: 0.1, most: 86_400 },
 } as const;
 export type LimitName = keyof typeof LIMIT_RANGES;
-export type Limits = Record<LimitName, number>;
+/** Limits that a run need not have: where one is absent, others end the run. */
+type OptionalLimit = 'max_requests' | 'max_tokens';
+export type Limits = Record<Exclude<LimitName, OptionalLimit>, number> & {
+  readonly [Limit in OptionalLimit]?: number | undefined;
+};
 
 export const DEFAULT_LIMITS = { max_wall_time_minutes: 480, task_timeout_seconds: 120 } as const;
 
@@ -16,9 +22,14 @@ export const DEFAULT_LIMITS = { max_wall_time_minutes: 480, task_timeout_seconds
 export const LIMIT_WORDS: Record<LimitName, { name: string; range: string; required: boolean }> = {
   max_iterations: { name: 'iteration limit', range: 'a whole number from 1 to 100000', required: true },
   max_cost_usd: { name: 'cost limit', range: 'an amount in US dollars from 0.000001 to 1000', required: true },
+  max_requests: { name: 'request limit', range: 'a whole number from 1 to 1000000', required: false },
+  max_tokens: { name: 'token limit', range: 'a whole number from 1 to 10000000000', required: false },
   max_wall_time_minutes: { name: 'time limit', range: 'minutes from 0.01 to 43200 (30 days)', required: false },
   task_timeout_seconds: { name: 'task timeout', range: 'seconds from 0.1 to 86400', required: false },
 };
+
+/** Limits of things that are counted, not measured. */
+const WHOLE: ReadonlySet<LimitName> = new Set(['max_iterations', 'max_requests', 'max_tokens']);
 
 /** One sentence for a limit that is missing or out of range, or null where the value is fine. */
 export function limitProblem(limit: LimitName, value: unknown): string | null {
@@ -27,8 +38,13 @@ export function limitProblem(limit: LimitName, value: unknown): string | null {
     return words.required ? `The ${words.name} is missing: give ${words.range}.` : null;
   }
   const { least, most } = LIMIT_RANGES[limit];
-  const check = limit === 'max_iterations' ? whole(least, most) : number(least, most);
+  const check = WHOLE.has(limit) ? whole(least, most) : number(least, most);
   return check(value) !== undefined ? null : `The ${words.name} ${quoted(value)} is not valid: give ${words.range}.`;
+}
+
+/** One sentence for a limit that is to be raised in a run that was started without it. */
+export function noSuchLimit(limit: LimitName): string {
+  return `The run has no ${LIMIT_WORDS[limit].name}, so there is none to raise.`;
 }
 
 const QUOTED_LENGTH = 100;

@@ -34,6 +34,8 @@ export interface RunState {
   /** `${iteration}/${step}` to the ids of its attempts, oldest first. */
   readonly attempts: Map<string, string[]>;
   readonly money: { settled: Pico; held: Pico; reserved: Pico };
+  /** Of prompts and answers. */
+  readonly tokens: { settled: number; held: number; reserved: number };
   readonly adaptations: Set<RunEventOf<'model.adapted'>['feature']>;
 
   /** Stored results by memory id: `classic` overwrites, as the original does. */
@@ -209,6 +211,7 @@ export function initialState(config: RunConfig): RunState {
     calls: new Map(),
     attempts: new Map(),
     money: { settled: 0n, held: 0n, reserved: 0n },
+    tokens: { settled: 0, held: 0, reserved: 0 },
     adaptations: new Set(),
     memory: new Map(),
     vectors: new Map(),
@@ -494,6 +497,7 @@ function reserve(state: RunState, event: RunEventOf<'call.reserved'>): void {
   if (attempts) attempts.push(event.call_id);
   else state.attempts.set(key, [event.call_id]);
   state.money.reserved += reserved;
+  state.tokens.reserved += event.bound_input_tokens + event.max_output_tokens;
   count(state.origins, event.origin);
 }
 
@@ -506,6 +510,7 @@ function settle(state: RunState, event: RunEventOf<'call.settled'>): void {
   call.vectors = event.vectors ?? null;
   call.inputs.embeds?.forEach((what, index) => state.vectors.set(what, { callId: call.id, index }));
   state.money.settled += call.cost;
+  state.tokens.settled += call.inputTokens + call.outputTokens;
   state.tally.cost += call.cost;
 }
 
@@ -515,6 +520,7 @@ function unsettled(state: RunState, event: RunEventOf<'call.held' | 'call.releas
   if (call.status === 'held') {
     call.cost = call.reserved;
     state.money.held += call.reserved;
+    state.tokens.held += call.boundInputTokens + call.maxOutputTokens;
     state.tally.cost += call.reserved;
   }
 }
@@ -524,6 +530,7 @@ function openCall(state: RunState, event: RunEventOf<'call.settled' | 'call.held
   const call = callOf(state, event, event.call_id);
   if (call.status !== 'reserved') throw new FoldError(event, `call ${call.id} is already ${call.status}`);
   state.money.reserved -= call.reserved;
+  state.tokens.reserved -= call.boundInputTokens + call.maxOutputTokens;
   call.model = event.model;
   call.inputTokens = event.input_tokens ?? 0;
   call.cachedTokens = event.cached_tokens ?? 0;

@@ -1,6 +1,6 @@
 import { reviewDigest } from './review.ts';
 import type { LimitName } from './limits.ts';
-import { limitProblem } from './limits.ts';
+import { limitProblem, noSuchLimit } from './limits.ts';
 import type { RunLog } from './ports.ts';
 
 /** What a person may do to a run in progress. Each is an event, or a refusal with a reason; nothing else changes a run. */
@@ -85,6 +85,7 @@ export class Steering {
   raiseLimit(limit: LimitName, to: number): void {
     this.assertOpen();
     const from = this.log.state.limits[limit];
+    if (from === undefined) throw new SteerError('bad_limit', noSuchLimit(limit));
     const problem = limitProblem(limit, to);
     if (problem !== null) throw new SteerError('bad_limit', problem);
     if (to !== from) this.log.append({ type: 'limit.raised', limit, from, to, by: 'user' });

@@ -1,9 +1,13 @@
+import type { LimitName } from './limits.ts';
+
 /** Why a run ended. Every run ends with exactly one of these. */
 export const STOP_REASONS = [
   'objective_complete',
   'queue_empty',
   'max_iterations',
   'max_cost',
+  'max_requests',
+  'max_tokens',
   'max_wall_time',
   'stopped_by_user',
   'stopped_at_review',
@@ -15,6 +19,15 @@ export const STOP_REASONS = [
 ] as const;
 
 export type StopReason = (typeof STOP_REASONS)[number];
+
+/** The limit that a reason names. */
+export const LIMIT_OF: Readonly<Partial<Record<StopReason, LimitName>>> = {
+  max_iterations: 'max_iterations',
+  max_cost: 'max_cost_usd',
+  max_requests: 'max_requests',
+  max_tokens: 'max_tokens',
+  max_wall_time: 'max_wall_time_minutes',
+};
 
 /** The class of the error with which a run ends by `max_cost` though its own cost limit would have allowed more. */
 export const KEY_LIMIT = 'key_limit';
@@ -47,6 +60,16 @@ export function explainStop(
       return {
         meaning: 'The next request did not fit into what was left of the cost limit.',
         next: 'Continue with a higher cost limit, or read the answer.',
+      };
+    case 'max_requests':
+      return {
+        meaning: 'The limit of requests was reached.',
+        next: 'Continue with more requests, or read the answer.',
+      };
+    case 'max_tokens':
+      return {
+        meaning: 'The next request did not fit into what was left of the token limit.',
+        next: 'Continue with more tokens, or read the answer.',
       };
     case 'max_wall_time':
       return { meaning: 'The time limit was reached.', next: 'Continue with more time, or read the answer.' };

@@ -1,9 +1,10 @@
 import { formatUsd, usdFromPico } from '../budget/money.ts';
 import { spentOfLimit } from './cost-words.ts';
 import type { ErrorRecord, EventDraft } from './events.ts';
+import type { LimitName } from './limits.ts';
 import type { ReachedLimit } from './ports.ts';
 import type { RunState } from './state.ts';
-import { explainStop, type StopReason } from './stop-reason.ts';
+import { explainStop, LIMIT_OF, type StopReason } from './stop-reason.ts';
 
 /** How a run ended, as the loop or its surroundings say it. */
 export interface Ending {
@@ -22,20 +23,24 @@ export function endingEvents(state: RunState, ending: Ending, activeMs: number):
 }
 
 function limitOf(state: RunState, reason: StopReason, activeMs: number): ReachedLimit | null {
-  const { limits, money } = state;
-  switch (reason) {
+  const limit = LIMIT_OF[reason];
+  const value = limit && state.limits[limit];
+  return limit === undefined || value === undefined ? null : { limit, value, spent: spentOf(state, limit, activeMs) };
+}
+
+function spentOf({ money, tokens, calls, iteration }: RunState, limit: LimitName, activeMs: number): number {
+  switch (limit) {
     case 'max_iterations':
-      return { limit: 'max_iterations', value: limits.max_iterations, spent: state.iteration };
-    case 'max_cost':
-      return { limit: 'max_cost_usd', value: limits.max_cost_usd, spent: usdFromPico(money.settled + money.held) };
-    case 'max_wall_time':
-      return {
-        limit: 'max_wall_time_minutes',
-        value: limits.max_wall_time_minutes,
-        spent: Math.round(activeMs / 600) / 100,
-      };
-    default:
-      return null;
+      return iteration;
+    case 'max_cost_usd':
+      return usdFromPico(money.settled + money.held);
+    case 'max_requests':
+      return calls.size;
+    case 'max_tokens':
+      return tokens.settled + tokens.held;
+    case 'max_wall_time_minutes':
+    case 'task_timeout_seconds':
+      return Math.round(activeMs / 600) / 100;
   }
 }
 

@@ -71,9 +71,13 @@ function whyNone(state: RunState, summary: Summary, last: Call | undefined): str
     case 'queue_empty':
     case 'max_iterations':
     case 'max_cost':
+    case 'max_requests':
+    case 'max_tokens':
     case 'stalled':
     case 'stopped_at_review':
-      return 'What was left of the cost limit did not pay for it.';
+      return summary.requests.limit === null && summary.tokens.limit === null
+        ? 'What was left of the cost limit did not pay for it.'
+        : 'What was left of the limits did not allow it.';
     case 'max_wall_time':
     case 'stopped_by_user':
     case 'waiting_for_key':

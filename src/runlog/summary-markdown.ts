@@ -80,7 +80,7 @@ export function providerNote({ models }: Summary): string | null {
 }
 
 function facts(summary: Summary): string {
-  const { cost, iterations, task_counts, tokens, models } = summary;
+  const { cost, iterations, task_counts, requests, tokens, models } = summary;
   const held = cost.held_usd > 0 ? ` and ${money(cost.held_usd)} held` : '';
   const reserved = cost.reserved_usd > 0 ? ` and ${money(cost.reserved_usd)} reserved` : '';
   const rows: [string, string | null][] = [
@@ -112,7 +112,8 @@ function facts(summary: Summary): string {
       'Fingerprints',
       models.system_fingerprints.map((one) => `${codeSpan(one.system_fingerprint, 80)} (${one.calls})`).join(', '),
     ],
-    ['Tokens', `${whole(tokens.input)} in (${whole(tokens.cached)} cached), ${whole(tokens.output)} out`],
+    ['Requests', requests.limit === null ? null : `${whole(requests.made)} of ${whole(requests.limit)}`],
+    ['Tokens', tokenWords(tokens)],
     [
       'Secrets redacted',
       summary.redactions.total === 0
@@ -127,6 +128,12 @@ function facts(summary: Summary): string {
     ['', ''],
     rows.flatMap(([name, value]) => (value === null || value === '' ? [] : [[name, value]])),
   );
+}
+
+function tokenWords({ input, cached, output, held, reserved, limit }: Summary['tokens']): string {
+  const open = `${held > 0 ? `, ${whole(held)} held` : ''}${reserved > 0 ? `, ${whole(reserved)} reserved` : ''}`;
+  const used = limit === null ? '' : `; ${whole(input + output + held + reserved)} of ${whole(limit)}`;
+  return `${whole(input)} in (${whole(cached)} cached), ${whole(output)} out${limit === null ? '' : open}${used}`;
 }
 
 function modelWords({ requested, answered }: Summary['models']): string {

@@ -4,7 +4,7 @@ import { Limits, RunConfig, Strategy } from '../run/config.ts';
 import { INCLUDED, isIncluded } from '../run/cost-words.ts';
 import { Agent, ErrorRecord } from '../run/events.ts';
 import { AGENTS, FORMAT_VERSION } from '../run/format.ts';
-import { LIMIT_RANGES } from '../run/limits.ts';
+import { LIMIT_RANGES, type LimitName } from '../run/limits.ts';
 import { DEFAULTS } from '../run/settings.ts';
 import { activeMs, type Call, type RunState, resultOf } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
@@ -64,7 +64,15 @@ export const Summary = z.object({
     answered: z.array(z.object({ model: z.string(), calls: Count })).describe('As the server named them.'),
     system_fingerprints: z.array(z.object({ system_fingerprint: z.string(), calls: Count })),
   }),
-  tokens: z.object({ input: Count, cached: Count.describe('Part of input.'), output: Count }),
+  requests: z.object({ made: Count, limit: Count.nullable().describe('Null: no such limit.') }),
+  tokens: z.object({
+    input: Count,
+    cached: Count.describe('Part of input.'),
+    output: Count,
+    held: Count.describe('Of requests of unknown outcome, at their worst case.'),
+    reserved: Count.describe('Of requests under way.'),
+    limit: Count.nullable().describe('Of input, output, held and reserved together. Null: no such limit.'),
+  }),
   agents: z.array(
     z.object({
       agent: Agent,
@@ -220,10 +228,14 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
         }),
       ),
     },
+    requests: { made: calls.length, limit: limits.max_requests ?? null },
     tokens: {
       input: sum(calls, (call) => call.inputTokens),
       cached: sum(calls, (call) => call.cachedTokens),
       output: sum(calls, (call) => call.outputTokens),
+      held: state.tokens.held,
+      reserved: state.tokens.reserved,
+      limit: limits.max_tokens ?? null,
     },
     agents: AGENTS.flatMap((agent) =>
       usageOf(
@@ -353,9 +365,9 @@ export function continueWith(
   // Without an approval a run that waits for a review ends again at once.
   const approval = state.review ? ' --approve-review' : '';
   const resume = `node dist/cli.js resume ${shellWord(folder)}${server}${approval}`;
-  const raised = (flag: string, limit: 'max_iterations' | 'max_cost_usd' | 'max_wall_time_minutes') => {
-    const room = LIMIT_RANGES[limit].most - limits[limit];
-    const more = Number(Math.min(config.limits[limit], room).toFixed(6));
+  const raised = (flag: string, limit: LimitName) => {
+    const room = LIMIT_RANGES[limit].most - (limits[limit] ?? 0);
+    const more = Number(Math.min(config.limits[limit] ?? 0, room).toFixed(6));
     return more > 0 ? `${resume} ${flag} ${more}` : null;
   };
   switch (reason) {
@@ -364,6 +376,10 @@ export function continueWith(
     case 'max_cost':
       // More for this run would not help against the limit of its key.
       return state.end?.error?.class === KEY_LIMIT ? resume : raised('--add-cost-usd', 'max_cost_usd');
+    case 'max_requests':
+      return raised('--add-requests', 'max_requests');
+    case 'max_tokens':
+      return raised('--add-tokens', 'max_tokens');
     case 'max_wall_time':
       return raised('--add-minutes', 'max_wall_time_minutes');
     case 'stopped_by_user':

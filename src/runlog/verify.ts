@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
+import { counted } from '../run/allowance.ts';
 import { RunConfig } from '../run/config.ts';
 import type { RunEvent, UnknownEvent } from '../run/events.ts';
 import { apply, initialState, type RunState } from '../run/state.ts';
@@ -225,6 +226,7 @@ class RunVerifier {
     const right = new Set<string>();
     let problem: string | null = null;
     let money: string | null = null;
+    let counts: string | null = null;
     let most = 0n;
     let endSeq: number | null = null;
     let summarized: ExitFile[] | null = null;
@@ -237,6 +239,12 @@ class RunVerifier {
         // A cap that a person lowered below what is spent forbids more; it does not undo what was right.
         if (after > cap && after > before) {
           money ??= `After event ${event.seq} (${event.type}) ${formatUsd(after)} are settled, held and reserved, above the cap of ${formatUsd(cap)}.`;
+        }
+        // What a server used beyond the request is no request too many.
+        const over =
+          event.type === 'call.reserved' ? counted(state).find(({ used, cap: most }) => used > most) : undefined;
+        if (over) {
+          counts ??= `After event ${event.seq} (${event.type}) ${over.used} are counted against ${over.limit}, above the cap of ${over.cap}.`;
         }
       } catch (error) {
         problem = messageOf(error);
@@ -254,6 +262,9 @@ class RunVerifier {
     else this.pass('events', `${this.events} events fit together.`);
     if (money !== null) this.fail('money', money);
     else this.pass('money', `Settled, held and reserved were never above the cap; at most ${formatUsd(most)}.`);
+    if (counts !== null) this.fail('counts', counts);
+    else if (counted(state).length > 0)
+      this.pass('counts', 'No request left that the limits of requests and of tokens did not allow.');
     this.checkCheckpoints([...checkpoints.values()], saved, right);
     return { complete: problem === null, state, endSeq: state.end && endSeq, summarized };
   }

@@ -32,6 +32,12 @@ export const FLAGS = {
     help: 'cost limit in US dollars (required for run)',
     plain: 'MAX_COST_USD',
   },
+  'max-requests': { type: 'string', value: 'N', help: 'limit of the requests of all agents together (none)' },
+  'max-tokens': {
+    type: 'string',
+    value: 'N',
+    help: 'limit of their tokens, of prompts and answers together (none)',
+  },
   'max-wall-time': { type: 'string', value: 'MIN', help: 'time limit in minutes (480)', plain: 'MAX_WALL_TIME' },
   'max-key-usd-per-day': {
     type: 'string',
@@ -87,6 +93,8 @@ export const FLAGS = {
   'env-file': { type: 'string', value: 'FILE', help: 'read variables from a file' },
   'add-iterations': { type: 'string', value: 'N', help: 'resume: raise the iteration limit by N' },
   'add-cost-usd': { type: 'string', value: 'X', help: 'resume: raise the cost limit by X' },
+  'add-requests': { type: 'string', value: 'N', help: 'resume: raise the request limit by N' },
+  'add-tokens': { type: 'string', value: 'N', help: 'resume: raise the token limit by N' },
   'add-minutes': { type: 'string', value: 'MIN', help: 'resume: raise the time limit by MIN minutes' },
   'approve-review': { type: 'boolean', help: 'resume: approve the review that the run waits for' },
   json: { type: 'boolean', help: 'last line of stdout: one JSON object; progress goes to stderr' },
@@ -99,7 +107,8 @@ export type FlagName = keyof typeof FLAGS;
 /** What every command takes. */
 const COMMON = ['env-file', 'json', 'help', 'version'] as const satisfies readonly FlagName[];
 const FORECAST = [
-  ...(['max-iterations', 'max-cost-usd', 'max-wall-time', 'task-timeout', 'first-task', 'accept', 'model'] as const),
+  ...(['max-iterations', 'max-cost-usd', 'max-requests', 'max-tokens', 'max-wall-time', 'task-timeout'] as const),
+  ...(['first-task', 'accept', 'model'] as const),
   ...(['embedding-model', 'base-url', 'strategy', 'temperature', 'seed', 'prompts-dir', 'checkpoint-every'] as const),
   ...([
     'review-every',
@@ -126,7 +135,7 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
   rehearse: RUN,
   resume: [
     ...(['base-url', 'max-key-usd-per-day', 'watchdog-interval', 'skip-reviews', 'approve-review'] as const),
-    ...(['add-iterations', 'add-cost-usd', 'add-minutes'] as const),
+    ...(['add-iterations', 'add-cost-usd', 'add-requests', 'add-tokens', 'add-minutes'] as const),
   ],
   forecast: FORECAST,
   explain: [],

@@ -1,4 +1,5 @@
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import { counted } from '../run/allowance.ts';
 import { duration } from '../run/duration.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
@@ -107,5 +108,8 @@ function counter(state: RunState, ahead: number, iteration = state.iteration + a
 
 function spend(state: RunState): string {
   const { settled, held } = state.money;
-  return `${formatUsd(settled)} of ${formatUsd(picoFromUsd(state.limits.max_cost_usd))}${held > 0n ? ` (+ ${formatUsd(held)} held)` : ''}`;
+  const counts = counted(state)
+    .map(({ limit, used, cap }) => `  ${used}/${cap} ${limit === 'max_requests' ? 'requests' : 'tokens'}`)
+    .join('');
+  return `${formatUsd(settled)} of ${formatUsd(picoFromUsd(state.limits.max_cost_usd))}${held > 0n ? ` (+ ${formatUsd(held)} held)` : ''}${counts}`;
 }

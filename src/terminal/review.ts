@@ -9,10 +9,12 @@ import { printable } from '../safety/text.ts';
 const SHOWN = 20;
 const HELP = `a approve · s stop · + <text> add · e <task> <text> edit · d <task> delete
 u <task> to the front · m <task> <other> in front of the other · g <text> guidance
-l iterations|usd|minutes <value> raise a limit`;
+l iterations|usd|requests|tokens|minutes <value> raise a limit`;
 const LIMITS: Readonly<Record<string, LimitName>> = {
   iterations: 'max_iterations',
   usd: 'max_cost_usd',
+  requests: 'max_requests',
+  tokens: 'max_tokens',
   minutes: 'max_wall_time_minutes',
 };
 

@@ -38,6 +38,8 @@ function endIcon(reason: RunBrief['stopReason']): vscode.ThemeIcon {
       return icon('pass-filled', GREEN);
     case 'max_iterations':
     case 'max_cost':
+    case 'max_requests':
+    case 'max_tokens':
     case 'max_wall_time':
       return icon('flag', GREEN);
     case 'stopped_by_user':

@@ -78,6 +78,8 @@ export const SETTINGS = [
   'strategy',
   'maxIterations',
   'maxCostUsd',
+  'maxRequests',
+  'maxTokens',
   'maxWallTimeMinutes',
   'taskTimeoutSeconds',
   'maxKeyUsdPerDay',

@@ -9,14 +9,13 @@ import {
   type PreparedRequest,
   type Usage,
 } from '../run/ports.ts';
+import { readAnswer } from './lm-answer.ts';
 import { languageModelOf } from './lm-names.ts';
 
 /** After a start of the window its models are registered when their extensions are. */
 const APPEARS_MS = 10_000;
 /** Counting is a convenience: the answer is there. */
 const COUNT_MS = 5_000;
-/** No encoding makes more of a token; what goes on beyond that never ends. */
-const CHARACTERS_PER_TOKEN = 32;
 
 export type FindModel = () => Promise<vscode.LanguageModelChat | undefined>;
 
@@ -88,21 +87,15 @@ export class LmModel implements LanguageModel {
     }
     const sent = messages.map(({ content }) => vscode.LanguageModelChatMessage.User(content));
     const response = await model.sendRequest(sent, { justification: 'BabyAGI works on an objective.' }, token);
-    const most = maxOutputTokens * CHARACTERS_PER_TOKEN;
-    let text = '';
-    for await (const piece of response.text) {
-      text += piece;
-      if (text.length > most || givenUp()) break;
-    }
-    const cut = text.length > most;
-    const answer = cut ? text.slice(0, most) : text;
+    const count = (text: string) => countOf(model, [text], token).then((counts) => counts?.[0] ?? null);
+    const { text, cut } = await readAnswer(response.text, maxOutputTokens, count, givenUp);
     return {
       model: model.id,
       fingerprint: model.version === '' ? null : model.version,
       finishReason: cut ? 'length' : null,
-      text: answer,
+      text,
       vectors: null,
-      usage: await usageOf(model, messages, answer, token),
+      usage: await usageOf(model, messages, text, token),
     };
   }
 
@@ -172,15 +165,23 @@ async function usageOf(
   answer: string,
   token: vscode.CancellationToken,
 ): Promise<Usage | null> {
+  const counts = await countOf(model, [answer, ...messages.map(({ content }) => content)], token);
+  if (counts === null) return null;
+  const [outputTokens = 0, ...input] = counts;
+  return { inputTokens: input.reduce((sum, count) => sum + count, 0), cachedTokens: 0, outputTokens };
+}
+
+async function countOf(
+  model: vscode.LanguageModelChat,
+  texts: readonly string[],
+  token: vscode.CancellationToken,
+): Promise<number[] | null> {
   const late = new Promise<null>((resolve) => {
     setTimeout(resolve, COUNT_MS, null).unref();
   });
-  const texts = [answer, ...messages.map(({ content }) => content)];
   const counting = Promise.all(texts.map((text) => model.countTokens(text, token)));
   const counts = await Promise.race([counting, late]).catch(() => null);
-  if (counts === null || !counts.every((count) => Number.isSafeInteger(count) && count >= 0)) return null;
-  const [outputTokens = 0, ...input] = counts;
-  return { inputTokens: input.reduce((sum, count) => sum + count, 0), cachedTokens: 0, outputTokens };
+  return counts?.every((count) => Number.isSafeInteger(count) && count >= 0) ? counts : null;
 }
 
 /** Fails when the time is over or the run is stopped, and cancels what is under way. */

@@ -94,15 +94,17 @@ async function startOf(app: App, input: unknown): Promise<Start> {
   const { DEFAULTS, checkSettings, originOf } = await import('./run-world.ts');
   const configured = settingsOf(folder);
   const limits = { max_iterations: fieldOf(input, 'max_iterations'), max_cost_usd: fieldOf(input, 'max_cost_usd') };
-  const timeLimits = Object.fromEntries(
-    (['max_wall_time_minutes', 'task_timeout_seconds'] satisfies LimitName[]).flatMap((name) => {
-      const value = configured.limits[name]?.value;
-      return value === undefined ? [] : [[name, value]];
-    }),
+  const otherLimits = Object.fromEntries(
+    (['max_requests', 'max_tokens', 'max_wall_time_minutes', 'task_timeout_seconds'] satisfies LimitName[]).flatMap(
+      (name) => {
+        const value = configured.limits[name]?.value;
+        return value === undefined ? [] : [[name, value]];
+      },
+    ),
   );
   const checked = checkSettings({
     ...configured.raw,
-    ...timeLimits,
+    ...otherLimits,
     ...limits,
     objective: fieldOf(input, 'objective'),
     acceptanceCriteria: fieldOf(input, 'acceptance_criteria') ?? [],

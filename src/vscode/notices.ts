@@ -57,6 +57,8 @@ function showFor(
     case 'queue_empty':
     case 'max_iterations':
     case 'max_cost':
+    case 'max_requests':
+    case 'max_tokens':
     case 'max_wall_time':
     case 'stopped_by_user':
     case 'stopped_at_review':

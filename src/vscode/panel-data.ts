@@ -1,4 +1,5 @@
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
+import { counted } from '../run/allowance.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import { aheadWords, happenedWords, reviewReport } from '../research/review-report.ts';
 import { AGENTS } from '../run/format.ts';
@@ -156,6 +157,10 @@ function endLook(reason: StopReason): { kind: StateKind; state: string } {
       return { kind: 'limit', state: l10n.t('Iteration limit reached') };
     case 'max_cost':
       return { kind: 'limit', state: l10n.t('Cost limit reached') };
+    case 'max_requests':
+      return { kind: 'limit', state: l10n.t('Request limit reached') };
+    case 'max_tokens':
+      return { kind: 'limit', state: l10n.t('Token limit reached') };
     case 'max_wall_time':
       return { kind: 'limit', state: l10n.t('Time limit reached') };
     case 'stopped_by_user':
@@ -274,6 +279,7 @@ function progressOf(state: RunState, calls: readonly Call[], moment: Moment): Pr
       ],
       projection: projectionWords(state),
     },
+    drawn: counted(state),
     iterations: { done: state.iteration, limit: limits.max_iterations },
     time: {
       activeMs: Math.round(moment.activeMs),

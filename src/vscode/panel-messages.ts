@@ -127,6 +127,12 @@ export interface ProgressSection {
     /** Where the cost goes: whether it fits into the limit, in words too. Null: the run has ended, or nothing is known yet. */
     readonly projection: { readonly level: 'ok' | 'near' | 'over'; readonly text: string } | null;
   };
+  /** Of the limits that count requests and tokens, those that the run has. */
+  readonly drawn: readonly {
+    readonly limit: 'max_requests' | 'max_tokens';
+    readonly used: number;
+    readonly cap: number;
+  }[];
   readonly iterations: { readonly done: number; readonly limit: number };
   /** Active time of the run when this was sent, milliseconds; `runs` says whether it goes on. */
   readonly time: { readonly activeMs: number; readonly limitMs: number; readonly runs: boolean };

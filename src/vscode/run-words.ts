@@ -40,6 +40,10 @@ function stopLabel(reason: NonNullable<RunBrief['stopReason']>): string {
       return vscode.l10n.t('iteration limit');
     case 'max_cost':
       return vscode.l10n.t('cost limit');
+    case 'max_requests':
+      return vscode.l10n.t('request limit');
+    case 'max_tokens':
+      return vscode.l10n.t('token limit');
     case 'max_wall_time':
       return vscode.l10n.t('time limit');
     case 'stopped_by_user':

@@ -73,6 +73,8 @@ function endOf(reason: RunBrief['stopReason']): 'well' | 'stopped' | 'attention'
     case 'queue_empty':
     case 'max_iterations':
     case 'max_cost':
+    case 'max_requests':
+    case 'max_tokens':
     case 'max_wall_time':
       return 'well';
     case 'stopped_by_user':

@@ -42,6 +42,8 @@ export interface Configured {
 const LIMIT_SETTINGS = {
   maxIterations: 'max_iterations',
   maxCostUsd: 'max_cost_usd',
+  maxRequests: 'max_requests',
+  maxTokens: 'max_tokens',
   maxWallTimeMinutes: 'max_wall_time_minutes',
   taskTimeoutSeconds: 'task_timeout_seconds',
 } as const satisfies Partial<Record<SettingName, LimitName>>;
@@ -50,6 +52,8 @@ const LIMIT_SETTINGS = {
 export const SETTING_OF_LIMIT: Readonly<Record<LimitName, SettingName>> = {
   max_iterations: 'maxIterations',
   max_cost_usd: 'maxCostUsd',
+  max_requests: 'maxRequests',
+  max_tokens: 'maxTokens',
   max_wall_time_minutes: 'maxWallTimeMinutes',
   task_timeout_seconds: 'taskTimeoutSeconds',
 };

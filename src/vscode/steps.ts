@@ -112,17 +112,19 @@ function place(
 }
 
 /**
- * Runs steps in order; each says where to go on: forward, back, or to a numbered step. False: cancelled.
- * `first` and the numbers count from 0.
+ * Runs steps in order; each says where to go on: forward, back, or to a numbered step, counted from 0; `skip`: it asks
+ * nothing, so on in the direction from which it was reached. False: cancelled.
  */
 export async function runSteps(
-  steps: readonly (() => Promise<'next' | 'back' | 'cancel' | number>)[],
+  steps: readonly (() => Promise<'next' | 'back' | 'skip' | 'cancel' | number>)[],
 ): Promise<boolean> {
+  let forward = true;
   for (let at = 0; at < steps.length; ) {
     const where = (await steps[at]?.()) ?? 'cancel';
     if (where === 'cancel') return false;
-    if (where === 'next') at += 1;
-    else if (where === 'back') at = Math.max(0, at - 1);
+    if (where !== 'skip') forward = where !== 'back';
+    if (where === 'next' || (where === 'skip' && forward)) at += 1;
+    else if (where === 'back' || where === 'skip') at = Math.max(0, at - 1);
     else at = where;
   }
   return true;

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import { counted } from '../run/allowance.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { RunState, Task } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
@@ -115,7 +116,7 @@ export function runTooltip(entry: RunEntry): vscode.MarkdownString {
   const text = untrusted();
   text.appendText(printable(brief.objective, EXCERPT)).appendMarkdown('\n\n');
   const rows: [string, string][] = [[vscode.l10n.t('State'), statusWords(brief)]];
-  if (view !== null) rows.push(...moneyRows(view.state));
+  if (view !== null) rows.push(...moneyRows(view.state), ...countedRows(view.state));
   rows.push([vscode.l10n.t('Iterations'), `${brief.iterations}/${brief.maxIterations}`]);
   if (view !== null) {
     rows.push([vscode.l10n.t('Waiting tasks'), String(view.state.pending.length)]);
@@ -147,6 +148,13 @@ function moneyRows({ config, money, limits }: RunState): [string, string][] {
       vscode.l10n.t('{0}; limit {1}', parts.join(', '), formatUsd(picoFromUsd(limits.max_cost_usd))),
     ],
   ];
+}
+
+function countedRows(state: RunState): [string, string][] {
+  return counted(state).map(({ limit, used, cap }) => [
+    limit === 'max_requests' ? vscode.l10n.t('Requests') : vscode.l10n.t('Tokens'),
+    vscode.l10n.t('{0} of {1}', used, cap),
+  ]);
 }
 
 export function taskTooltip(state: RunState, task: Task): vscode.MarkdownString {

@@ -2,7 +2,7 @@ import { type Explanation, explainRun } from '../research/explain.ts';
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
 import { codeSpan, plainText } from '../runlog/markdown.ts';
 import type { RunState } from '../run/state.ts';
-import { KEY_LIMIT } from '../run/stop-reason.ts';
+import { KEY_LIMIT, LIMIT_OF } from '../run/stop-reason.ts';
 
 const LONGEST = 2000;
 
@@ -69,8 +69,9 @@ function inVscode(state: RunState): string {
     return 'In VS Code: **BabyAGI: Review…**, after **BabyAGI: Resume** where the run is not in progress.';
   if (state.end?.error?.class === KEY_LIMIT)
     return 'In VS Code: **BabyAGI: Resume**; the limit is the setting `babyagi.maxKeyUsdPerDay`.';
-  const limit = reason === 'max_iterations' || reason === 'max_cost' || reason === 'max_wall_time';
-  return limit ? 'In VS Code: **BabyAGI: Continue with More…**' : 'In VS Code: **BabyAGI: Resume**';
+  return reason !== undefined && reason in LIMIT_OF
+    ? 'In VS Code: **BabyAGI: Continue with More…**'
+    : 'In VS Code: **BabyAGI: Resume**';
 }
 
 function sentence(value: string): string {

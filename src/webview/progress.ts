@@ -19,12 +19,17 @@ const NEAR = 0.9;
 
 /** What was used of each limit. `sinceMs`: how long ago the figures were sent. */
 export function progress(section: ProgressSection, sinceMs: number): HTMLElement {
-  const { spend, iterations, time, queue, counts } = section;
+  const { spend, drawn, iterations, time, queue, counts } = section;
   const active = time.activeMs + (time.runs ? sinceMs : 0);
   return h(
     'section',
-    { class: 'progress', 'data-key': 'progress', 'aria-label': l10n.t('Progress against the limits') },
+    {
+      class: ['progress', ...(drawn.length === 0 ? [] : ['more', `more-${drawn.length}`])].join(' '),
+      'data-key': 'progress',
+      'aria-label': l10n.t('Progress against the limits'),
+    },
     spendTile(spend),
+    ...drawn.map(drawnTile),
     tile(
       l10n.t('Iterations'),
       [formatCount(iterations.done), l10n.t('of {0}', formatCount(iterations.limit))],
@@ -81,6 +86,16 @@ function spendTile({ cap, spent, parts, projection }: ProgressSection['spend']):
     h('div', { class: 'bar', role: 'img', 'aria-label': l10n.t('Of {0}: {1}', cap, words) }, ...bars),
     h('ul', { class: 'legend number' }, ...legend),
     projection && projected(projection),
+  );
+}
+
+function drawnTile({ limit, used, cap }: ProgressSection['drawn'][number]): HTMLElement {
+  const requests = limit === 'max_requests';
+  return tile(
+    requests ? l10n.t('Requests') : l10n.t('Tokens'),
+    [formatCount(used), l10n.t('of {0}', formatCount(cap))],
+    meter(used / cap),
+    note(requests ? l10n.t('Of all agents') : l10n.t('Of prompts and answers')),
   );
 }
 

@@ -66,20 +66,30 @@ describe('a run with a language model of VS Code', () => {
     const models = await workbench.quickInput('Run Objective (3/7)');
     await eventually('the model', async () => (await models.rows()).some(({ label }) => label === 'Steady'));
     await models.pick('Steady');
-    const iterations = await workbench.quickInput('Run Objective (4/7)');
-    await eventually('what that limits', async () =>
-      /cost is included; this limits the requests/.test(await iterations.message()),
-    );
+    const iterations = await workbench.quickInput('Run Objective (4/8)');
     await iterations.enter('2');
-    const minutes = await workbench.quickInput('Run Objective (6/7)');
-    await minutes.button('Back');
-    await (await workbench.quickInput('Run Objective (4/7)')).accept();
-    await (await workbench.quickInput('Run Objective (6/7)')).accept();
-    const confirm = await workbench.quickInput('Run Objective: Start? (7/7)');
+    const requests = await workbench.quickInput('Run Objective (5/8)');
+    await eventually('what that limits', async () =>
+      /cost is included, so this limits what is used/.test(await requests.message()),
+    );
+    await eventually('an offer', async () => (await requests.value()) === '7');
+    await workbench.screenshot('lm-requests-dark');
+    await requests.enter('9');
+    await (await workbench.quickInput('Run Objective (6/8)')).button('Back');
+    await (await workbench.quickInput('Run Objective (5/8)')).accept();
+    const tokens = await workbench.quickInput('Run Objective (6/8)');
+    await eventually('an offer', async () => (await tokens.value()) === '30000');
+    await tokens.accept();
+    const minutes = await workbench.quickInput('Run Objective (7/8)');
+    await minutes.accept();
+    const confirm = await workbench.quickInput('Run Objective: Start? (8/8)');
     const forecast = /^Forecast: about \d+ requests and \d+ tokens for 2 iterations; the cost is included$/;
     await eventually('the forecast', async () => (await confirm.rows()).some(({ detail }) => forecast.test(detail)));
     await workbench.screenshot('lm-confirm-dark');
-    assert.ok((await confirm.rows()).some(({ description }) => description.includes('cost included')));
+    const offered = (await confirm.rows()).map(({ description }) => description);
+    assert.ok(
+      offered.some((text) => text.includes('at most 2 iterations, 9 requests, 30000 tokens, 480 min; cost included')),
+    );
     await confirm.pick('Start');
     await workbench.view('Runs').waitForRow('Find out what the beds need', /iteration limit · 2\/2 · cost included/);
     await workbench.screenshot('lm-end-dark');
@@ -88,7 +98,7 @@ describe('a run with a language model of VS Code', () => {
     const text = (file: string) => readFileSync(path.join(folder, name, file), 'utf8');
     assert.match(text('config.json'), /"base_url": "vscode:lm\/steady-vendor\/steady"/);
     // The lowest that there is: nothing has a price, and nothing may be spent.
-    assert.match(text('config.json'), /"max_cost_usd": 0\.000001,/);
+    assert.match(text('config.json'), /"max_cost_usd": 0\.000001,\s+"max_requests": 9,\s+"max_tokens": 30000,/);
     // The row tells the end before the last files are written.
     await eventually('the answer', () => existsSync(path.join(folder, name, 'results.json')));
     assert.match(text('answer.md'), /The beds are dry\./);
@@ -111,6 +121,8 @@ describe('a run with a language model of VS Code', () => {
     await panel.getByRole('heading', { level: 1, name: 'Find out what the beds need' }).waitFor();
     await panel.getByText('at a price that is not known here').waitFor();
     assert.equal(await panel.getByText('Cost per iteration').count(), 0);
+    await panel.getByRole('heading', { name: 'Requests' }).first().waitFor();
+    await panel.getByText('of 30,000').waitFor();
     await workbench.screenshot('lm-summary-dark');
   });
 

@@ -380,6 +380,32 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
     assert.match(wrong.stderr, /review step of the cost "much" is not valid/);
   });
 
+  it('ends at the limits of requests and of tokens, given by flag or variable, and goes on with more', async (t) => {
+    const server = await serverFor(t);
+    const base = ['--base-url', server.baseUrl, '--json'];
+    const first = await start(t, ['run', 'Plan a garden', ...LIMITS, ...base, '--max-requests', '5'], KEY).ended;
+    assert.equal(first.code, 0, first.stderr);
+    assert.equal(lastLine(first).stop_reason, 'max_requests');
+    assert.match(first.stderr, / \d\/5 requests/);
+    assert.equal(server.requests.length, 5);
+    const { run_dir } = lastLine(first);
+    const again = await start(t, ['resume', run_dir, ...base, '--add-requests', '3'], KEY).ended;
+    assert.equal(again.code, 0, again.stderr);
+    const sent = server.requests.length;
+    assert.ok(sent > 5 && sent <= 8, `${sent}`);
+    const none = await start(t, ['resume', run_dir, ...base, '--add-tokens', '1'], KEY).ended;
+    assert.equal(none.code, 2);
+    assert.match(none.stderr, /The run has no token limit/);
+    const short = await start(t, ['run', 'Plan a garden', ...LIMITS, ...base], { ...KEY, BABYAGI_MAX_TOKENS: '100' })
+      .ended;
+    assert.equal(short.code, 0, short.stderr);
+    assert.equal(lastLine(short).stop_reason, 'max_tokens');
+    assert.equal(server.requests.length, sent);
+    const wrong = await start(t, ['run', 'Plan a garden', ...LIMITS, ...base, '--max-tokens', '1.5'], KEY).ended;
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /token limit 1\.5 is not valid/);
+  });
+
   it('takes an --env-file with the plain names of the usual set-up', async (t) => {
     const server = await serverFor(t);
     const cwd = temporaryFolder();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { type Pico, picoFromUsd, usdFromPico } from '../../src/budget/money.ts';
 import { resumeEvents } from '../../src/engine/resume.ts';
+import { capOf, drawn, NO_EARMARK } from '../../src/run/allowance.ts';
 import { Caller } from '../../src/run/call.ts';
 import type { Rates, RunConfig } from '../../src/run/config.ts';
 import {
@@ -182,6 +183,10 @@ class Auditor implements LanguageModel {
   lies = 0;
   /** What requests cost that used more than was reserved, by the hash of the request. */
   readonly excess = new Map<string, Pico>();
+  /** Tokens of prompts and answers that the provider worked on. */
+  tokens = 0;
+  /** Some answer was longer than its request allowed, or some prompt than it was. */
+  tokensAbove = false;
   private readonly sent = new Set<string>();
   private prepared = 0;
   private readonly world: World;
@@ -237,6 +242,7 @@ class Auditor implements LanguageModel {
         : { ...truth, inputTokens: truth.inputTokens + 20_000 };
     const usesTooMuch = fate === 'above';
     this.bill += priceOf(rates, truth);
+    this.tokens += truth.inputTokens + truth.outputTokens;
     world.check();
     await this.latency();
     if (dice.chance(0.01)) world.stop();
@@ -256,6 +262,7 @@ class Auditor implements LanguageModel {
     if (signal.aborted) throw billedError('aborted');
     const usage = usesTooMuch ? over : fate === 'lie' ? this.lie(request, truth, text) : truth;
     if (fate === 'lie') this.lies += 1;
+    if (usesTooMuch) this.tokensAbove = true;
     if (usesTooMuch && priceOf(rates, over) > (reserved[0]?.reserved ?? 0n)) {
       this.above = true;
       this.excess.set(sha, priceOf(rates, over));
@@ -375,6 +382,8 @@ class World {
       limits: {
         max_iterations: 100,
         max_cost_usd: usdFromPico(this.cap),
+        ...(dice.chance(0.3) && { max_requests: dice.int(1, 30) }),
+        ...(dice.chance(0.3) && { max_tokens: dice.int(100, 8000) }),
         max_wall_time_minutes: dice.one([0.5, 5, 30, 300]),
         task_timeout_seconds: dice.one([1, 10, 120]),
       },
@@ -400,7 +409,14 @@ class World {
   check(): void {
     const { settled, held, reserved } = this.state.money;
     const books = settled + held + reserved;
-    const { bill, above } = this.auditor;
+    const { bill, above, requests, tokens, tokensAbove } = this.auditor;
+    const { calls, limits } = this.state;
+    assert.ok(this.disk.isDead || requests <= calls.size, `${requests} requests for ${calls.size} reservations`);
+    assert.ok(calls.size <= (limits.max_requests ?? Number.POSITIVE_INFINITY), `${calls.size} reservations`);
+    const used = drawn(this.state, 'max_tokens');
+    assert.ok(this.disk.isDead || used >= tokens, `${used} tokens on the books, ${tokens} used`);
+    const most = capOf(limits, 'max_tokens');
+    if (!tokensAbove) assert.ok(most === null || used <= most, `${used} tokens over the cap of ${most}`);
     assert.ok(reserved >= 0n && held >= 0n && settled >= 0n);
     assert.ok(books >= bill || this.disk.isDead, `the books of ${books} do not cover the bill of ${bill}`);
     if (above) return;
@@ -434,6 +450,9 @@ class World {
       });
       log.observe((event) => {
         this.check();
+        const most = capOf(state.limits, 'max_tokens');
+        if (event.type === 'call.reserved' && most !== null)
+          assert.ok(drawn(state, 'max_tokens') <= most, 'no reservation over the cap, whatever was used above others');
         const excess =
           event.type === 'call.settled'
             ? this.auditor.excess.get(state.calls.get(event.call_id)?.requestSha256 ?? '')
@@ -441,8 +460,15 @@ class World {
         if (excess !== undefined && event.type === 'call.settled')
           assert.equal(picoFromUsd(event.cost_usd), excess, 'what was used above the reservation is booked');
       });
-      const raise =
-        dice.chance(0.2) && known.end.seq > 0 ? { max_cost_usd: Math.min(1000, state.limits.max_cost_usd * 1.5) } : {};
+      const { max_cost_usd, max_requests, max_tokens } = state.limits;
+      const raise: Parameters<typeof resumeEvents>[1]['raise'] =
+        dice.chance(0.2) && known.end.seq > 0
+          ? {
+              max_cost_usd: Math.min(1000, max_cost_usd * 1.5),
+              ...(max_requests !== undefined && { max_requests: max_requests + 3 }),
+              ...(max_tokens !== undefined && { max_tokens: max_tokens * 2 }),
+            }
+          : {};
       if (raise.max_cost_usd !== undefined) this.cap = picoFromUsd(raise.max_cost_usd);
       if (known.end.seq > 0)
         log.append(...resumeEvents(state, { raise, byPerson: true }).filter(({ type }) => type !== 'task.created'));
@@ -451,6 +477,18 @@ class World {
       if (disk.isDead) return null;
       throw error;
     }
+  }
+
+  private earmark(): Caller['earmark'] {
+    const { dice, cap, state } = this;
+    const share = (limit: 'max_requests' | 'max_tokens') =>
+      (capOf(state.limits, limit) ?? 0n) / BigInt(dice.int(3, 20));
+    return {
+      ...NO_EARMARK,
+      max_cost_usd: cap / BigInt(dice.int(3, 20)),
+      max_requests: share('max_requests'),
+      max_tokens: share('max_tokens'),
+    };
   }
 
   private async work(log: LogWriter, callers: number, steps: number): Promise<StopRun | 'done' | null> {
@@ -465,7 +503,7 @@ class World {
       ledger,
     });
     if (dice.chance(0.15)) caller.retry = classicRetry;
-    if (dice.chance(0.3)) caller.earmark = this.cap / BigInt(dice.int(3, 20));
+    if (dice.chance(0.3)) caller.earmark = this.earmark();
     const stops: StopRun[] = [];
     const lane = async (name: number) => {
       for (let iteration = 1; iteration <= steps && !this.stopped; iteration += 1) {
@@ -507,7 +545,8 @@ class World {
       this.config,
       (await readLog(disk, FOLDER)).events.filter((event): event is RunEvent => event.type !== 'unknown'),
     );
-    assert.deepEqual(again.money, state.money);
+    assert.deepEqual([again.money, again.tokens], [state.money, state.tokens]);
+    assert.equal(state.tokens.reserved, 0);
     return stops[0] ?? 'done';
   }
 }

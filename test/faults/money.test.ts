@@ -55,6 +55,8 @@ describe('money, against an auditor', () => {
     for (const end of [
       'done',
       'max_cost',
+      'max_requests',
+      'max_tokens',
       'max_wall_time',
       'usage_above_reservation',
       'stopped_by_user',

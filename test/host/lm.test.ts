@@ -92,6 +92,24 @@ describe('a language model of VS Code', () => {
     assert.ok((reply.text ?? '').length <= 100 * 32);
   });
 
+  it('is cut where its answer is longer than it may be, by a piece at the most', async () => {
+    const model = fakeLanguageModel(() => 'x'.repeat(100_000));
+    const reply = await ask(model, chat({ maxOutputTokens: 1000 }));
+    assert.equal(reply.finishReason, 'length');
+    // Four characters a token, pieces of 1000 characters.
+    assert.ok((reply.usage?.outputTokens ?? 0) > 1000 && (reply.usage?.outputTokens ?? 0) <= 1250);
+    const whole = await ask(
+      fakeLanguageModel(() => 'x'.repeat(3900)),
+      chat({ maxOutputTokens: 1000 }),
+    );
+    assert.deepEqual([whole.finishReason, whole.text?.length], [null, 3900]);
+    const uncounted = {
+      ...fakeLanguageModel(() => 'x'.repeat(9000)),
+      countTokens: () => Promise.reject(new Error('no')),
+    };
+    assert.equal((await ask(uncounted, chat({ maxOutputTokens: 1000 }))).text?.length, 9000);
+  });
+
   it('says why it refuses', async () => {
     const { LanguageModelError } = vscode;
     const refusing = (error: Error) => ask(fakeLanguageModel(() => Promise.reject(error)));
@@ -198,6 +216,25 @@ describe('a run with a language model of VS Code', () => {
     const verified = await verifyRun(nodeDisk, outcome.runDirectory);
     assert.ok(verified.ok, verified.firstProblem ?? '');
     rmSync(runs, { recursive: true });
+  });
+
+  it('ends at its limits of requests and of tokens, and still answers', async () => {
+    for (const limits of [{ max_requests: 6 }, { max_tokens: 20_000 }]) {
+      const runs = folder();
+      let bed = 0;
+      const model = fakeLanguageModel(() => `{"tasks":["Dig bed ${(bed += 1)}"],"objective_met":false}`);
+      const { limits: raised } = testSettings('https://nowhere.invalid/v1', { max_iterations: 100, ...limits });
+      const capped = { ...settings, synthesis: true, limits: raised };
+      const session = await startRun(capped, testStart(runs, { provider: 'vscode-lm' }), hostWith(model));
+      const { outcome, state } = await endOf(session);
+      assert.equal(outcome.stopReason, Object.keys(limits)[0], outcome.detail);
+      if ('max_requests' in limits) assert.equal(model.requests.length, 6);
+      else assert.ok(state.tokens.settled + state.tokens.held <= limits.max_tokens);
+      assert.ok([...state.calls.values()].some(({ agent, status }) => agent === 'synthesis' && status === 'settled'));
+      const verified = await verifyRun(nodeDisk, outcome.runDirectory);
+      assert.ok(verified.ok, verified.firstProblem ?? '');
+      rmSync(runs, { recursive: true });
+    }
   });
 
   it('waits for permission, and goes on where VS Code has the model', async () => {

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { isIncluded } from '../../run/cost-words.ts';
 import type { LimitName } from '../../run/limits.ts';
 import type { RunState } from '../../run/state.ts';
-import { KEY_LIMIT, type StopReason } from '../../run/stop-reason.ts';
+import { KEY_LIMIT, LIMIT_OF, type StopReason } from '../../run/stop-reason.ts';
 import type { App } from '../app.ts';
 import { inMessage } from '../labels.ts';
 import { pickRun } from '../pick-run.ts';
@@ -10,12 +10,6 @@ import { watchRun } from '../progress.ts';
 import { askText } from '../steps.ts';
 import { tellProblem } from '../tell.ts';
 import { resumeFolder } from './resume-folder.ts';
-
-const LIMIT_OF: Partial<Record<StopReason, LimitName>> = {
-  max_iterations: 'max_iterations',
-  max_cost: 'max_cost_usd',
-  max_wall_time: 'max_wall_time_minutes',
-};
 
 export function isLimit(reason: StopReason | null): boolean {
   return reason !== null && reason in LIMIT_OF;
@@ -57,14 +51,11 @@ export async function continueRun(app: App, argument: unknown): Promise<void> {
 export async function pickLimit({ limits, config }: RunState, title: string): Promise<LimitName | undefined> {
   const { LIMIT_WORDS } = await import('../run-world.ts');
   // Nothing is spent where the cost is included: more of that limit is no more of anything.
-  const names = (Object.keys(LIMIT_WORDS) as LimitName[]).filter(
-    (limit) => limit !== 'max_cost_usd' || !isIncluded(config),
-  );
-  const items = names.map((limit) => ({
-    label: LIMIT_WORDS[limit].name,
-    description: vscode.l10n.t('now {0}', limits[limit]),
-    limit,
-  }));
+  const items = (Object.keys(LIMIT_WORDS) as LimitName[]).flatMap((limit) => {
+    const now = limits[limit];
+    if (now === undefined || (limit === 'max_cost_usd' && isIncluded(config))) return [];
+    return [{ label: LIMIT_WORDS[limit].name, description: vscode.l10n.t('now {0}', now), limit }];
+  });
   return (
     await vscode.window.showQuickPick(items, { title, placeHolder: vscode.l10n.t('Which limit is to be raised?') })
   )?.limit;
@@ -73,7 +64,7 @@ export async function pickLimit({ limits, config }: RunState, title: string): Pr
 /** The new value of a limit, above the present one. Undefined: cancelled. */
 export async function askRaise({ limits }: RunState, limit: LimitName, title: string): Promise<number | undefined> {
   const { LIMIT_WORDS, limitProblem } = await import('../run-world.ts');
-  const now = limits[limit];
+  const now = limits[limit] ?? 0;
   const { name, range } = LIMIT_WORDS[limit];
   const answer = await askText({
     title,

@@ -25,12 +25,11 @@ interface Draft {
   saveLimits: boolean;
 }
 
-const ASKED = ['max_iterations', 'max_cost_usd', 'max_wall_time_minutes'] as const;
+const ASKED = ['max_iterations', 'max_cost_usd', 'max_requests', 'max_tokens', 'max_wall_time_minutes'] as const;
 type AskedLimit = (typeof ASKED)[number];
 
-const TOTAL = 7;
-/** Counted from 0. */
-const ITERATIONS_STEP = 3;
+/** Steps before the first limit. */
+const BEFORE_LIMITS = 3;
 const OPENAI = 'https://api.openai.com';
 /** Offered beside the configured one where requests go to OpenAI; any other name can be typed. */
 const OPENAI_MODELS = [
@@ -41,7 +40,19 @@ const OPENAI_MODELS = [
 ];
 
 /** Shown while nothing is typed; never taken by itself. */
-const EXAMPLE: Record<AskedLimit, string> = { max_iterations: '20', max_cost_usd: '0.50', max_wall_time_minutes: '60' };
+const EXAMPLE: Record<AskedLimit, string> = {
+  max_iterations: '20',
+  max_cost_usd: '0.50',
+  max_requests: '60',
+  max_tokens: '120000',
+  max_wall_time_minutes: '60',
+};
+
+/** An iteration is two requests, now and then one more to repair a reply; the answer is one. */
+const REQUESTS_EACH = 3;
+/** What an iteration uses as a rule, and what the last requests reserve beside it. */
+const TOKENS_EACH = 5_000;
+const TOKENS_BESIDE = 20_000;
 
 /** The lowest cost limit there is: no request of a run whose cost is included has a price, and none may come to have one. */
 const NO_MONEY = 0.000001;
@@ -74,16 +85,18 @@ export async function runObjective(app: App, argument?: unknown): Promise<void> 
     limits: {
       max_iterations: prefilled(configured, 'max_iterations'),
       max_cost_usd: prefilled(configured, 'max_cost_usd'),
+      max_requests: prefilled(configured, 'max_requests'),
+      max_tokens: prefilled(configured, 'max_tokens'),
       max_wall_time_minutes:
         prefilled(configured, 'max_wall_time_minutes') || String(DEFAULT_LIMITS.max_wall_time_minutes),
     },
     saveLimits: false,
   };
   const steps = [
-    () => askObjective(draft, vscode.l10n.t('Run Objective'), TOTAL),
+    () => askObjective(draft, vscode.l10n.t('Run Objective'), totalOf(draft)),
     () => askCriteria(draft),
     () => askModel(draft, baseUrl, choices, keyless),
-    ...ASKED.map((limit, index) => () => askLimit(draft, limit, configured, index + 4)),
+    ...ASKED.map((limit) => () => askLimit(draft, limit, configured)),
     () => confirm(draft, baseUrl, (signal) => forecastOf(app, draft, configured, folder, signal)),
   ];
   if (!(await runSteps(steps))) return;
@@ -92,6 +105,16 @@ export async function runObjective(app: App, argument?: unknown): Promise<void> 
   if ('problems' in checked) return tellSettings(checked.problems);
   if (draft.saveLimits) await saveLimits(draft);
   await launch(app, { ...choiceOf(draft, checked.settings), configured, folder });
+}
+
+/** Where nothing has a price, requests and tokens are asked instead of the cost; else they may be settings. */
+function limitsOf({ languageModel }: Pick<Draft, 'languageModel'>): readonly AskedLimit[] {
+  const other = languageModel === null ? ['max_requests', 'max_tokens'] : ['max_cost_usd'];
+  return ASKED.filter((limit) => !other.includes(limit));
+}
+
+function totalOf(draft: Draft): number {
+  return BEFORE_LIMITS + limitsOf(draft).length + 1;
 }
 
 /** What is to be asked: the server, or the model of VS Code. */
@@ -160,7 +183,7 @@ async function askCriteria(draft: Draft): Promise<Where> {
   const answer = await askText({
     title: vscode.l10n.t('Run Objective'),
     step: 2,
-    totalSteps: TOTAL,
+    totalSteps: totalOf(draft),
     prompt: vscode.l10n.t('When is it achieved? Acceptance criteria, separated by semicolons. Leave empty for none.'),
     placeholder: vscode.l10n.t('Optional, for example: Five pages are named; each has a cause'),
     value: draft.criteria,
@@ -196,7 +219,7 @@ async function askModel(
   const answer = await askPick({
     title: vscode.l10n.t('Run Objective'),
     step: 3,
-    totalSteps: TOTAL,
+    totalSteps: totalOf(draft),
     placeholder: vscode.l10n.t('The model at {0}: choose one, or type its name', new URL(baseUrl).host),
     items,
     active: items.find(({ languageModel }) => languageModel === draft.languageModel),
@@ -208,24 +231,30 @@ async function askModel(
   return 'next';
 }
 
-async function askLimit(draft: Draft, limit: AskedLimit, configured: Configured, step: number): Promise<Where> {
-  // Without a price nothing counts against a limit of the cost.
-  if (limit === 'max_cost_usd' && draft.languageModel !== null) return 'next';
-  const answer = await askLimitText(limit, draft.limits[limit], {
+async function askLimit(draft: Draft, limit: AskedLimit, configured: Configured): Promise<Where | 'skip'> {
+  const place = limitsOf(draft).indexOf(limit);
+  if (place < 0) return 'skip';
+  const answer = await askLimitText(limit, draft.limits[limit] || suggested(limit, draft.limits), {
     title: vscode.l10n.t('Run Objective'),
-    step,
-    totalSteps: TOTAL,
+    step: BEFORE_LIMITS + 1 + place,
+    totalSteps: totalOf(draft),
     note:
       configured.limits[limit]?.loweredByWorkspace === true
         ? vscode.l10n.t('The offered value is from the workspace settings.')
-        : limit === 'max_iterations' && draft.languageModel !== null
-          ? vscode.l10n.t('The cost is included; this limits the requests, two or three an iteration.')
+        : limit === 'max_requests'
+          ? vscode.l10n.t('The cost is included, so this limits what is used; an iteration takes two or three.')
           : '',
   });
-  if (answer === BACK && limit === 'max_wall_time_minutes' && draft.languageModel !== null) return ITERATIONS_STEP;
   if (typeof answer !== 'string') return whereOf(answer);
   draft.limits[limit] = answer;
   return 'next';
+}
+
+/** Offered to be confirmed, by the iterations that are asked before. */
+function suggested(limit: AskedLimit, { max_iterations }: Draft['limits']): string {
+  const iterations = limitOf(max_iterations);
+  if (limit === 'max_requests') return String(REQUESTS_EACH * iterations + 1);
+  return limit === 'max_tokens' ? String(TOKENS_EACH * iterations + TOKENS_BESIDE) : '';
 }
 
 /** Asks for a limit; the text that is resolved to is a number in its range. */
@@ -254,8 +283,30 @@ function limitQuestion(limit: AskedLimit): string {
       return vscode.l10n.t('After how many iterations does the run end at the latest?');
     case 'max_cost_usd':
       return vscode.l10n.t('What may the run cost at the most, in US dollars?');
+    case 'max_requests':
+      return vscode.l10n.t('How many requests may it send at the most, of all agents together?');
+    case 'max_tokens':
+      return vscode.l10n.t('How many tokens may it use at the most, of prompts and answers together?');
     case 'max_wall_time_minutes':
       return vscode.l10n.t('How many minutes may it take at the most?');
+    default:
+      return limit satisfies never;
+  }
+}
+
+/** The name of a limit and what was answered. */
+function limitAnswer(limit: AskedLimit, text: string): [string, string] {
+  switch (limit) {
+    case 'max_iterations':
+      return [vscode.l10n.t('Iteration limit'), text];
+    case 'max_cost_usd':
+      return [vscode.l10n.t('Cost limit'), usd(text)];
+    case 'max_requests':
+      return [vscode.l10n.t('Request limit'), text];
+    case 'max_tokens':
+      return [vscode.l10n.t('Token limit'), text];
+    case 'max_wall_time_minutes':
+      return [vscode.l10n.t('Time limit'), vscode.l10n.t('{0} minutes', text)];
     default:
       return limit satisfies never;
   }
@@ -282,8 +333,10 @@ async function confirm(
           limits.max_wall_time_minutes,
         )
       : vscode.l10n.t(
-          'at most {0} iterations, {1} min; cost included',
+          'at most {0} iterations, {1} requests, {2} tokens, {3} min; cost included',
           limits.max_iterations,
+          limits.max_requests,
+          limits.max_tokens,
           limits.max_wall_time_minutes,
         );
   const where = languageModel === null ? new URL(baseUrl).host : vscode.l10n.t('VS Code ({0})', languageModel.vendor);
@@ -292,11 +345,10 @@ async function confirm(
     [vscode.l10n.t('Objective'), draft.objective, 0],
     [vscode.l10n.t('Acceptance criteria'), criteria.length === 0 ? vscode.l10n.t('none') : criteria.join('; '), 1],
     [vscode.l10n.t('Model'), vscode.l10n.t('{0} at {1}', languageModel?.name ?? draft.model, where), 2],
-    [vscode.l10n.t('Iteration limit'), limits.max_iterations, 3],
-    ...(languageModel === null
-      ? [[vscode.l10n.t('Cost limit'), usd(limits.max_cost_usd), 4] satisfies [string, string, number]]
-      : []),
-    [vscode.l10n.t('Time limit'), vscode.l10n.t('{0} minutes', limits.max_wall_time_minutes), 5],
+    ...limitsOf(draft).map((limit): [string, string, number] => [
+      ...limitAnswer(limit, limits[limit]),
+      BEFORE_LIMITS + ASKED.indexOf(limit),
+    ]),
   ];
   const itemsWith = (cost: string): Choice[] => [
     { label: `$(play) ${vscode.l10n.t('Start')}`, description: ends, detail: inQuickPick(cost), goes: 'next' },
@@ -314,8 +366,8 @@ async function confirm(
   const items = itemsWith(vscode.l10n.t('What it will probably cost is being worked out…'));
   const answer = await askPick({
     title: vscode.l10n.t('Run Objective: Start?'),
-    step: TOTAL,
-    totalSteps: TOTAL,
+    step: totalOf(draft),
+    totalSteps: totalOf(draft),
     placeholder: inQuickPick(draft.objective, 90),
     items,
     active: items[0],
@@ -344,33 +396,44 @@ async function forecastOf(
     const { checkSettings } = await import('../run-world.ts');
     const checked = checkSettings(rawOf(draft, configured));
     if ('problems' in checked) return unknown;
-    const { expectedUsd, worstUsd, requests, tokens, iterations, endsAfter } = await app.control.forecast(
+    const { expectedUsd, worstUsd, requests, tokens, iterations, endsAfter, endsBy } = await app.control.forecast(
       requestOf({ ...choiceOf(draft, checked.settings), configured, folder }),
       signal,
     );
+    const endsEarly =
+      endsAfter === null || endsBy === 'max_cost_usd'
+        ? []
+        : [
+            endsBy === 'max_requests'
+              ? vscode.l10n.t('the request limit probably ends it after {0} of {1} iterations', endsAfter, iterations)
+              : vscode.l10n.t('the token limit probably ends it after {0} of {1} iterations', endsAfter, iterations),
+          ];
     if (languageModel !== null) {
-      return vscode.l10n.t(
+      const about = vscode.l10n.t(
         'Forecast: about {0} requests and {1} tokens for {2} iterations; the cost is included',
         requests,
         tokens,
         iterations,
       );
+      return [about, ...endsEarly].join('; ');
     }
     const [expected, worst] = [dollars(expectedUsd), dollars(worstUsd)];
-    return endsAfter === null
-      ? vscode.l10n.t(
-          'Forecast: about {0} for {1} iterations, up to {2} if nothing is tried twice',
-          expected,
-          iterations,
-          worst,
-        )
-      : vscode.l10n.t(
-          'Forecast: about {0}, up to {1} if nothing is tried twice; the cost limit probably ends it after {2} of {3} iterations',
-          expected,
-          worst,
-          endsAfter,
-          iterations,
-        );
+    if (endsAfter !== null && endsBy === 'max_cost_usd') {
+      return vscode.l10n.t(
+        'Forecast: about {0}, up to {1} if nothing is tried twice; the cost limit probably ends it after {2} of {3} iterations',
+        expected,
+        worst,
+        endsAfter,
+        iterations,
+      );
+    }
+    const about = vscode.l10n.t(
+      'Forecast: about {0} for {1} iterations, up to {2} if nothing is tried twice',
+      expected,
+      iterations,
+      worst,
+    );
+    return [about, ...endsEarly].join('; ');
   } catch (error) {
     if (!signal.aborted) app.output.error('The cost of the run could not be forecast.', error);
     return unknown;
@@ -414,7 +477,13 @@ function dollars(amount: number): string {
 }
 
 function rawOf(draft: Draft, { raw, limits }: Configured): RawSettings {
-  const timeout = limits.task_timeout_seconds?.value;
+  const set = (names: readonly LimitName[]) =>
+    Object.fromEntries(
+      names.flatMap((name) => {
+        const value = limits[name]?.value;
+        return value === undefined ? [] : [[name, value]];
+      }),
+    );
   return {
     ...raw,
     objective: draft.objective,
@@ -422,15 +491,18 @@ function rawOf(draft: Draft, { raw, limits }: Configured): RawSettings {
     model: draft.languageModel?.family ?? draft.model,
     max_iterations: limitOf(draft.limits.max_iterations),
     max_cost_usd: draft.languageModel === null ? limitOf(draft.limits.max_cost_usd) : NO_MONEY,
+    ...(draft.languageModel === null
+      ? set(['max_requests', 'max_tokens'])
+      : { max_requests: limitOf(draft.limits.max_requests), max_tokens: limitOf(draft.limits.max_tokens) }),
     max_wall_time_minutes: limitOf(draft.limits.max_wall_time_minutes),
-    ...(timeout !== undefined && { task_timeout_seconds: timeout }),
+    ...set(['task_timeout_seconds']),
   };
 }
 
-async function saveLimits({ limits, languageModel }: Draft): Promise<void> {
+async function saveLimits(draft: Draft): Promise<void> {
   const configuration = vscode.workspace.getConfiguration(SECTION);
-  for (const limit of ASKED) {
-    if (limit === 'max_cost_usd' && languageModel !== null) continue;
-    await configuration.update(SETTING_OF_LIMIT[limit], limitOf(limits[limit]), vscode.ConfigurationTarget.Global);
+  for (const limit of limitsOf(draft)) {
+    const value = limitOf(draft.limits[limit]);
+    await configuration.update(SETTING_OF_LIMIT[limit], value, vscode.ConfigurationTarget.Global);
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { admit, costOf, trustedUsage, worstCase } from '../../../src/budget/reservation.ts';
+import { admit, costOf, dearest, type Room, trustedUsage, worstCase } from '../../../src/budget/reservation.ts';
 import type { Rates } from '../../../src/run/config.ts';
 
 const price = fc.integer({ min: 0, max: 700_000_000 }).map((micro) => micro / 1e6);
@@ -78,38 +78,50 @@ describe('admission', () => {
         fc.integer({ min: 1, max: 4000 }),
         fc.integer({ min: 1, max: 100 }),
         (list, money, bound, wanted, min) => {
-          const admission = admit(list, money, bound, { wanted, min });
-          if (admission === null) {
+          const room = { free: money, tariff: dearest(list) };
+          const admission = admit([room], bound, { wanted, min });
+          if ('shortOf' in admission) {
             assert.ok(worstCase(list, bound, Math.min(wanted, min)) > money, 'refused although the floor fits');
             return;
           }
-          assert.ok(admission.reserved <= money);
-          assert.ok(admission.maxOutputTokens <= wanted && admission.maxOutputTokens >= Math.min(min, wanted));
-          assert.equal(admission.reserved, worstCase(list, bound, admission.maxOutputTokens));
-          const clamped = admission.maxOutputTokens < wanted;
-          if (clamped) assert.ok(worstCase(list, bound, admission.maxOutputTokens + 1) > money, 'clamped too far');
+          const { maxOutputTokens } = admission;
+          assert.ok(worstCase(list, bound, maxOutputTokens) <= money);
+          assert.ok(maxOutputTokens <= wanted && maxOutputTokens >= Math.min(min, wanted));
+          if (maxOutputTokens < wanted)
+            assert.ok(worstCase(list, bound, maxOutputTokens + 1) > money, 'clamped too far');
         },
       ),
       { numRuns: 1000 },
     );
   });
 
+  const output = { wanted: 2000, min: 64 };
+  const money = (list: Rates, free: bigint): Room => ({ free, tariff: dearest(list) });
+
   it('clamps the completion down to the floor and refuses below it', () => {
-    const list = flat(1, 1);
-    assert.equal(admit(list, 164_000_000n, 100, { wanted: 2000, min: 64 })?.maxOutputTokens, 64);
-    assert.equal(admit(list, 163_999_999n, 100, { wanted: 2000, min: 64 }), null);
+    assert.deepEqual(admit([money(flat(1, 1), 164_000_000n)], 100, output), { maxOutputTokens: 64 });
+    const short = money(flat(1, 1), 163_999_999n);
+    assert.deepEqual(admit([short], 100, output), { shortOf: short });
   });
 
   it('lets everything through that costs nothing, but nothing once the cap is overdrawn', () => {
-    assert.equal(admit(flat(0, 0), 0n, 5000, { wanted: 2000, min: 64 })?.maxOutputTokens, 2000);
-    assert.equal(admit(flat(0, 0), -1n, 5000, { wanted: 2000, min: 64 }), null);
+    assert.deepEqual(admit([money(flat(0, 0), 0n)], 5000, output), { maxOutputTokens: 2000 });
+    assert.ok('shortOf' in admit([money(flat(0, 0), -1n)], 5000, output));
   });
 
   it('admits an embedding request, which has no completion', () => {
-    assert.deepEqual(admit(flat(0.02, 0), 10n ** 12n, 100, { wanted: 0, min: 0 }), {
-      maxOutputTokens: 0,
-      reserved: 2_000_000n,
-    });
+    assert.deepEqual(admit([money(flat(0.02, 0), 10n ** 12n)], 100, { wanted: 0, min: 0 }), { maxOutputTokens: 0 });
+  });
+
+  it('fits into all rooms at once, clamped by the smallest, and names the first that is too small', () => {
+    const plenty = money(flat(1, 1), 10n ** 12n);
+    const tokens = (free: bigint): Room => ({ free, tariff: { request: 0n, input: 1n, output: 1n } });
+    const requests = (free: bigint): Room => ({ free, tariff: { request: 1n, input: 0n, output: 0n } });
+    assert.deepEqual(admit([plenty, requests(1n), tokens(1100n)], 100, output), { maxOutputTokens: 1000 });
+    const [none, few] = [requests(0n), tokens(163n)];
+    assert.deepEqual(admit([plenty, requests(1n), few], 100, output), { shortOf: few });
+    assert.deepEqual(admit([plenty, none, few], 100, output), { shortOf: none });
+    assert.deepEqual(admit([], 100, output), { maxOutputTokens: 2000 });
   });
 });
 

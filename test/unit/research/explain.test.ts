@@ -34,7 +34,9 @@ const suppressed = (number: number): EventDraft => ({
 describe('the explanation of a run', () => {
   it('says for every stop reason why, and what to do, with the exact command where one goes on', () => {
     const commands = STOP_REASONS.map((reason) => {
-      const { why, next, stopReason } = explainRun(stateOf(ended(reason, 'This and that.')), ALONE);
+      const state = stateOf(ended(reason, 'This and that.'));
+      const limits = { ...state.config.limits, max_requests: 60, max_tokens: 90_000 };
+      const { why, next, stopReason } = explainRun({ ...state, limits, config: { ...state.config, limits } }, ALONE);
       assert.equal(stopReason, reason);
       assert.match(why, new RegExp(`^The run ended: ${reason}\\. .* This and that\\.$`));
       assert.notEqual(next.text, '');
@@ -45,6 +47,8 @@ describe('the explanation of a run', () => {
       queue_empty: null,
       max_iterations: '… --add-iterations 10',
       max_cost: '… --add-cost-usd 1',
+      max_requests: '… --add-requests 60',
+      max_tokens: '… --add-tokens 90000',
       max_wall_time: '… --add-minutes 480',
       stopped_by_user: '…',
       stopped_at_review: '…',

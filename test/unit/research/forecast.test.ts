@@ -87,6 +87,19 @@ describe('the forecast of a run', () => {
     );
   });
 
+  it('says which of the limits of requests and of tokens ends the run first', async () => {
+    const { requests, tokens, iterations } = await forecastOf({ max_iterations: 40 });
+    const few = await forecastOf({ max_iterations: 40, max_requests: Math.round(requests / 2), max_tokens: tokens });
+    assert.equal(few.endsBy, 'max_requests');
+    assert.ok(few.endsAfter !== null && Math.abs(few.endsAfter - iterations / 2) <= 2, String(few.endsAfter));
+    assert.match(forecastSentence(few), / The request limit probably ends it after \d+ iterations\.$/);
+    const short = await forecastOf({ max_iterations: 40, max_requests: requests, max_tokens: Math.round(tokens / 4) });
+    assert.equal(short.endsBy, 'max_tokens');
+    assert.ok(short.endsAfter !== null && short.endsAfter < 11, String(short.endsAfter));
+    const enough = await forecastOf({ max_iterations: 40, max_requests: 2 * requests, max_tokens: 2 * tokens });
+    assert.deepEqual([enough.endsAfter, enough.endsBy], [null, null]);
+  });
+
   it('knows one iteration, both strategies, no embeddings and servers that cost nothing', async () => {
     const one = await forecastOf({ max_iterations: 1 });
     assert.equal(one.basis.rehearsedIterations, 1);

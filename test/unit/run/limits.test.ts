@@ -152,6 +152,132 @@ describe('the cost limit', () => {
   });
 });
 
+describe('the limits of requests and of tokens', () => {
+  const UNPRICED = { prices: { overrides: [], freeOrigins: [] as string[] } };
+  const ENDLESS = { max_iterations: 50, embeddingModel: null } as const;
+  const answers = (state: { calls: ReadonlyMap<string, { agent: string; status: string }> }) =>
+    [...state.calls.values()].filter(({ agent, status }) => agent === 'synthesis' && status === 'settled').length;
+
+  for (const most of [1, 2, 3, 8]) {
+    it(`lets no more than ${most} requests leave, of which one is kept for the answer`, async (t) => {
+      const { outcome, server, state, events } = await oneRun(t, {
+        server: { reply: brain() },
+        settings: { ...ENDLESS, max_requests: most },
+      });
+      assert.equal(outcome.stopReason, 'max_requests', outcome.detail);
+      assert.match(outcome.detail, new RegExp(`more than the limit of ${most} requests leaves`));
+      assert.ok(server.requests.length <= most);
+      // Of one request nothing can be kept.
+      assert.equal(answers(state), most === 1 ? 0 : 1);
+      assert.equal(server.requests.length, most);
+      const reached = events.find((event) => event.type === 'limit.reached');
+      assert.ok(reached?.type === 'limit.reached');
+      assert.deepEqual([reached.limit, reached.value, reached.spent], ['max_requests', most, state.calls.size]);
+    });
+  }
+
+  it('count a request that failed as one that left', async (t) => {
+    const fault = (_: unknown, index: number) => (index % 2 === 0 ? { kind: 'status' as const, status: 429 } : null);
+    const { outcome, server, state } = await oneRun(t, {
+      server: { reply: brain(), fault },
+      settings: { ...ENDLESS, max_requests: 9, synthesis: false },
+      host: { clock: new RecordedClock() },
+    });
+    assert.equal(outcome.stopReason, 'max_requests', outcome.detail);
+    assert.deepEqual([server.requests.length, state.calls.size], [9, 9]);
+  });
+
+  for (const most of [100, 20_000, 30_000]) {
+    it(`let no more than ${most} tokens be used, and keep some for the answer`, async (t) => {
+      const { outcome, server, state } = await oneRun(t, {
+        server: { reply: brain() },
+        settings: { ...ENDLESS, max_tokens: most },
+      });
+      assert.equal(outcome.stopReason, 'max_tokens', outcome.detail);
+      assert.match(outcome.detail, new RegExp(`needs up to \\d+ tokens, and \\d+ of the limit of ${most} are free`));
+      const used = server.billed(() => ({ inputPico: 1n, cachedInputPico: 1n, outputPico: 1n }));
+      assert.ok(used <= BigInt(most), `${used}`);
+      assert.ok(BigInt(state.tokens.settled + state.tokens.held) >= used);
+      assert.ok(state.tokens.settled + state.tokens.held <= most);
+      assert.equal(state.tokens.reserved, 0);
+      assert.equal(server.requests.length === 0, most === 100);
+      assert.equal(answers(state), most === 100 ? 0 : 1);
+    });
+  }
+
+  it('shorten the answers when tokens run short, down to the floor', async (t) => {
+    const { server } = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { ...ENDLESS, max_tokens: 8000, synthesis: false },
+    });
+    const asked = bodies(server, 'chat/completions').map((body) => body['max_tokens'] as number);
+    assert.equal(asked[0], 2000);
+    assert.ok(asked.some((one) => one < 2000) && asked.every((one) => one >= 64), String(asked));
+  });
+
+  it('hold where nothing has a price, and under failures that may have been counted', async (t) => {
+    const fault = (_: unknown, index: number) => (index % 2 === 0 ? { kind: 'status' as const, status: 500 } : null);
+    const { outcome, server, state } = await oneRun(t, {
+      server: { reply: brain(), fault },
+      settings: { ...ENDLESS, max_tokens: 30_000 },
+      start: { prices: { ...UNPRICED.prices, overrides: [{ model: 'gpt-4o', input: 0, output: 0 }] } },
+      host: { clock: new RecordedClock() },
+    });
+    assert.equal(outcome.stopReason, 'max_tokens', outcome.detail);
+    assert.equal(state.money.settled, 0n);
+    assert.ok(state.tokens.held > 0);
+    assert.ok(state.tokens.settled + state.tokens.held <= 30_000);
+    assert.equal(server.requests.length, state.calls.size);
+  });
+
+  it('go on where a server used more than it was allowed, until no more fits', async (t) => {
+    const { outcome, state } = await oneRun(t, {
+      server: { reply: brain(), fault: () => ({ kind: 'usage', lie: 'completion_above_max' }) },
+      settings: { ...ENDLESS, max_tokens: 30_000 },
+      start: { prices: { overrides: [{ model: 'gpt-4o', input: 0, output: 0 }], freeOrigins: [] } },
+    });
+    assert.equal(outcome.stopReason, 'max_tokens', outcome.detail);
+    const calls = [...state.calls.values()];
+    assert.ok(
+      calls.some((call) => call.outputTokens > call.maxOutputTokens),
+      'booked as it was',
+    );
+    let before = 0;
+    for (const call of calls) {
+      assert.ok(before + call.boundInputTokens + call.maxOutputTokens <= 30_000, 'each left within the limit');
+      before += call.inputTokens + call.outputTokens;
+    }
+  });
+
+  it('can be raised, and the run goes on; one that it has not cannot', async (t) => {
+    const { outcome, server } = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { ...ENDLESS, max_requests: 5, synthesis: false },
+    });
+    const host = testHost(server.url);
+    t.after(() => host.egress.close());
+    await assert.rejects(
+      resumed(t, outcome.runDirectory, host, { add: { max_tokens: 5 } }),
+      /The run has no token limit, so there is none to raise/,
+    );
+    const again = await resumed(t, outcome.runDirectory, host, { add: { max_requests: 3 } });
+    assert.equal(again.outcome.stopReason, 'max_requests');
+    assert.equal(server.requests.length, 8);
+    assert.deepEqual(
+      again.state.raises.map(({ limit, from, to }) => [limit, from, to]),
+      [['max_requests', 5, 8]],
+    );
+  });
+
+  it('end the run by the cost where that is less', async (t) => {
+    const { outcome } = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { ...ENDLESS, max_cost_usd: 0.03, max_requests: 1000, max_tokens: 1_000_000 },
+    });
+    assert.equal(outcome.stopReason, 'max_cost');
+  });
+});
+
 describe('the limit of the key', () => {
   it('that ends a run is named as such, in the end, the advice, the limit and the way on; the run goes on with more', async (t) => {
     const directory = temporaryFolder();

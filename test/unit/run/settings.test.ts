@@ -68,10 +68,15 @@ describe('the limits of a run', () => {
     assertOneSentence(problemsOf({ max_iterations: 1.5 }), 'iteration limit');
     assertOneSentence(problemsOf({ max_iterations: 100_001 }), 'iteration limit');
     assertOneSentence(problemsOf({ max_cost_usd: 1000.01 }), 'cost limit');
+    for (const wrong of [0, 1.5, 1_000_001, 'many'])
+      assertOneSentence(problemsOf({ max_requests: wrong }), 'request limit');
+    for (const wrong of [0, 0.5, 1e11, 'many']) assertOneSentence(problemsOf({ max_tokens: wrong }), 'token limit');
     assert.deepEqual(
       problemsOf({
         max_iterations: 100_000,
         max_cost_usd: 1000,
+        max_requests: 1_000_000,
+        max_tokens: 1,
         max_wall_time_minutes: 43_200,
         task_timeout_seconds: 0.1,
       }),

@@ -101,7 +101,8 @@ describe('the summary of a run', () => {
       cost_usd: 0.0045,
       latency_ms: { mean: 233.3, p50: 200, p95: 400, max: 400 },
     });
-    assert.deepEqual(summary.tokens, { input: 400, cached: 0, output: 200 });
+    assert.deepEqual(summary.requests, { made: 7, limit: null });
+    assert.deepEqual(summary.tokens, { input: 400, cached: 0, output: 200, held: 1500, reserved: 1500, limit: null });
     assert.deepEqual(summary.models.answered, [{ model: 'gpt-4.1-mini-2025-04-14', calls: 4 }]);
     assert.deepEqual(summary.models.system_fingerprints, [{ system_fingerprint: 'fp_1', calls: 2 }]);
     assert.deepEqual(summary.hosts_contacted, [
@@ -165,6 +166,22 @@ describe('the summary of a run', () => {
     );
     assert.match(markdownOf(running), /The run has not ended/);
     assert.equal(Summary.safeParse(lost).success && Summary.safeParse(running).success, true);
+  });
+
+  it('says how much of the limits of requests and of tokens was used, where the run has them', () => {
+    const drafts = [...startOfRun(), ...answered('c1', 'A plan.'), reserved('c2'), ended('max_tokens')];
+    assert.doesNotMatch(markdownOf(summaryOf(drafts)), /\| Requests \| \d+ of|000 of/);
+    const limits = { ...makeConfig().limits, max_requests: 60, max_tokens: 90_000 };
+    const summary = summaryOf(drafts, makeConfig({ limits }));
+    const { made, limit } = summary.requests;
+    assert.deepEqual([made, limit, summary.tokens.limit], [2, 60, 90_000]);
+    const { input, output, held, reserved: open } = summary.tokens;
+    assert.ok(input + output > 0 && open > 0);
+    const text = markdownOf(summary);
+    assert.match(text, /\| Requests \| 2 of 60 \|/);
+    const used = String(input + output + held + open).replace(/(?=\d{3}$)/, ',');
+    assert.match(text, new RegExp(`\\| Tokens \\| .* reserved; ${used} of 90,000 \\|`));
+    assert.match(summary.continue_with ?? '', / --add-tokens 90000$/);
   });
 
   it('gives a command that goes on, as far again where a limit ended the run', () => {

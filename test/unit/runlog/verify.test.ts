@@ -304,6 +304,12 @@ describe('verifying a run folder', () => {
       null,
       'lowered below what is spent',
     );
+    const CAPPED = `${JSON.stringify({ ...CONFIG, limits: { ...CONFIG.limits, max_requests: 1 } })}\n`;
+    const two = await folderOf(...startOfRun(sha256(CAPPED)).slice(0, 3), ...answered('c1', 'x'), reserved('c2'));
+    assert.match(
+      (await verified(new Map([...two, [FOLDER.config, Buffer.from(CAPPED)]]))).firstProblem ?? '',
+      /counts: After event \d+ \(call\.reserved\) 2 are counted against max_requests, above the cap of 1\./,
+    );
     const files = await folderOf(task('t2', 'Second'));
     const foreign = refold(files, (event) => ({ ...event, run_id: 'other' }));
     assert.match(

@@ -59,6 +59,18 @@ describe('the panel sections of a run', () => {
     assert.deepEqual([spend.spent, spend.cap], ['$0.38', '$1.00']);
   });
 
+  it('show the limits of requests and of tokens where the run has them, with what was drawn of each', () => {
+    const state = stateAfter(...answered('a', 'x'), reserved('b', {}));
+    assert.deepEqual(show(state).progress.drawn, []);
+    const { settled, reserved: open } = state.tokens;
+    const limits = { ...state.limits, max_requests: 9, max_tokens: 30_000 };
+    assert.deepEqual(show({ ...state, limits }).progress.drawn, [
+      { limit: 'max_requests', used: 2, cap: 9 },
+      { limit: 'max_tokens', used: settled + open, cap: 30_000 },
+    ]);
+    assert.ok(settled > 0 && open > 0);
+  });
+
   it('say what is being done and for how long', () => {
     const { activity } = show(
       stateAfter({ type: 'task.started', task_id: 't1', iteration: 1 }, reserved('a', { taskId: 't1' })),

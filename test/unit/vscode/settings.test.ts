@@ -25,11 +25,15 @@ describe('settings', () => {
     const { limits } = read({
       maxCostUsd: { globalValue: 2, workspaceValue: 50 },
       maxIterations: { globalValue: 30, workspaceValue: 5 },
+      maxRequests: { defaultValue: null, globalValue: 100, workspaceValue: 40 },
+      maxTokens: { defaultValue: null, globalValue: 5000, workspaceValue: 6000 },
       maxWallTimeMinutes: { defaultValue: 480, workspaceValue: 1000, workspaceFolderValue: 60 },
       taskTimeoutSeconds: { defaultValue: 120, workspaceValue: 86_400 },
     });
     assert.deepEqual(limits.max_cost_usd, { value: 2, loweredByWorkspace: false });
     assert.deepEqual(limits.max_iterations, { value: 5, loweredByWorkspace: true });
+    assert.deepEqual(limits.max_requests, { value: 40, loweredByWorkspace: true });
+    assert.deepEqual(limits.max_tokens, { value: 5000, loweredByWorkspace: false });
     assert.deepEqual(limits.max_wall_time_minutes, { value: 60, loweredByWorkspace: true });
     assert.deepEqual(limits.task_timeout_seconds, { value: 120, loweredByWorkspace: false });
   });
@@ -40,7 +44,7 @@ describe('settings', () => {
       maxIterations: { defaultValue: null },
     });
     assert.deepEqual(limits.max_cost_usd, { value: 0.5, loweredByWorkspace: true });
-    assert.equal(limits.max_iterations, undefined);
+    assert.deepEqual([limits.max_iterations, limits.max_requests], [undefined, undefined]);
   });
 
   it('ignores a workspace value that is no number', () => {

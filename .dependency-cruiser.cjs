@@ -10,7 +10,7 @@ const DISK = [
   'budget/token-ranks', // the tables of the tokenizer, in dist/
   'research/', // experiments, archives, what is bundled
   'terminal/options', // --env-file
-  'cli',
+  'terminal/configuration', // files with prompts
 ];
 
 /** The only openers of sockets: requests out, the name lookup before them, metrics in. */

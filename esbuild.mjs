@@ -90,7 +90,10 @@ async function buildNode(entries, dev) {
   const exportsOf = new Map(
     Object.entries(metafile.outputs).map(([file, { exports }]) => [path.basename(file), exports]),
   );
-  return { files: pack(new Map(files), exportsOf), packages: packagesIn(metafile) };
+  const terminal = [...entryPoints]
+    .filter(([, file]) => /^src\/(cli\.ts|terminal\/)/.test(file))
+    .map(([name]) => `${name}.js`);
+  return { files: pack(new Map(files), exportsOf, terminal), packages: packagesIn(metafile) };
 }
 
 /**
@@ -100,10 +103,10 @@ async function buildNode(entries, dev) {
  */
 const PACKS = ['extension.js', 'start.js', 'cli.js'];
 
-function pack(files, exportsOf) {
+function pack(files, exportsOf, terminal) {
   const packOf = new Map();
   // Who runs in VS Code does not read the terminal program: what both need lies with the engine.
-  const others = [...files.keys()].filter((name) => name !== 'cli.js' && !name.startsWith('chunk-'));
+  const others = [...files.keys()].filter((name) => !terminal.includes(name) && !name.startsWith('chunk-'));
   const shared = new Set(others.flatMap((name) => [...chunksBelow(files, name)]));
   for (const bundle of PACKS) {
     for (const chunk of chunksBelow(files, bundle)) {

@@ -1,5 +1,6 @@
 import { takes } from '../budget/reservation.ts';
-import { capOf, DRAWN_LIMITS, type Earmark, NO_EARMARK, tariffOf } from '../run/allowance.ts';
+import { type Earmark, NO_EARMARK, tariffOf } from '../run/allowance.ts';
+import { capOf, DRAWN_LIMITS } from '../run/drawn.ts';
 import { chatBound } from '../run/call.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { Limits } from '../run/limits.ts';

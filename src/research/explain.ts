@@ -1,5 +1,5 @@
 import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.ts';
-import { counted } from '../run/allowance.ts';
+import { counted } from '../run/drawn.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { Agent, ErrorRecord } from '../run/events.ts';
 import { type Call, type RunState, resultOf, stepKey } from '../run/state.ts';

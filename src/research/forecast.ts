@@ -6,7 +6,7 @@ import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.
 import { RunMemory } from '../memory/run-memory.ts';
 import { RehearsalModel } from '../models/rehearsal.ts';
 import { questionOf } from '../models/rehearsal-question.ts';
-import { capOf, DRAWN_LIMITS, type DrawnLimit } from '../run/allowance.ts';
+import { capOf, DRAWN_LIMITS, type DrawnLimit } from '../run/drawn.ts';
 import { Caller } from '../run/call.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { EventDraft, RunEvent } from '../run/events.ts';

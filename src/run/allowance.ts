@@ -4,12 +4,9 @@ import type { Agent } from './events.ts';
 import type { Rates } from './config.ts';
 import type { Limits } from './limits.ts';
 import { type KeyLedger, StopRun } from './ports.ts';
+import { capOf, DRAWN_LIMITS, type DrawnLimit, drawn } from './drawn.ts';
 import type { RunState } from './state.ts';
 import { KEY_LIMIT } from './stop-reason.ts';
-
-/** The limits that every request draws on: pico-dollars, requests, tokens of prompts and answers. */
-export const DRAWN_LIMITS = ['max_cost_usd', 'max_requests', 'max_tokens'] as const;
-export type DrawnLimit = (typeof DRAWN_LIMITS)[number];
 
 /** So much of each limit is kept back from the loop. */
 export type Earmark = Readonly<Record<DrawnLimit, bigint>>;
@@ -18,38 +15,6 @@ export const NO_EARMARK: Earmark = { max_cost_usd: 0n, max_requests: 0n, max_tok
 /** What is free of one limit for the next request. */
 export interface Allowance extends Room {
   readonly limit: DrawnLimit | 'max_key_usd_per_day';
-}
-
-/** The limit, in the unit that is drawn; null where the run has none. */
-export function capOf(limits: Limits, limit: DrawnLimit): bigint | null {
-  if (limit === 'max_cost_usd') return picoFromUsd(limits.max_cost_usd);
-  const cap = limits[limit];
-  return cap === undefined ? null : BigInt(cap);
-}
-
-/** What was drawn of it so far: settled, held and reserved. A request counts from its reservation on, whatever becomes of it. */
-export function drawn(
-  { money, tokens, calls }: Pick<RunState, 'money' | 'tokens' | 'calls'>,
-  limit: DrawnLimit,
-): bigint {
-  switch (limit) {
-    case 'max_cost_usd':
-      return money.settled + money.held + money.reserved;
-    case 'max_requests':
-      return BigInt(calls.size);
-    case 'max_tokens':
-      return BigInt(tokens.settled + tokens.held + tokens.reserved);
-  }
-}
-
-/** What was drawn of the limits of requests and of tokens, as far as the run has them. */
-export function counted(
-  state: Pick<RunState, 'limits' | 'money' | 'tokens' | 'calls'>,
-): { readonly limit: 'max_requests' | 'max_tokens'; readonly used: number; readonly cap: number }[] {
-  return (['max_requests', 'max_tokens'] as const).flatMap((limit) => {
-    const cap = state.limits[limit];
-    return cap === undefined ? [] : [{ limit, used: Number(drawn(state, limit)), cap }];
-  });
 }
 
 /** What a request at these prices takes of a limit. */

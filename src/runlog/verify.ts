@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
-import { counted } from '../run/allowance.ts';
+import { counted } from '../run/drawn.ts';
 import { RunConfig } from '../run/config.ts';
 import type { RunEvent, UnknownEvent } from '../run/events.ts';
 import { apply, initialState, type RunState } from '../run/state.ts';

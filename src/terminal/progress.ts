@@ -1,5 +1,5 @@
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
-import { counted } from '../run/allowance.ts';
+import { counted } from '../run/drawn.ts';
 import { duration } from '../run/duration.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';

@@ -1,5 +1,5 @@
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
-import { counted } from '../run/allowance.ts';
+import { counted } from '../run/drawn.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import { aheadWords, happenedWords, reviewReport } from '../research/review-report.ts';
 import { AGENTS } from '../run/format.ts';

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
-import { counted } from '../run/allowance.ts';
+import { counted } from '../run/drawn.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { RunState, Task } from '../run/state.ts';
 import { printable } from '../safety/text.ts';

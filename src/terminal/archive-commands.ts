@@ -1,0 +1,56 @@
+import { resolve } from 'node:path';
+import { archiveName, exportArchive } from '../research/export-archive.ts';
+import { importArchive } from '../research/import-archive.ts';
+import { printable } from '../safety/text.ts';
+import { fitted } from './columns.ts';
+import { interruption } from './interruption.ts';
+import { type Options, UsageError } from './options.ts';
+import { say, SENTENCE } from './result.ts';
+
+export async function exportRun(options: Options): Promise<number> {
+  const [folder, file] = options.operands;
+  if (folder === undefined || options.operands.length > 2)
+    throw new UsageError(['export takes a run folder and, if you like, the name of the zip.']);
+  const directory = resolve(folder);
+  const target = resolve(file ?? `${await archiveName(directory)}.zip`);
+  const made = await exportArchive(directory, target, {
+    signal: interruption(),
+    progress: progressOf(`Writing ${target}`),
+  });
+  const { bytes, sha256, files, leftOut } = made;
+  if (options.isSet('json'))
+    return say(JSON.stringify({ archive: made.file, bytes, sha256, files, left_out: leftOut }));
+  for (const one of leftOut) say(printable(`left out ${one}`, SENTENCE));
+  return say(`${made.file}\n${files} files, ${bytes} bytes, sha256 ${sha256}`);
+}
+
+export async function importRun(options: Options): Promise<number> {
+  const [file] = options.operands;
+  if (file === undefined || options.operands.length > 1) throw new UsageError(['import takes one zip.']);
+  const runsDirectory = resolve(options.text('runs-dir') ?? '.babyagi/runs');
+  const { runDirectory, files, sha256 } = await importArchive(resolve(file), runsDirectory, {
+    now: Date.now,
+    signal: interruption(),
+    progress: progressOf(`Reading ${resolve(file)}`),
+  });
+  if (options.isSet('json')) return say(JSON.stringify({ run_dir: runDirectory, files, sha256 }));
+  return say(
+    `${runDirectory}\n${files} files. The run can be looked at, not resumed. To check it: node dist/cli.js verify ${runDirectory}`,
+  );
+}
+
+/** Draws the share that is done, on a terminal only, and takes it away at the end. */
+function progressOf(what: string): (share: number) => void {
+  const { stderr } = process;
+  let drawn = -1;
+  return (share) => {
+    const percent = Math.floor(share * 100);
+    if (!stderr.isTTY || percent === drawn) return;
+    drawn = percent;
+    stderr.write(
+      percent === 100
+        ? '\r\u001b[2K'
+        : `\r\u001b[2K${fitted(what, Math.max(10, (stderr.columns || 80) - 7))} ${percent} %`,
+    );
+  };
+}

@@ -1,0 +1,206 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, isAbsolute, join, resolve } from 'node:path';
+import { MAX_USD, MAX_USD_PER_MILLION } from '../budget/money.ts';
+import { variableSnapshot } from '../research/environment.ts';
+import type { LimitName } from '../run/limits.ts';
+import { checkSettings, type RunSettings } from '../run/settings.ts';
+import { KeyError, OriginError, parseApiKey, parseOrigin } from '../safety/origin.ts';
+import { type FlagName, FLAGS, type Options, UsageError } from './options.ts';
+
+/** What a command line and its variables mean. Everything here throws UsageError for what cannot be used. */
+
+const REHEARSAL_LIMITS = { max_iterations: 10, max_cost_usd: 1 } as const;
+
+/** Collects what is wrong in independent parts of the configuration. */
+export class Check {
+  private readonly problems: string[] = [];
+
+  get failed(): boolean {
+    return this.problems.length > 0;
+  }
+
+  /** What the work gives; undefined where it throws UsageError, whose problems are kept. */
+  of<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.problems.push(...error.problems);
+      return undefined;
+    }
+  }
+
+  error(): UsageError {
+    return new UsageError(this.problems);
+  }
+}
+
+export function settingsOf(options: Options, provider: 'openai' | 'rehearsal'): RunSettings {
+  const rehearsed =
+    provider === 'rehearsal' ? REHEARSAL_LIMITS : { max_iterations: undefined, max_cost_usd: undefined };
+  const embedding = options.text('embedding-model');
+  const checked = checkSettings({
+    objective:
+      options.operands.length > 0
+        ? options.operands.join(' ')
+        : options.variables['BABYAGI_OBJECTIVE'] || options.variables['OBJECTIVE'],
+    acceptanceCriteria: options.texts('accept'),
+    initialTask: options.text('first-task'),
+    strategy: options.text('strategy'),
+    model: options.text('model'),
+    embeddingModel: embedding === 'none' ? null : embedding,
+    baseUrl: options.text('base-url'),
+    temperature: options.number('temperature'),
+    seed: options.number('seed'),
+    max_iterations: options.number('max-iterations') ?? rehearsed.max_iterations,
+    max_cost_usd: options.number('max-cost-usd') ?? rehearsed.max_cost_usd,
+    max_requests: options.number('max-requests'),
+    max_tokens: options.number('max-tokens'),
+    max_wall_time_minutes: options.number('max-wall-time'),
+    task_timeout_seconds: options.number('task-timeout'),
+    checkpointEvery: options.number('checkpoint-every'),
+    reviewEvery: options.number('review-every'),
+    reviewEveryUsd: options.number('review-every-usd'),
+    reviewFirstUse: options.isSet('review-first-use'),
+    sleepSeconds: options.number('sleep-interval'),
+    synthesis: !options.isSet('no-answer'),
+  });
+  if ('problems' in checked) throw new UsageError(checked.problems);
+  return checked.settings;
+}
+
+export function pricesOf(options: Options, model: string, baseUrl: string) {
+  const check = new Check();
+  const input = check.of(() => numberFrom(options, 'price-input', 0, MAX_USD_PER_MILLION));
+  const output = check.of(() => numberFrom(options, 'price-output', 0, MAX_USD_PER_MILLION));
+  if (check.failed) throw check.error();
+  const free = options.isSet('free-server') && URL.canParse(baseUrl) ? [new URL(baseUrl).origin] : [];
+  if (input === undefined && output === undefined) return { overrides: [], freeOrigins: free };
+  if (input === undefined || output === undefined) {
+    throw new UsageError([
+      '--price-input and --price-output belong together: give both in US dollars per million tokens.',
+    ]);
+  }
+  // An embedding model that has no list price is booked at the same prompt price.
+  return { overrides: [model, '*'].map((name) => ({ model: name, input, output })), freeOrigins: free };
+}
+
+/** What of a host the options may get wrong. */
+export function hostPartsOf(options: Options) {
+  const check = new Check();
+  const webhook = check.of(() => webhookOf(options));
+  const perDay = check.of(() => numberFrom(options, 'max-key-usd-per-day', 0.000001, MAX_USD));
+  const watchdogSeconds = check.of(() => numberFrom(options, 'watchdog-interval', 0.5, 86_400) ?? 60);
+  if (webhook === undefined || watchdogSeconds === undefined || check.failed) throw check.error();
+  return { webhook, perDay, watchdogSeconds };
+}
+
+function numberFrom(options: Options, name: FlagName, least: number, most: number): number | undefined {
+  const value = options.number(name);
+  if (value === undefined || (typeof value === 'number' && value >= least && value <= most)) return value;
+  throw new UsageError([`--${name} ${JSON.stringify(value)} is not valid: give a number from ${least} to ${most}.`]);
+}
+
+/** Where this machine keeps what all runs share, outside of every workspace (XDG Base Directory Specification). */
+export function stateDirectory({ variables }: Options): string {
+  const { XDG_STATE_HOME, LOCALAPPDATA } = variables;
+  if (process.platform === 'win32' && LOCALAPPDATA) return join(LOCALAPPDATA, 'babyagi');
+  return join(
+    XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state'),
+    'babyagi',
+  );
+}
+
+/** The address is a secret, so a refusal says only what is wrong with it. */
+function webhookOf(options: Options): string | null {
+  const url = options.variables['BABYAGI_WEBHOOK_URL']?.trim();
+  if (!url) return null;
+  try {
+    parseOrigin(url, { allowPrivate: true });
+    return url;
+  } catch (error) {
+    if (!(error instanceof OriginError)) throw error;
+    const why =
+      error.reason === 'invalid_url'
+        ? 'it is not a complete URL. Write it like https://hooks.slack.com/services/….'
+        : error.message;
+    throw new UsageError([`BABYAGI_WEBHOOK_URL cannot be used: ${why}`]);
+  }
+}
+
+export function keyOf(options: Options): string | null {
+  const text = options.variables['OPENAI_API_KEY'];
+  if (text === undefined || text.trim() === '') return null;
+  try {
+    return parseApiKey(text);
+  } catch (error) {
+    if (error instanceof KeyError) throw new UsageError([`OPENAI_API_KEY cannot be used: ${error.message}`]);
+    throw error;
+  }
+}
+
+export function originOf(baseUrl: string): string {
+  try {
+    return parseOrigin(baseUrl, { allowPrivate: true }).text;
+  } catch (error) {
+    if (error instanceof OriginError) throw new UsageError([`The base URL cannot be used: ${error.message}`]);
+    throw error;
+  }
+}
+
+/** `<agent>.md` files that replace built-in prompts. Only the usual folder may be missing. */
+export function promptsOf(options: Options): Map<string, { text: string; file: string }> {
+  const named = options.text('prompts-dir');
+  const directory = resolve(named ?? '.babyagi/prompts');
+  try {
+    if (named === undefined && !existsSync(directory)) return new Map();
+    const names = readdirSync(directory).filter((name) => name.endsWith('.md'));
+    return new Map(
+      names.map((name) => [basename(name, '.md'), { text: readFileSync(join(directory, name), 'utf8'), file: name }]),
+    );
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    throw new UsageError([
+      `The prompt files in ${directory} cannot be read (${code}): mend it, or name another --prompts-dir.`,
+    ]);
+  }
+}
+
+export function snapshotOf(options: Options): Record<string, unknown> {
+  const flags = Object.keys(FLAGS) as (keyof typeof FLAGS)[];
+  const given = flags.flatMap((name) =>
+    options.text(name) === undefined ? [] : [[name, options.text(name)] as const],
+  );
+  return { flags: Object.fromEntries(given), variables: variableSnapshot(options.variables) };
+}
+
+export function folderOperand(options: Options): string {
+  const [folder] = options.operands;
+  if (folder === undefined || options.operands.length > 1)
+    throw new UsageError([`${options.command} takes one run folder.`]);
+  return resolve(folder);
+}
+
+/** By how much `resume` is to raise limits. */
+export function addedLimitsOf(options: Options): Partial<Record<LimitName, number>> {
+  const check = new Check();
+  const add: Partial<Record<LimitName, number>> = {};
+  for (const [flag, limit] of [
+    ['add-iterations', 'max_iterations'],
+    ['add-cost-usd', 'max_cost_usd'],
+    ['add-requests', 'max_requests'],
+    ['add-tokens', 'max_tokens'],
+    ['add-minutes', 'max_wall_time_minutes'],
+  ] as const) {
+    check.of(() => {
+      const value = options.number(flag);
+      if (value === undefined) return;
+      if (typeof value !== 'number' || value <= 0)
+        throw new UsageError([`--${flag} ${JSON.stringify(value)} is not valid: give a number above 0.`]);
+      add[limit] = value;
+    });
+  }
+  if (check.failed) throw check.error();
+  return add;
+}

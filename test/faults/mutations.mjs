@@ -90,6 +90,22 @@ const MUTATIONS = [
     tests: ['faults/power.test.ts'],
   },
   {
+    name: 'monotonic',
+    guard: 'limits and latencies are measured by a clock that nobody sets',
+    file: 'src/run/clock.ts',
+    changes: [['monotonic: () => performance.now(),', 'monotonic: () => Date.now(),']],
+    tests: ['faults/clock-process.test.ts'],
+    only: 'time limit|healthy',
+  },
+  {
+    name: 'wake-up',
+    guard: 'an owner whose beats look old is seen silent before it is replaced',
+    file: 'src/runlog/owner.ts',
+    changes: [['const SEEN_SILENT_MS = 3000;', 'const SEEN_SILENT_MS = 0;']],
+    tests: ['faults/clock-process.test.ts'],
+    only: 'steal',
+  },
+  {
     name: 'quarantine',
     guard: 'a step that crashes the process is not tried for ever',
     file: 'src/run/call.ts',

@@ -1,5 +1,6 @@
 // `npm run test:mutations`: takes one guard at a time out of a copy of the source, and expects a test of its own to fail.
 // `npm run test:mutations -- fence redirect` tries only these. The last line is `N passed, N failed`.
+// `--check` tries nothing: it fails where a guard is no longer found in the source.
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -167,7 +168,7 @@ const MUTATIONS = [
     file: 'src/runlog/disk.ts',
     changes: [
       ['if (stats?.isSymbolicLink())', 'if (stats === undefined)'],
-      ['| (constants.O_NOFOLLOW ?? 0) ', ''],
+      ['| (flags.O_NOFOLLOW ?? 0) ', ''],
     ],
     tests: ['faults/archive.test.ts'],
     only: 'link',
@@ -303,6 +304,10 @@ function mutated({ file, changes }) {
   }, text);
 }
 
+if (process.argv[2] === '--check') {
+  for (const mutation of MUTATIONS) mutated(mutation);
+  process.exit();
+}
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !MUTATIONS.some((mutation) => mutation.name === name));
 if (unknown.length > 0)

@@ -1,7 +1,7 @@
 // The browser that shows VS Code to the tests: the machine's own, on Debian installed when it is missing.
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { canInstall, install } from './debian.mjs';
 
 const WINDOWS_ROOTS = [process.env.PROGRAMFILES, process.env['PROGRAMFILES(X86)'], process.env.LOCALAPPDATA];
 const CANDIDATES = {
@@ -26,11 +26,8 @@ export async function ensureChromium() {
   }
   const found = installed();
   if (found !== undefined) return found;
-  if (existsSync('/etc/debian_version') && process.getuid?.() === 0) {
-    console.log('Installing Chromium with apt-get …');
-    const packages = ['chromium', ...(hasFont() ? [] : ['fonts-dejavu-core'])];
-    aptGet('update');
-    aptGet('install', '-y', '--no-install-recommends', ...packages);
+  if (canInstall()) {
+    install('Chromium', 'chromium', ...(hasFont() ? [] : ['fonts-dejavu-core']));
     const fresh = installed();
     if (fresh !== undefined) return fresh;
   }
@@ -44,12 +41,4 @@ function installed() {
 /** Without any font every letter is a box. */
 function hasFont() {
   return existsSync('/usr/share/fonts/truetype') || existsSync('/usr/share/fonts/opentype');
-}
-
-function aptGet(...args) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const result = spawnSync('apt-get', ['-qq', ...args], { encoding: 'utf8', env });
-  if (result.status === 0) return;
-  const reason = (result.stderr ?? '').trim().split('\n').at(-1) || `exit code ${result.status}`;
-  throw new Error(`Chromium could not be installed: apt-get ${args[0]} failed (${reason}).`);
 }

@@ -1,7 +1,7 @@
-// `node scripts/mutate.mjs src/budget unit/budget [seconds]`: changes one operator, constant or statement after the other in
-// the files below the first folder, and runs the tests below test/<second>. A change that no test notices is printed:
-// either a test is missing, or the code is not needed, or the change means nothing. Tried in random order, until the time
-// (300 s) is over. The last line is `N killed, N survived`.
+// `npm run test:mutate -- src/budget unit/budget,unit/run [seconds]`: changes one operator, constant or statement after the
+// other in the files below the first folder (or in one file), and runs the tests below these folders of test/. A change that no test notices
+// is printed: either a test is missing, or the code is not needed, or the change means nothing. Tried in random order,
+// until the time (300 s) is over. The last line is `N killed, N survived`.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -78,6 +78,7 @@ function negated(text, open) {
 }
 
 function filesBelow(folder, pattern) {
+  if (pattern.test(folder)) return [path.join(ROOT, folder)];
   const entries = readdirSync(path.join(ROOT, folder), { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile() && pattern.test(entry.name))
@@ -138,13 +139,13 @@ async function isNoticed(mutant) {
   return false;
 }
 
-const [sources, testFolder, limit = '300'] = process.argv.slice(2);
-if (sources === undefined || testFolder === undefined)
-  throw new Error('Say what to change and which tests to run: node scripts/mutate.mjs src/budget unit/budget');
+const [sources, testFolders, limit = '300'] = process.argv.slice(2);
+if (sources === undefined || testFolders === undefined)
+  throw new Error('Say what to change and which tests to run: npm run test:mutate -- src/budget unit/budget');
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
 writeFileSync(path.join(OUT, 'package.json'), '{"type":"module"}');
-const tests = filesBelow(path.join('test', testFolder), /\.test\.ts$/);
+const tests = testFolders.split(',').flatMap((folder) => filesBelow(path.join('test', folder), /\.test\.ts$/));
 await bundle(tests, null);
 if (!(await passes())) throw new Error('The tests fail without any change.');
 

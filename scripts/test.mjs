@@ -31,6 +31,7 @@ const PARTS = [
   { name: 'unused', command: () => tool('knip/bin/knip.js', '--no-progress') },
   { name: 'format', command: () => tool('@biomejs/biome/bin/biome', 'format', '--reporter=summary') },
   { name: 'manifest', command: async () => [process.execPath, 'scripts/manifest.mjs'] },
+  { name: 'mutations', command: async () => [process.execPath, 'test/faults/mutations.mjs', '--check'] },
   { name: 'host', tests: true, minutes: 10, command: () => hostTests() },
   { name: 'faults', tests: true, minutes: 10, command: () => testFiles('faults') },
 ];

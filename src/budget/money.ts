@@ -31,7 +31,7 @@ export function usdFromPico(amount: Pico): number {
 
 /** Dollars per million tokens to pico-dollars per token. */
 export function picoPerToken(usdPerMillion: number): Pico {
-  if (!Number.isFinite(usdPerMillion) || usdPerMillion < 0 || usdPerMillion > 1e6) {
+  if (!Number.isFinite(usdPerMillion) || usdPerMillion < 0 || usdPerMillion > MAX_USD_PER_MILLION) {
     throw new RangeError(`${usdPerMillion} is not a price per million tokens`);
   }
   return BigInt(usdPerMillion.toFixed(6).replace('.', ''));

@@ -6,6 +6,8 @@ export function retryAfter(headers: Readonly<Record<string, string>>): number | 
   if (value === undefined) return null;
   const seconds = Number(value);
   if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? null : Math.max(0, date - Date.now());
+  const until = Date.parse(value);
+  // From the server's own clock: the one here may be wrong by days.
+  const sent = Date.parse(headers['date'] ?? '');
+  return Number.isNaN(until) ? null : Math.max(0, until - (Number.isNaN(sent) ? Date.now() : sent));
 }

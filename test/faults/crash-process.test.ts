@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ensureStrace } from '../../scripts/fault-tools.mjs';
 import { EngineError } from '../../src/engine/engine-error.ts';
 import { readRun } from '../../src/engine/read.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
@@ -141,8 +142,10 @@ async function assertSound(directory: string, bill: readonly BillLine[]): Promis
   assertSentOnce(log, countBy(bill.map((line) => line.body_sha256)));
 }
 
+let undisturbed: Promise<unknown> | undefined;
+
 async function tryAll(name: string, histories: Iterable<readonly Killer[]>): Promise<void> {
-  const expected = (await history([])) as { state: unknown };
+  const expected = (await (undisturbed ??= history([]))) as { state: unknown };
   let tried = 0;
   let kills = 0;
   for (const killers of histories) {
@@ -161,7 +164,7 @@ async function tryAll(name: string, histories: Iterable<readonly Killer[]>): Pro
 describe('a process that is killed', () => {
   it('at any moment leaves a run that the next one brings to the same end', async () => {
     const started = performance.now();
-    await history([]);
+    await (undisturbed ??= history([]));
     const whole = performance.now() - started;
     const random = seeded(7);
     const moment = () => ({ after: Math.round(whole * (0.25 + 0.75 * random())) });
@@ -172,32 +175,36 @@ describe('a process that is killed', () => {
   });
 });
 
-const isTraced = spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0;
-
-if (isTraced) {
-  describe('a process that is killed in a system call', () => {
-    for (const call of ['write', 'fdatasync'] as const) {
-      it(`${call} leaves a run that the next one brings to the same end`, async () => {
-        const points = call === 'write' ? spread(100, 4) : spread(24, 4);
-        await tryAll(
-          `in ${call}`,
-          points.map((when) => [
-            {
-              tracer: [
-                'strace',
-                '-f',
-                '-qq',
-                '-o',
-                '/dev/null',
-                '-e',
-                `trace=${call}`,
-                '-e',
-                `inject=${call}:signal=KILL:when=${when}`,
-              ],
-            },
-          ]),
-        );
-      });
-    }
+describe('a process that is killed in a system call', { skip: process.platform !== 'linux' }, () => {
+  let strace: string;
+  before(() => {
+    strace = ensureStrace();
   });
-}
+  /** Of `call` alone, in every thread. */
+  const tracer = (call: string, output: string) => [strace, '-f', '-qq', '-o', output, '-e', `trace=${call}`];
+
+  /** How often the thread that makes most of these calls makes one: strace counts for each thread by itself. */
+  async function callsOf(call: string): Promise<number> {
+    const output = join(scratch, `trace-${call}`);
+    assert.equal(await run(join(scratch, `runs-${call}`), { tracer: tracer(call, output) }), false);
+    const threads = countBy([...readFileSync(output, 'utf8').matchAll(/^(\d+) +\w+\(/gm)].map(([, id = '']) => id));
+    return Math.max(...threads.values());
+  }
+
+  for (const [call, few] of [
+    ['write', 4],
+    ['fdatasync', 3],
+    ['fsync', 2],
+    ['rename', 2],
+  ] as const) {
+    it(`${call} leaves a run that the next one brings to the same end`, async () => {
+      const count = await callsOf(call);
+      await tryAll(
+        `in ${call}, of ${count}`,
+        spread(count, few).map((when) => [
+          { tracer: [...tracer(call, '/dev/null'), '-e', `inject=${call}:signal=KILL:when=${when}`] },
+        ]),
+      );
+    });
+  }
+});

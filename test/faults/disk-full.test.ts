@@ -132,30 +132,28 @@ const namespace = [
     spawnSync(command, [...options, 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0,
 );
 
-if (namespace) {
-  describe('a small disk', () => {
-    it('is filled by a run, which says so, and goes on once there is room', () => {
-      const sizes = LONG ? Array.from({ length: 60 }, (_, index) => 180 + 2 * index) : [200, 240, 290];
-      const [command = '', ...options] = namespace;
-      const main = fileURLToPath(new URL('./disk-full-main.mjs', import.meta.url));
-      let iterations = 0;
-      for (const size of sizes) {
-        const { stdout, stderr } = spawnSync(command, [...options, process.execPath, main, String(size)], {
-          encoding: 'utf8',
-          timeout: 60_000,
-        });
-        assert.ok(stdout, stderr);
-        const seen = JSON.parse(stdout) as { outcome: string; logged: string; iterations: number; resumed: string };
-        assert.deepEqual(
-          [seen.outcome, seen.logged, seen.resumed],
-          ['disk_full', 'disk_full', 'max_iterations'],
-          `${size} KiB: ${stdout}`,
-        );
-        iterations += seen.iterations;
-      }
-      console.log(
-        `disk full: ${sizes.length} real disks of ${sizes[0]} to ${sizes.at(-1)} KiB, filled after ${iterations} iterations in all`,
+describe('a small disk', { skip: namespace === undefined }, () => {
+  it('is filled by a run, which says so, and goes on once there is room', () => {
+    const sizes = LONG ? Array.from({ length: 60 }, (_, index) => 180 + 2 * index) : [200, 240, 290];
+    const [command = '', ...options] = namespace ?? [];
+    const main = fileURLToPath(new URL('./disk-full-main.mjs', import.meta.url));
+    let iterations = 0;
+    for (const size of sizes) {
+      const { stdout, stderr } = spawnSync(command, [...options, process.execPath, main, String(size)], {
+        encoding: 'utf8',
+        timeout: 60_000,
+      });
+      assert.ok(stdout, stderr);
+      const seen = JSON.parse(stdout) as { outcome: string; logged: string; iterations: number; resumed: string };
+      assert.deepEqual(
+        [seen.outcome, seen.logged, seen.resumed],
+        ['disk_full', 'disk_full', 'max_iterations'],
+        `${size} KiB: ${stdout}`,
       );
-    });
+      iterations += seen.iterations;
+    }
+    console.log(
+      `disk full: ${sizes.length} real disks of ${sizes[0]} to ${sizes.at(-1)} KiB, filled after ${iterations} iterations in all`,
+    );
   });
-}
+});

@@ -1,5 +1,6 @@
 // `npm run test:mutations`: takes one guard at a time out of a copy of the source, and expects a test of its own to fail.
 // `npm run test:mutations -- fence redirect` tries only these. The last line is `N passed, N failed`.
+// `--check` tries nothing: it fails where a guard is no longer found in the source.
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -90,6 +91,22 @@ const MUTATIONS = [
     tests: ['faults/power.test.ts'],
   },
   {
+    name: 'monotonic',
+    guard: 'limits and latencies are measured by a clock that nobody sets',
+    file: 'src/run/clock.ts',
+    changes: [['monotonic: () => performance.now(),', 'monotonic: () => Date.now(),']],
+    tests: ['faults/clock-process.test.ts'],
+    only: 'time limit|healthy',
+  },
+  {
+    name: 'wake-up',
+    guard: 'an owner whose beats look old is seen silent before it is replaced',
+    file: 'src/runlog/owner.ts',
+    changes: [['const SEEN_SILENT_MS = 3000;', 'const SEEN_SILENT_MS = 0;']],
+    tests: ['faults/clock-process.test.ts'],
+    only: 'steal',
+  },
+  {
     name: 'quarantine',
     guard: 'a step that crashes the process is not tried for ever',
     file: 'src/run/call.ts',
@@ -151,7 +168,7 @@ const MUTATIONS = [
     file: 'src/runlog/disk.ts',
     changes: [
       ['if (stats?.isSymbolicLink())', 'if (stats === undefined)'],
-      ['| (constants.O_NOFOLLOW ?? 0) ', ''],
+      ['| (flags.O_NOFOLLOW ?? 0) ', ''],
     ],
     tests: ['faults/archive.test.ts'],
     only: 'link',
@@ -287,6 +304,10 @@ function mutated({ file, changes }) {
   }, text);
 }
 
+if (process.argv[2] === '--check') {
+  for (const mutation of MUTATIONS) mutated(mutation);
+  process.exit();
+}
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !MUTATIONS.some((mutation) => mutation.name === name));
 if (unknown.length > 0)

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { KeyLedgerError, KeyLedgerFile, type KeyLedgerFileParts } from '../../../src/budget/key-ledger.ts';
-import { type Pico, usdFromPico } from '../../../src/budget/money.ts';
+import { MAX_USD, type Pico, picoFromUsd, usdFromPico } from '../../../src/budget/money.ts';
 import { TEST_KEY, temporaryFolder } from '../../support/run-host.ts';
 
 const DAY = Date.UTC(2026, 4, 17, 12);
@@ -71,6 +71,35 @@ describe('the spending ledger of a key', () => {
       .join('');
     assert.equal(readdirSync(directory).length, 2);
     assert.equal(written.includes(TEST_KEY.slice(3, 12)), false);
+  });
+
+  it('finds the file of an earlier version: its name does not change', async () => {
+    const directory = temporaryFolder();
+    await ledgerIn(directory, 100n).reserve(1n, 'c1');
+    assert.deepEqual(readdirSync(directory), ['2ceeceba3b2f5992b701d9b0da7df388-2026-05-17.jsonl']);
+  });
+
+  it('takes limits up to the highest that can be set', async () => {
+    const ledger = ledgerIn(temporaryFolder(), picoFromUsd(MAX_USD));
+    assert.deepEqual(await ledger.reserve(1n, 'c1'), { admitted: true, free: picoFromUsd(MAX_USD) });
+    assert.equal(ledger.limitPerDay, picoFromUsd(MAX_USD));
+  });
+
+  it('gives nothing back for an outcome told twice, nor for one that it does not know', async () => {
+    const directory = temporaryFolder();
+    const ledger = ledgerIn(directory, 100n);
+    await ledger.reserve(60n, 'c1');
+    const { id } = JSON.parse(readFileSync(onlyFile(directory), 'utf8')) as { id: string };
+    const write = (type: string, usd: number) =>
+      appendFileSync(onlyFile(directory), `\n${JSON.stringify({ type, id, usd })}\n`);
+    write('forgiven', 0);
+    assert.deepEqual(await ledgerIn(directory, 100n).reserve(41n, 'c2'), { admitted: false, free: 40n });
+    write('settled', usdFromPico(50n));
+    write('released', 0);
+    assert.deepEqual(await ledgerIn(directory, 100n).reserve(51n, 'c3'), { admitted: false, free: 50n });
+    await ledger.settle('c1', 'settled', 10n);
+    await ledger.settle('c1', 'settled', 10n);
+    assert.equal(readFileSync(onlyFile(directory), 'utf8').split('"usd":1e-11').length, 2, 'written once');
   });
 
   it('counts nothing where there is no key', async () => {

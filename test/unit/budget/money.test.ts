@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { formatUsd, MAX_USD, picoFromUsd, picoPerToken, usdFromPico } from '../../../src/budget/money.ts';
+import {
+  formatUsd,
+  MAX_USD_PER_MILLION,
+  MAX_USD,
+  picoFromUsd,
+  picoPerToken,
+  usdFromPico,
+} from '../../../src/budget/money.ts';
 
 const LIMIT = BigInt(MAX_USD) * 10n ** 12n;
 const amounts = fc.bigInt({ min: -LIMIT, max: LIMIT });
@@ -70,6 +77,7 @@ describe('amounts of money', () => {
       ['0.00995', '$0.0100', '$0.0100'],
       ['1.005', '$1.01', '$1.01'],
       ['1.2301', '$1.23', '$1.24'],
+      ['1.200000000001', '$1.20', '$1.21'],
       ['0.999', '$1.00', '$1.00'],
       ['2', '$2.00', '$2.00'],
       ['-0.0199', '-$0.020', '-$0.020'],
@@ -95,10 +103,11 @@ describe('a price per million tokens', () => {
     assert.equal(picoPerToken(2.5), 2_500_000n);
     assert.equal(picoPerToken(0.02), 20_000n);
     assert.equal(picoPerToken(0), 0n);
+    assert.equal(picoPerToken(MAX_USD_PER_MILLION), 10n ** 12n);
   });
 
   it('is refused where it is none', () => {
-    for (const bad of [-1, Number.NaN, Number.POSITIVE_INFINITY, 1e7])
+    for (const bad of [-1, Number.NaN, Number.POSITIVE_INFINITY, MAX_USD_PER_MILLION + 1])
       assert.throws(() => picoPerToken(bad), RangeError);
   });
 });

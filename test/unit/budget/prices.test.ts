@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type PriceQuestion, priceOf } from '../../../src/budget/prices.ts';
+import { includedRates, type PriceQuestion, priceOf } from '../../../src/budget/prices.ts';
 
 const OPENAI = 'https://api.openai.com/v1';
 const GATEWAY = 'https://gateway.example.com/v1';
@@ -130,13 +130,27 @@ describe('a price that the user sets', () => {
   });
 });
 
+const NOTHING = {
+  input_usd_per_million: 0,
+  cached_input_usd_per_million: 0,
+  output_usd_per_million: 0,
+  tiers: [],
+};
+
+describe('a model that somebody else accounts for', () => {
+  it('costs nothing here', () => {
+    const included = includedRates(new Date('2025-11-01T23:59:59Z'));
+    assert.deepEqual(included, { ...NOTHING, source: 'included', as_of: '2025-11-01' });
+  });
+});
+
 describe('a server declared free', () => {
   it('costs nothing, whatever its model', async () => {
     const free = await rates('no-such-model', {
       baseUrl: 'http://localhost:11434/v1',
       freeOrigins: ['http://localhost:11434'],
     });
-    assert.deepEqual([free.input_usd_per_million, free.output_usd_per_million, free.source], [0, 0, 'declared_free']);
+    assert.deepEqual(free, { ...NOTHING, source: 'declared_free', as_of: '2025-11-01' });
   });
 
   it('is that origin alone', async () => {

@@ -138,12 +138,22 @@ describe('reported usage', () => {
   it('counts at least what was counted here', () => {
     const low = trustedUsage({ inputTokens: 0, cachedTokens: 0, outputTokens: 1 }, counted, reservation);
     assert.deepEqual(low.usage, { inputTokens: 90, cachedTokens: 0, outputTokens: 20 });
+    for (const half of [
+      { inputTokens: 89, outputTokens: 20 },
+      { inputTokens: 90, outputTokens: 19 },
+    ]) {
+      const { usage, note } = trustedUsage({ ...half, cachedTokens: 0 }, counted, reservation);
+      assert.deepEqual([usage, note === low.note], [low.usage, false]);
+      assert.match(note ?? '', /fewer than counted/);
+    }
     assert.match(low.note ?? '', /fewer than counted/);
   });
 
   it('is believed where it is plausible', () => {
     const reported = { inputTokens: 100, cachedTokens: 50, outputTokens: 30 };
     assert.deepEqual(trustedUsage(reported, counted, reservation), { usage: reported, note: null });
+    const embedding = { inputTokens: 100, cachedTokens: 0, outputTokens: 0 };
+    assert.deepEqual(trustedUsage(embedding, null, reservation), { usage: embedding, note: null });
   });
 
   it('that claims an empty prompt is not believed where nothing could be counted', () => {

@@ -191,6 +191,12 @@ describe('Retry-After', () => {
     assert.equal(after({ 'retry-after': '5' }, 503), 5000);
   });
 
+  it('is counted from the clock of the server where it says its time', () => {
+    const date = 'Wed, 21 Oct 2015 07:28:00 GMT';
+    assert.equal(after({ date, 'retry-after': 'Wed, 21 Oct 2015 07:28:20 GMT' }), 20_000);
+    assert.equal(after({ date: 'no date', 'retry-after': 'Wed, 21 Oct 2015 07:28:20 GMT' }), 0);
+  });
+
   it('is not there where it is nonsense', () => {
     for (const headers of [{}, { 'retry-after': 'soon' }, { 'retry-after-ms': '-5' }])
       assert.equal(after(headers), null);

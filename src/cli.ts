@@ -10,6 +10,7 @@ import { forecastRun, startRun } from './engine/start.ts';
 import { SlackWebhook } from './notify/slack.ts';
 import type { LimitName } from './run/limits.ts';
 import { messageOf } from './run/message.ts';
+import { explainStop } from './run/stop-reason.ts';
 import { checkSettings, DEFAULTS, type RunSettings } from './run/settings.ts';
 import { ArchiveError } from './research/archive.ts';
 import { environmentSnapshot, variableSnapshot } from './research/environment.ts';
@@ -313,7 +314,7 @@ async function follow(session: Session, options: Options): Promise<number> {
   const outcome = await session.done;
   over.abort();
   progress.close();
-  report(outcome, json, stream);
+  report(outcome, session, json, stream);
   return exitCodeOf(outcome, session);
 }
 
@@ -329,9 +330,12 @@ function stopOnSignals(session: Session): void {
   }
 }
 
-function report(outcome: Outcome, json: boolean, stream: NodeJS.WriteStream): void {
+function report(outcome: Outcome, { state }: Session, json: boolean, stream: NodeJS.WriteStream): void {
+  const words = state.end && explainStop(state.end, state.review !== null);
   // The detail may quote a server.
-  stream.write(`Ended: ${outcome.stopReason}. ${printable(outcome.detail, SENTENCE)}\n`);
+  const sentences = new Set([...(words ? [words.meaning] : []), printable(outcome.detail, SENTENCE)]);
+  stream.write(`Ended: ${outcome.stopReason}. ${[...sentences].join(' ')}\n`);
+  if (words) stream.write(`Next: ${words.next}\n`);
   stream.write(`Summary: ${join(outcome.runDirectory, 'summary.md')}\n`);
   if (!json) return;
   const { runId, runDirectory, stopReason, iterations, costUsd } = outcome;

@@ -3,7 +3,7 @@ import { counted } from '../run/drawn.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { Agent, ErrorRecord } from '../run/events.ts';
 import { type Call, type RunState, resultOf, stepKey } from '../run/state.ts';
-import { explainStop, KEY_LIMIT, type StopReason } from '../run/stop-reason.ts';
+import { explainStop, isKeyLimit, type StopReason } from '../run/stop-reason.ts';
 import { continueWith } from '../runlog/summary.ts';
 import { loopRemarks } from './loop-remarks.ts';
 
@@ -89,11 +89,7 @@ function whyOf(state: RunState, status: Explanation['status']): string {
   if (status === 'interrupted' || end === null) {
     return `The run never ended: its process was killed, crashed or lost its power after ${state.updatedAt}. ${done}`;
   }
-  const sentences = [
-    `The run ended: ${end.reason}.`,
-    explainStop(end.reason, end.error, state.review !== null).meaning,
-    end.detail,
-  ];
+  const sentences = [`The run ended: ${end.reason}.`, explainStop(end, state.review !== null).meaning, end.detail];
   if (end.error && end.error.message !== end.detail) sentences.push(end.error.message);
   return sentences.filter((sentence) => sentence !== '').join(' ');
 }
@@ -101,7 +97,7 @@ function whyOf(state: RunState, status: Explanation['status']): string {
 /** The newest of: what ended the run, a request that failed, a task that failed. */
 function lastErrorOf(state: RunState): Explanation['lastError'] {
   // A limit is no error, and was said already.
-  if (state.end?.error?.class === KEY_LIMIT) return null;
+  if (isKeyLimit(state.end)) return null;
   if (state.end?.error) return { where: 'at the end', error: state.end.error };
   const call = [...state.calls.values()].findLast(({ error }) => error !== null);
   const task = state.iterations.findLast(({ failed }) => failed);
@@ -179,6 +175,6 @@ function nextOf(
   if (status === 'interrupted' || state.end === null) {
     return { text: 'Resume it: what was answered is used again, never bought again.', command: resume };
   }
-  const { next } = explainStop(state.end.reason, state.end.error, state.review !== null);
+  const { next } = explainStop(state.end, state.review !== null);
   return { text: next, command: continueWith(state, state.end.reason, directory) };
 }

@@ -1,6 +1,7 @@
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { RunState } from '../run/state.ts';
+import { inEnglish, type Translate } from '../run/translate.ts';
 import { projection } from './projection.ts';
 
 /** What a person needs to know at a review, besides the tasks that come next. */
@@ -59,12 +60,6 @@ function aheadOf(state: RunState): ReviewAhead {
     endsAfter: pace?.endsAfter ?? null,
   };
 }
-
-/** A sentence with `{0}`, `{1}` … replaced, in the reader's language where the caller has it. */
-type Translate = (message: string, ...values: readonly (string | number)[]) => string;
-
-const inEnglish: Translate = (message, ...values) =>
-  message.replace(/\{(\d)\}/g, (place, index) => String(values[Number(index)] ?? place));
 
 /** What happened since the last review, in a few words each. */
 export function happenedWords(report: Omit<ReviewReport, 'ahead'>, translated: Translate = inEnglish): string[] {

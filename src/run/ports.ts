@@ -1,7 +1,7 @@
 import type { Pico } from '../budget/money.ts';
 import type { Agent, CallInputs, ErrorRecord, EventDraft, RunEvent, RunEventOf } from './events.ts';
 import type { RunState } from './state.ts';
-import type { StopReason } from './stop-reason.ts';
+import type { ReachedLimit, StopReason } from './stop-reason.ts';
 
 /** What the loop needs from the world. The composition roots hand in the adapters. */
 
@@ -164,13 +164,6 @@ export interface Memory {
   taskWithText(normalizedText: string): string | undefined;
   /** The known task most like the vector at that place of a settled call, and the cosine. */
   mostSimilarTask(callId: string, index: number): { readonly taskId: string; readonly similarity: number } | null;
-}
-
-/** A limit that ended a run, as `limit.reached` has it. */
-export interface ReachedLimit {
-  readonly limit: string;
-  readonly value: number;
-  readonly spent: number;
 }
 
 /** Ends the run with a reason, from wherever it is thrown. */

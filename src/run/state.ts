@@ -2,7 +2,7 @@ import { type Pico, picoFromUsd } from '../budget/money.ts';
 import type { RunConfig } from './config.ts';
 import type { Agent, CallInputs, ErrorRecord, FirstUse, ReviewReason, RunEvent, RunEventOf } from './events.ts';
 import { limitProblem, type Limits } from './limits.ts';
-import type { StopReason } from './stop-reason.ts';
+import type { ReachedLimit, StopReason } from './stop-reason.ts';
 
 /** state = fold(events). Everything that anyone shows or decides is read from here; nothing here is written anywhere else. */
 export interface RunState {
@@ -80,7 +80,9 @@ export interface RunState {
   leftQuarantine: boolean;
   /** Interruptions before this event do not count any more: a person said so by resuming out of quarantine. */
   interruptionsForgivenAt: number;
-  end: { reason: StopReason; error: ErrorRecord | null; detail: string; at: string } | null;
+  end: { reason: StopReason; error: ErrorRecord | null; detail: string; limit: ReachedLimit | null; at: string } | null;
+  /** The limit that is about to end the run. */
+  reached: ReachedLimit | null;
 
   readonly notices: Map<string, Notice>;
   readonly files: Map<string, RunEventOf<'file.written'>>;
@@ -232,6 +234,7 @@ export function initialState(config: RunConfig): RunState {
     leftQuarantine: false,
     interruptionsForgivenAt: 0,
     end: null,
+    reached: null,
     notices: new Map(),
     files: new Map(),
     refusedFiles: [],
@@ -286,7 +289,14 @@ function applyBody(state: RunState, event: RunEvent): void {
     case 'run.ended':
       state.status = 'ended';
       state.stopAtReview = false;
-      state.end = { reason: event.stop_reason, error: event.error, detail: event.detail, at: event.ts };
+      state.end = {
+        reason: event.stop_reason,
+        error: event.error,
+        detail: event.detail,
+        limit: state.reached,
+        at: event.ts,
+      };
+      state.reached = null;
       return;
 
     case 'call.reserved':
@@ -402,6 +412,7 @@ function applyBody(state: RunState, event: RunEvent): void {
       state.reviews.push(event);
       return;
     case 'limit.reached':
+      state.reached = { limit: event.limit, value: event.value, spent: event.spent };
       return;
     case 'limit.raised':
       if (limitProblem(event.limit, event.to) !== null)

@@ -2,9 +2,8 @@ import { formatUsd, usdFromPico } from '../budget/money.ts';
 import { spentOfLimit } from './cost-words.ts';
 import type { ErrorRecord, EventDraft } from './events.ts';
 import type { LimitName } from './limits.ts';
-import type { ReachedLimit } from './ports.ts';
 import type { RunState } from './state.ts';
-import { explainStop, LIMIT_OF, type StopReason } from './stop-reason.ts';
+import { explainStop, LIMIT_OF, type ReachedLimit, type StopReason } from './stop-reason.ts';
 
 /** How a run ended, as the loop or its surroundings say it. */
 export interface Ending {
@@ -46,7 +45,7 @@ function spentOf({ money, tokens, calls, iteration }: RunState, limit: LimitName
 
 /** What is sent to people who are not looking. */
 export function endingNotice(state: RunState, ending: Ending): string {
-  const { meaning, next } = explainStop(ending.reason, ending.error, state.review !== null);
+  const { meaning, next } = explainStop({ ...ending, at: state.updatedAt }, state.review !== null);
   const spent = spentOfLimit(state, state.money.settled);
   const held = state.money.held > 0n ? `, ${formatUsd(state.money.held)} held` : '';
   return `BabyAGI run ended: ${ending.reason}. ${meaning} ${ending.detail} ${state.iteration} iterations, ${spent}${held}. Next: ${next} Objective: ${state.config.objective}`;

@@ -51,9 +51,9 @@ function verdict(summary: Summary): string {
   const { stop_reason, detail, meaning, next, error, continue_with } = summary;
   if (stop_reason === null) return 'The run has not ended.\n\n';
   const sentences = [
-    `**\`${stop_reason}\`** · ${meaning ?? ''}`,
+    `**\`${stop_reason}\`** · ${plainText(meaning ?? '', 600)}`,
     plainText(detail ?? '', 600),
-    `**Next:** ${next ?? ''}`,
+    `**Next:** ${plainText(next ?? '', 600)}`,
   ];
   const parts = [sentences.filter((sentence) => sentence !== '').join(' ')];
   if (error && error.message !== detail)

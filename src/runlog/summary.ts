@@ -8,7 +8,7 @@ import { LIMIT_RANGES, type LimitName } from '../run/limits.ts';
 import { DEFAULTS } from '../run/settings.ts';
 import { activeMs, type Call, type RunState, resultOf } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
-import { explainStop, KEY_LIMIT, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
+import { explainStop, isKeyLimit, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
 import { runFolderName } from './folder.ts';
 import { asciiJson } from './line.ts';
 import { redactionMarks } from './redaction-marks.ts';
@@ -30,6 +30,10 @@ export const Summary = z.object({
 
   stop_reason: z.enum(STOP_REASONS).nullable().describe('Null: the run has not ended.'),
   detail: z.string().nullable().describe('Which limit, its value, what was spent; or what went wrong.'),
+  limit_reached: z
+    .object({ limit: z.string(), value: z.number(), spent: z.number() })
+    .nullable()
+    .describe('The limit that ended the run, its value, and what was used of it.'),
   meaning: z.string().nullable().describe('What the stop reason means.'),
   next: z.string().nullable().describe('What to do next.'),
   continue_with: z.string().nullable().describe('A command line that goes on with the run.'),
@@ -193,8 +197,9 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
 
     stop_reason: end?.reason ?? null,
     detail: end?.detail ?? null,
-    meaning: end && explainStop(end.reason, end.error, state.review !== null).meaning,
-    next: end && explainStop(end.reason, end.error, state.review !== null).next,
+    limit_reached: end?.limit ?? null,
+    meaning: end && explainStop(end, state.review !== null).meaning,
+    next: end && explainStop(end, state.review !== null).next,
     continue_with: end && continueWith(state, end.reason),
     error: end?.error ?? null,
     end_is_logged: state.end !== null,
@@ -375,7 +380,7 @@ export function continueWith(
       return raised('--add-iterations', 'max_iterations');
     case 'max_cost':
       // More for this run would not help against the limit of its key.
-      return state.end?.error?.class === KEY_LIMIT ? resume : raised('--add-cost-usd', 'max_cost_usd');
+      return isKeyLimit(state.end) ? resume : raised('--add-cost-usd', 'max_cost_usd');
     case 'max_requests':
       return raised('--add-requests', 'max_requests');
     case 'max_tokens':

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Outcome } from '../engine/host.ts';
 import type { Session } from '../engine/session.ts';
+import { explainStop } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import type { Options } from './options.ts';
 import { Progress } from './progress.ts';
@@ -53,7 +54,7 @@ export async function follow(session: Session, options: Options): Promise<number
   const outcome = await session.done;
   over.abort();
   progress.close();
-  report(outcome, json, stream);
+  report(outcome, session, json, stream);
   return exitCodeOf(outcome, session);
 }
 
@@ -69,9 +70,12 @@ function stopOnSignals(session: Session): void {
   }
 }
 
-function report(outcome: Outcome, json: boolean, stream: NodeJS.WriteStream): void {
+function report(outcome: Outcome, { state }: Session, json: boolean, stream: NodeJS.WriteStream): void {
+  const words = state.end && explainStop(state.end, state.review !== null);
   // The detail may quote a server.
-  stream.write(`Ended: ${outcome.stopReason}. ${printable(outcome.detail, SENTENCE)}\n`);
+  const sentences = new Set([...(words ? [words.meaning] : []), printable(outcome.detail, SENTENCE)]);
+  stream.write(`Ended: ${outcome.stopReason}. ${[...sentences].join(' ')}\n`);
+  if (words) stream.write(`Next: ${words.next}\n`);
   stream.write(`Summary: ${join(outcome.runDirectory, 'summary.md')}\n`);
   if (!json) return;
   const { runId, runDirectory, stopReason, iterations, costUsd } = outcome;

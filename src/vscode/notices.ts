@@ -3,7 +3,7 @@ import type { Outcome } from '../engine/host.ts';
 import { spentOfLimit } from '../run/cost-words.ts';
 import { reviewDigest } from '../run/review.ts';
 import type { RunState } from '../run/state.ts';
-import { explainStop, KEY_LIMIT } from '../run/stop-reason.ts';
+import { explainStop, isKeyLimit } from '../run/stop-reason.ts';
 import type { App } from './app.ts';
 import { reachedLimit } from './commands/continue-run.ts';
 import { decideReview } from './commands/review.ts';
@@ -21,21 +21,18 @@ export async function tellEnd(app: App, run: RunView, outcome: Outcome): Promise
   if ((await app.panels()).isVisible(run.runId)) return;
   const { stopReason } = outcome;
   const { limits, money, end, review } = run.state;
-  const { meaning } = explainStop(stopReason, end?.error, review !== null);
+  const { meaning } = explainStop(end ?? { reason: stopReason }, review !== null, l10n.t);
   const figures = vscode.l10n.t(
     '{0} of {1} iterations, {2}',
     run.state.iteration,
     limits.max_iterations,
     spentOfLimit(run.state, money.settled + money.held),
   );
-  const byKey = end?.error?.class === KEY_LIMIT;
   const detail =
-    stopReason === 'error' || stopReason === 'stalled' || stopReason === 'quarantined' || byKey
-      ? ` ${outcome.detail}`
-      : '';
+    stopReason === 'error' || stopReason === 'stalled' || stopReason === 'quarantined' ? ` ${outcome.detail}` : '';
   const objective = inMessage(run.state.config.objective, 60);
   const message = inMessage(
-    vscode.l10n.t('BabyAGI run ended: {0}{1} {2}. “{3}”', l10n.known(meaning), detail, figures, objective),
+    vscode.l10n.t('BabyAGI run ended: {0}{1} {2}. “{3}”', meaning, detail, figures, objective),
     600,
   );
   const chosen = await showFor(stopReason)(message, ...actionsFor(run.state, stopReason));
@@ -77,7 +74,7 @@ function actionsFor(state: RunState, reason: Outcome['stopReason']): Action[] {
   return [
     action(vscode.l10n.t('Open Summary'), COMMANDS.openSummary, runId),
     ...(reachedLimit(state) ? [action(vscode.l10n.t('Continue with More…'), COMMANDS.continue, runId)] : []),
-    ...(state.end?.error?.class === KEY_LIMIT
+    ...(isKeyLimit(state.end)
       ? [action(vscode.l10n.t('Open Settings'), 'workbench.action.openSettings', `${SECTION}.maxKeyUsdPerDay`)]
       : []),
     ...(reason === 'waiting_for_key'

@@ -6,7 +6,7 @@ import { AGENTS } from '../run/format.ts';
 import type { Agent } from '../run/events.ts';
 import { reviewDigest, waitingFiles } from '../run/review.ts';
 import type { Call, RunState, Task } from '../run/state.ts';
-import { explainStop, KEY_LIMIT, type StopReason } from '../run/stop-reason.ts';
+import { explainStop, isKeyLimit } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { chartPoints } from './panel-charts.ts';
 import { l10n } from './panel-l10n.ts';
@@ -77,11 +77,11 @@ function headOf(state: RunState, moment: Moment): HeadSection {
 }
 
 function endingOf(end: NonNullable<RunState['end']>, waits: boolean, { where }: Moment): HeadSection['end'] {
-  const { meaning, next } = explainStop(end.reason, end.error, waits);
+  const { meaning, next } = explainStop(end, waits, l10n.t);
   return {
     reason: end.reason,
-    meaning: l10n.known(meaning),
-    next: whyReadOnly(where) ?? l10n.known(next),
+    meaning,
+    next: whyReadOnly(where) ?? next,
     detail: printable(end.detail, 600),
     error: end.error && end.error.message !== end.detail ? printable(end.error.message, 600) : null,
   };
@@ -114,7 +114,7 @@ function factsOf({ config, epoch, raises }: RunState): string[] {
 }
 
 function lookOf(state: RunState, { where }: Moment): Pick<HeadSection, 'kind' | 'state' | 'detail'> {
-  if (state.end) return { ...endLook(state.end.reason), detail: '' };
+  if (state.end) return { ...endLook(state.end), detail: '' };
   if (where === 'elsewhere') return elsewhereLook(state);
   if (where !== 'here') {
     const detail =
@@ -147,8 +147,8 @@ function elsewhereLook({ status, pausedWhy }: RunState): Pick<HeadSection, 'kind
   return { kind: 'running', state: l10n.t('Running'), detail };
 }
 
-function endLook(reason: StopReason): { kind: StateKind; state: string } {
-  switch (reason) {
+function endLook(end: NonNullable<RunState['end']>): { kind: StateKind; state: string } {
+  switch (end.reason) {
     case 'objective_complete':
       return { kind: 'complete', state: l10n.t('Objective complete') };
     case 'queue_empty':
@@ -156,7 +156,10 @@ function endLook(reason: StopReason): { kind: StateKind; state: string } {
     case 'max_iterations':
       return { kind: 'limit', state: l10n.t('Iteration limit reached') };
     case 'max_cost':
-      return { kind: 'limit', state: l10n.t('Cost limit reached') };
+      return {
+        kind: 'limit',
+        state: isKeyLimit(end) ? l10n.t('Daily limit of the API key reached') : l10n.t('Cost limit reached'),
+      };
     case 'max_requests':
       return { kind: 'limit', state: l10n.t('Request limit reached') };
     case 'max_tokens':
@@ -178,14 +181,14 @@ function endLook(reason: StopReason): { kind: StateKind; state: string } {
     case 'error':
       return { kind: 'failed', state: l10n.t('Ended by an error') };
     default:
-      return reason satisfies never;
+      return end.reason satisfies never;
   }
 }
 
 /** What can work now, and nothing else. */
 function actionsOf(state: RunState, { where }: Moment): PanelAction[] {
   const readOnly = whyReadOnly(where) !== null;
-  if (state.end) return [...afterEnd(state, endLook(state.end.reason).kind, readOnly), 'openLog'];
+  if (state.end) return [...afterEnd(state, endLook(state.end).kind, readOnly), 'openLog'];
   if (readOnly) return ['openLog'];
   if (where === 'idle') return ['resume', 'openLog'];
   // The review has a card with its own controls.
@@ -197,7 +200,7 @@ function afterEnd(state: RunState, kind: StateKind, readOnly: boolean): PanelAct
   const documents: PanelAction[] = [...(state.memory.size > 0 ? ['openAnswer' as const] : []), 'openSummaryDocument'];
   if (kind === 'complete' || readOnly) return documents;
   // More for this run would not help against the limit of its key.
-  const raises = kind === 'limit' && state.end?.error?.class !== KEY_LIMIT;
+  const raises = kind === 'limit' && !isKeyLimit(state.end);
   return [raises ? 'continue' : 'resume', ...documents];
 }
 

@@ -1,8 +1,9 @@
-import { formatUsd, picoFromUsd, usdFromPico } from '../budget/money.ts';
+import { formatUsd, MAX_USD, picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { INCLUDED, isIncluded } from '../run/cost-words.ts';
 import type { RunState } from '../run/state.ts';
-import { explainStop, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
+import { type End, explainStop, isKeyLimit, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
+import { l10n } from './panel-l10n.ts';
 
 /**
  * How a run stands, as a list shows it. `interrupted`: nobody is at it and it has not ended; `elsewhere`: another process
@@ -25,6 +26,8 @@ export interface RunBrief {
   readonly stopReason: StopReason | null;
   /** What that means and what to do next, for people: `The iteration limit was reached.` */
   readonly stopWords: ReturnType<typeof explainStop> | null;
+  /** The daily limit of its key ended it, and none of its own. */
+  readonly byKeyLimit: boolean;
   readonly iterations: number;
   readonly maxIterations: number;
   /** Settled and held, US dollars. */
@@ -46,7 +49,8 @@ export function briefOfState(state: RunState, live: boolean, elapsedMs?: number)
     imported: false,
     status: statusOf(state, live),
     stopReason: state.end?.reason ?? null,
-    stopWords: state.end && explainStop(state.end.reason, state.end.error, state.review !== null),
+    stopWords: state.end && explainStop(state.end, state.review !== null, l10n.t),
+    byKeyLimit: isKeyLimit(state.end),
     iterations: state.iteration,
     maxIterations: limits.max_iterations,
     spentUsd: usdFromPico(money.settled + money.held),
@@ -77,6 +81,7 @@ export function briefOfFiles(config: unknown, summary: unknown, owned: boolean, 
   if (runId === null || objective === null) return null;
   const stopReason = STOP_REASONS.find((reason) => reason === textAt(summary, 'stop_reason')) ?? null;
   const ended = stopReason !== null && textAt(summary, 'run_id') === runId;
+  const end = ended && !owned ? endIn(summary, stopReason) : null;
   return {
     runId,
     objective,
@@ -85,8 +90,9 @@ export function briefOfFiles(config: unknown, summary: unknown, owned: boolean, 
     included: textAt(config, 'model', 'provider') === 'vscode-lm',
     imported,
     status: owned ? 'elsewhere' : ended ? 'ended' : 'interrupted',
-    stopReason: ended && !owned ? stopReason : null,
-    stopWords: ended && !owned ? stopWordsIn(summary, stopReason) : null,
+    stopReason: end && end.reason,
+    stopWords: end && stopWordsIn(summary, end),
+    byKeyLimit: isKeyLimit(end),
     iterations: numberAt(summary, 'iterations', 'done') ?? 0,
     maxIterations: numberAt(summary, 'iterations', 'limit') ?? numberAt(config, 'limits', 'max_iterations') ?? 0,
     spentUsd: (numberAt(summary, 'cost', 'settled_usd') ?? 0) + (numberAt(summary, 'cost', 'held_usd') ?? 0),
@@ -110,11 +116,27 @@ function dollars(usd: number): string {
   }
 }
 
-/** As the summary says it, which knows the error and whether a review waits; else as the reason alone tells. */
-function stopWordsIn(summary: unknown, reason: StopReason): ReturnType<typeof explainStop> {
-  const { meaning, next } = explainStop(reason);
-  const said = (name: string, otherwise: string) => printable(textAt(summary, name) ?? otherwise, 300);
-  return { meaning: said('meaning', meaning), next: said('next', next) };
+function endIn(summary: unknown, reason: StopReason): End {
+  const errorClass = textAt(summary, 'error', 'class');
+  const limit = textAt(summary, 'limit_reached', 'limit');
+  const value = amountAt(summary, 'limit_reached', 'value');
+  const spent = amountAt(summary, 'limit_reached', 'spent');
+  return {
+    reason,
+    error: errorClass === null ? null : { class: errorClass },
+    limit: limit === null || value === null || spent === null ? null : { limit, value, spent },
+    at: textAt(summary, 'ended_at') ?? '',
+  };
+}
+
+/** As the summary says it, which also knows whether a review waits; in the language of the window where they are our words. */
+function stopWordsIn(summary: unknown, end: End): ReturnType<typeof explainStop> {
+  const meaning = textAt(summary, 'meaning');
+  const next = textAt(summary, 'next');
+  const ours = [false, true].find((waits) => explainStop(end, waits).meaning === meaning);
+  const words = explainStop(end, ours ?? false, l10n.t);
+  if (ours !== undefined) return words;
+  return { meaning: printable(meaning ?? words.meaning, 300), next: printable(next ?? words.next, 300) };
 }
 
 function at(value: unknown, path: readonly string[]): unknown {
@@ -131,4 +153,9 @@ function textAt(value: unknown, ...path: string[]): string | null {
 function numberAt(value: unknown, ...path: string[]): number | null {
   const found = at(value, path);
   return typeof found === 'number' ? found : null;
+}
+
+function amountAt(value: unknown, ...path: string[]): number | null {
+  const found = numberAt(value, ...path);
+  return found !== null && found >= 0 && found <= MAX_USD ? found : null;
 }

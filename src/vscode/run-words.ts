@@ -5,10 +5,9 @@ import type { Call, TaskState } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { type RunBrief, spentWords } from './run-brief.ts';
 import { type Arrangement, type Grouping, localDay, type RunFilter } from './runs-filter.ts';
-import { l10n } from './panel-l10n.ts';
 
 /** `running`, `waits for review`, `ended: The iteration limit was reached.`: the state of a run in words. */
-export function statusWords({ status, stopReason }: RunBrief): string {
+export function statusWords({ status, stopReason, byKeyLimit }: RunBrief): string {
   switch (status) {
     case 'running':
       return vscode.l10n.t('running');
@@ -23,6 +22,7 @@ export function statusWords({ status, stopReason }: RunBrief): string {
     case 'review_elsewhere':
       return vscode.l10n.t('waits for review in another process');
     case 'ended':
+      if (byKeyLimit) return vscode.l10n.t('daily limit of the API key');
       return stopReason === null ? vscode.l10n.t('ended') : stopLabel(stopReason);
     default:
       return status satisfies never;
@@ -77,7 +77,7 @@ export function figuresOf(brief: RunBrief, live: boolean): string {
 
 /** What a screen reader says of a run. */
 export function spokenRun(brief: RunBrief, objective: string): string {
-  const ended = brief.stopWords === null ? '' : ` ${l10n.known(brief.stopWords.meaning)}`;
+  const ended = brief.stopWords === null ? '' : ` ${brief.stopWords.meaning}`;
   return vscode.l10n.t(
     'Run {0}, {1}.{2} Iteration {3} of {4}, {5}',
     objective,

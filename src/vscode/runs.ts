@@ -35,7 +35,7 @@ export class RunEntry {
       return { ...brief, imported: this.found.imported };
     }
     const status = view.state.review === null ? 'elsewhere' : 'review_elsewhere';
-    return { ...briefOfState(view.state, false), status, stopReason: null, stopWords: null };
+    return { ...briefOfState(view.state, false), status, stopReason: null, stopWords: null, byKeyLimit: false };
   }
 
   /** Another process is at it. */

@@ -11,7 +11,6 @@ import { untrusted } from './markdown-string.ts';
 import type { GroupRow, MoreRow, NoteRow, RunRow, TaskRow } from './rows.ts';
 import { figuresOf, groupWords, spokenRun, statusWords, taskStateWords } from './run-words.ts';
 import type { RunEntry } from './runs.ts';
-import { l10n } from './panel-l10n.ts';
 
 const LABEL = 120;
 /** Leaves room for the figures beside it; the tooltip has the whole. */
@@ -125,7 +124,7 @@ export function runTooltip(entry: RunEntry): vscode.MarkdownString {
   for (const [name, value] of rows) text.appendMarkdown('- ').appendText(`${name}: ${value}`).appendMarkdown('\n');
   if (brief.stopWords !== null) {
     const { meaning, next } = brief.stopWords;
-    text.appendMarkdown('\n').appendText(`${l10n.known(meaning)} ${l10n.known(next)}`);
+    text.appendMarkdown('\n').appendText(`${meaning} ${next}`);
   }
   if (brief.rehearsal)
     text

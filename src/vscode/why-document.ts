@@ -2,7 +2,7 @@ import { type Explanation, explainRun } from '../research/explain.ts';
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
 import { codeSpan, plainText } from '../runlog/markdown.ts';
 import type { RunState } from '../run/state.ts';
-import { KEY_LIMIT, LIMIT_OF } from '../run/stop-reason.ts';
+import { isKeyLimit, LIMIT_OF } from '../run/stop-reason.ts';
 
 const LONGEST = 2000;
 
@@ -67,7 +67,7 @@ function inVscode(state: RunState): string {
   const reason = state.end?.reason;
   if (state.review)
     return 'In VS Code: **BabyAGI: Review…**, after **BabyAGI: Resume** where the run is not in progress.';
-  if (state.end?.error?.class === KEY_LIMIT)
+  if (isKeyLimit(state.end))
     return 'In VS Code: **BabyAGI: Resume**; the limit is the setting `babyagi.maxKeyUsdPerDay`.';
   return reason !== undefined && reason in LIMIT_OF
     ? 'In VS Code: **BabyAGI: Continue with More…**'

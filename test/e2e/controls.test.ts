@@ -259,7 +259,8 @@ describe('a run in VS Code with all controls on', () => {
     await setKey();
     run = await start('Spend more than the key may', 10);
     const { text, buttons } = await workbench.waitForNotification(/BabyAGI run ended/);
-    assert.match(text, /did not fit into what was left of the daily limit of the API key\. .*\$0\.00010 a day \(UTC\)/);
+    assert.match(text, /The daily limit of the API key was reached: \$[\d.]+ of \$0\.00010 is spent or reserved today/);
+    await workbench.view('Runs').waitForRow('Spend more than the key may', /^daily limit of the API key · /);
     assert.deepEqual(buttons, ['Open Summary', 'Open Settings']);
     const reached = await eventOf(run, 'limit.reached');
     assert.deepEqual([reached.limit, reached.value], ['max_key_usd_per_day', 0.0001]);
@@ -268,9 +269,15 @@ describe('a run in VS Code with all controls on', () => {
     await workbench.runCommand('BabyAGI: Why Did It Stop?');
     await (await workbench.quickInput()).pick('Spend more than the key may');
     const why = await workbench.webviewFrame('Preview Why Spend more than the key may.md');
-    await why.getByText('what was left of the daily limit of the API key', { exact: false }).first().waitFor();
+    await why.getByText('The daily limit of the API key was reached', { exact: false }).first().waitFor();
     await why.getByText('the limit is the setting', { exact: false }).waitFor();
     await workbench.screenshot('key-limit-why-dark');
+    await workbench.runCommand('BabyAGI: Open Summary');
+    await (await workbench.quickInput()).pick('Spend more than the key may');
+    const panel = await workbench.webviewFrame('Spend more than the key may');
+    await panel.getByText('Daily limit of the API key reached', { exact: true }).waitFor();
+    await panel.getByText(/Resume after \d{4}-\d\d-\d\d 00:00 UTC/).waitFor();
+    await workbench.screenshot('key-limit-panel-dark');
   });
 
   it('leaves neither the key nor the address of the webhook in any file', () => {

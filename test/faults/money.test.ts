@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, before, describe, it } from 'node:test';
 import { KeyLedgerFile } from '../../src/budget/key-ledger.ts';
@@ -339,7 +339,9 @@ describe('money, against a server', () => {
 
     it('sends nothing where the ledger cannot be written', async () => {
       const server = await serve({});
-      const host = testHost(server.url, { ledgerFor: () => ledger('/dev/null/ledger', picoFromUsd(1)) });
+      const file = join(temporaryFolder(), 'file');
+      writeFileSync(file, '');
+      const host = testHost(server.url, { ledgerFor: () => ledger(join(file, 'ledger'), picoFromUsd(1)) });
       const session = await startRun(
         testSettings(server.baseUrl),
         testStart(temporaryFolder(), { prices: PRICES }),

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { isIncluded } from '../../run/cost-words.ts';
 import type { LimitName } from '../../run/limits.ts';
 import type { RunState } from '../../run/state.ts';
-import { KEY_LIMIT, LIMIT_OF, type StopReason } from '../../run/stop-reason.ts';
+import { isKeyLimit, LIMIT_OF, type StopReason } from '../../run/stop-reason.ts';
 import type { App } from '../app.ts';
 import { inMessage } from '../labels.ts';
 import { pickRun } from '../pick-run.ts';
@@ -17,7 +17,7 @@ export function isLimit(reason: StopReason | null): boolean {
 
 /** The limit of its own that a run ended by. One that its key ended goes on by itself once the key has more. */
 export function reachedLimit({ end }: RunState): LimitName | undefined {
-  return end === null || end.error?.class === KEY_LIMIT ? undefined : LIMIT_OF[end.reason];
+  return end === null || isKeyLimit(end) ? undefined : LIMIT_OF[end.reason];
 }
 
 /** Raises a limit of a run, and goes on with it where it had ended. */

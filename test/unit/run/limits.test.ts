@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, it } from 'node:test';
 import { KeyLedgerFile } from '../../../src/budget/key-ledger.ts';
 import { picoFromUsd } from '../../../src/budget/money.ts';
@@ -301,9 +303,17 @@ describe('the limit of the key', () => {
     assert.deepEqual([reached.limit, reached.value], ['max_key_usd_per_day', 0.01]);
     assert.ok(reached.spent > 0 && reached.spent <= 0.01, `${reached.spent}`);
     const { why, next, lastError } = explainRun(state, { directory: 'runs/one', owned: false, imported: false });
-    assert.match(why, /^The run ended: max_cost\. .*what was left of the daily limit of the API key\./);
+    assert.match(
+      why,
+      /^The run ended: max_cost\. The daily limit of the API key was reached: \$0\.0\d+ of \$0\.010 is spent or reserved today/,
+    );
     assert.equal(lastError, null);
-    assert.match(next.text, /^Resume after midnight UTC/);
+    assert.match(next.text, /^Resume after \d{4}-\d\d-\d\d 00:00 UTC, .*cost limit of the run was not reached\.$/);
+    const summary = readFileSync(path.join(outcome.runDirectory, 'summary.md'), 'utf8');
+    assert.match(
+      summary,
+      /of \\\$0\.010 is spent or reserved today .*\*\*Next:\*\* Resume after \d{4}-\d\d-\d\d 00:00 UTC/,
+    );
     assert.match(next.command ?? '', /^node dist\/cli\.js resume runs\/one --base-url \S+$/);
     assert.match(whyDocument(state, { directory: '', owned: false, imported: false }), /`babyagi\.maxKeyUsdPerDay`/);
 

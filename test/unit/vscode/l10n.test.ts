@@ -3,14 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { INCLUDED } from '../../../src/run/cost-words.ts';
-import { explainStop, KEY_LIMIT, STOP_REASONS } from '../../../src/run/stop-reason.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
 const readTexts = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Texts;
 
-/** Says what a review shows in the language of its caller. */
-const REVIEW_WORDS = 'src/research/review-report.ts';
+/** Say something in the language of their caller. */
+const WORDS = ['src/research/review-report.ts', 'src/run/stop-reason.ts'];
 
 /** The texts of all `l10n.t(…)` in the sources, of the panel and of what words it borrows too; anything but a literal is a failure. */
 function textsInSources(): Set<string> {
@@ -19,7 +18,7 @@ function textsInSources(): Set<string> {
       .filter((file) => file.endsWith('.ts'))
       .map((name) => path.join(folder, name));
   const texts = new Set<string>();
-  for (const file of ['src/extension.ts', ...filesBelow('src/vscode'), ...filesBelow('src/webview'), REVIEW_WORDS]) {
+  for (const file of ['src/extension.ts', ...filesBelow('src/vscode'), ...filesBelow('src/webview'), ...WORDS]) {
     for (const [call, literal] of readFileSync(file, 'utf8').matchAll(
       /\b(?:l10n\.t|translated)\(\s*('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")?/g,
     )) {
@@ -32,9 +31,6 @@ function textsInSources(): Set<string> {
 
 /** Sentences of the run itself, which the panel shows in the language of the window where it has them. */
 const SENTENCES_OF_THE_RUN = [
-  ...STOP_REASONS.flatMap((reason) => Object.values(explainStop(reason))),
-  ...Object.values(explainStop('max_cost', { class: KEY_LIMIT })),
-  ...Object.values(explainStop('stopped_at_review', null, true)),
   INCLUDED,
   'A person paused the run.',
   'removed by a person',

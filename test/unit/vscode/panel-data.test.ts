@@ -102,6 +102,8 @@ describe('the panel sections of a run', () => {
     assert.equal(actions(done('max_cost'), 'idle'), 'continue openAnswer openSummaryDocument openLog');
     const byKey = stateAfter({ ...ended('max_cost'), error: { class: KEY_LIMIT, message: 'x' } });
     assert.equal(actions(byKey, 'idle'), 'resume openSummaryDocument openLog', 'more for this run would not help');
+    assert.equal(show(byKey, {}, 'idle').head.state, 'Daily limit of the API key reached');
+    assert.equal(show(done('max_cost'), {}, 'idle').head.state, 'Cost limit reached');
     assert.equal(actions(done('queue_empty'), 'idle'), 'openAnswer openSummaryDocument openLog');
     assert.equal(actions(done('error'), 'idle'), 'resume openAnswer openSummaryDocument openLog');
     assert.equal(

@@ -4,6 +4,7 @@ import type { EventDraft } from '../../../src/run/events.ts';
 import { fold } from '../../../src/run/state.ts';
 import { KEY_LIMIT } from '../../../src/run/stop-reason.ts';
 import { summarize } from '../../../src/runlog/summary.ts';
+import { l10n } from '../../../src/vscode/panel-l10n.ts';
 import { briefOfFiles, briefOfState } from '../../../src/vscode/run-brief.ts';
 import { inMessage, inQuickPick } from '../../../src/vscode/labels.ts';
 import { ended, events, makeConfig, startOfRun } from '../../support/run-events.ts';
@@ -44,19 +45,40 @@ describe('a run as a list shows it', () => {
 
   it('says why it stopped, by the limit of its key and at a review that waits too, from its files as from its state', () => {
     const byKey = { ...ended('max_cost'), error: { class: KEY_LIMIT, message: 'x' } };
+    const reached: EventDraft = { type: 'limit.reached', limit: 'max_key_usd_per_day', value: 5, spent: 4.9 };
     const review: EventDraft = { type: 'review.requested', review_id: 'r1', iteration: 0, digest: 'd', why: 'x' };
     for (const [drafts, meaning] of [
       [[ended('max_cost')], /cost limit\.$/],
       [[byKey], /daily limit of the API key\.$/],
+      [[reached, byKey], /^The daily limit of the API key was reached: \$4\.90 of \$5\.00 is spent/],
       [[ended('stopped_at_review')], /was ended at a checkpoint review\.$/],
       [[review, ended('stopped_at_review')], /waits for a person/],
     ] as const) {
       const state = fold(makeConfig(), events(...startOfRun(), ...drafts));
-      const { stopWords } = briefOfState(state, false);
+      const { stopWords, byKeyLimit } = briefOfState(state, false);
+      assert.equal(
+        byKeyLimit,
+        drafts.some((draft) => draft === byKey),
+      );
+      assert.equal(briefOfFiles(state.config, summarize(state), false)?.byKeyLimit, byKeyLimit);
       assert.match(stopWords?.meaning ?? '', meaning);
       assert.deepEqual(briefOfFiles(state.config, summarize(state), false)?.stopWords, stopWords);
     }
     assert.match(briefOfFiles(CONFIG, SUMMARY, false)?.stopWords?.next ?? '', /^Continue with more iterations/);
+  });
+
+  it('says why it stopped in the language of the window where those are our words, else as the file does', (t) => {
+    t.after(() => l10n.use(undefined, 'en'));
+    l10n.use({ 'The iteration limit was reached.': 'Die Iterationsgrenze wurde erreicht.' }, 'de');
+    const meaning = (said: string) => briefOfFiles(CONFIG, { ...SUMMARY, meaning: said }, false)?.stopWords?.meaning;
+    assert.equal(meaning('The iteration limit was reached.'), 'Die Iterationsgrenze wurde erreicht.');
+    assert.equal(meaning('Words of another version.'), 'Words of another version.');
+  });
+
+  it('shows whatever amounts a file of the workspace has', () => {
+    const limit_reached = { limit: 'x', value: 1e300, spent: -1 };
+    const summary = { ...SUMMARY, stop_reason: 'max_cost', error: { class: KEY_LIMIT }, limit_reached };
+    assert.match(briefOfFiles(CONFIG, summary, false)?.stopWords?.meaning ?? '', /daily limit of the API key\.$/);
   });
 
   it('is imported where the folder says so', () => {

@@ -22,6 +22,7 @@ const brief = (more: Partial<RunBrief> = {}): RunBrief => ({
   status: 'running',
   stopReason: null,
   stopWords: null,
+  byKeyLimit: false,
   iterations: 0,
   maxIterations: 10,
   spentUsd: 0,

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const OUT = path.join(ROOT, 'out', 'mutate');
+const OUT = path.join(ROOT, 'out', 'mutate', String(process.pid));
 const LONGEST_TEST_MS = 60_000;
 
 /** What is looked for, and what it becomes. A bare number becomes its neighbours. */
@@ -112,14 +112,20 @@ async function bundle(tests, mutant) {
   });
 }
 
-/** Whether all tests passed; one that does not end has not. */
+/** Whether all tests passed; one that does not end has not. The first that fails is enough. */
 function passes() {
   return new Promise((resolve) => {
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const child = spawn(process.execPath, ['--test-reporter=tap', path.join(OUT, 'all.mjs')], {
       cwd: ROOT,
       env,
-      stdio: 'ignore',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      output += text;
+      if (/^\s*not ok /m.test(output)) child.kill('SIGKILL');
+      output = output.slice(output.lastIndexOf('\n') + 1);
     });
     const timer = setTimeout(() => child.kill('SIGKILL'), LONGEST_TEST_MS);
     child.on('close', (code) => {
@@ -142,7 +148,7 @@ async function isNoticed(mutant) {
 const [sources, testFolders, limit = '300'] = process.argv.slice(2);
 if (sources === undefined || testFolders === undefined)
   throw new Error('Say what to change and which tests to run: npm run test:mutate -- src/budget unit/budget');
-rmSync(OUT, { recursive: true, force: true });
+process.once('exit', () => rmSync(OUT, { recursive: true, force: true }));
 mkdirSync(OUT, { recursive: true });
 writeFileSync(path.join(OUT, 'package.json'), '{"type":"module"}');
 const tests = testFolders.split(',').flatMap((folder) => filesBelow(path.join('test', folder), /\.test\.ts$/));

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { after, describe, it, type TestContext } from 'node:test';
 import { lintSource } from '@secretlint/core';
 import { creator as recommended } from '@secretlint/secretlint-rule-preset-recommend';
 import { startRun } from '../../src/engine/start.ts';
@@ -145,12 +145,7 @@ function runFolderOf({ workspace }: Place): string {
 }
 
 /** No canary in any file, output, notice or request body; the key only where it belongs in a request. */
-function assertSilent(
-  t: TestContext,
-  where: Place,
-  servers: readonly ModelServer[],
-  notices: readonly string[] = [],
-): void {
+function assertSilent(where: Place, servers: readonly ModelServer[], notices: readonly string[] = []): void {
   const { leaks, files, bytes } = search.below(where.root);
   for (const { where: what, text } of where.spoken) leaks.push(...search.in(what, text));
   for (const notice of notices) leaks.push(...search.in('a notice', notice));
@@ -167,9 +162,10 @@ function assertSilent(
       assert.equal(authorization, `Bearer ${KEY}`);
     }
   }
-  t.diagnostic(
-    `${files} files, ${bytes} bytes, ${requests} requests, ${notices.length} notices, ${search.size} forms: ${leaks.length} hits`,
-  );
+  searched.files += files;
+  searched.bytes += bytes;
+  searched.texts += where.spoken.length + notices.length;
+  searched.requests += requests;
   assert.deepEqual(leaks, []);
 }
 
@@ -183,6 +179,14 @@ async function findings(path: string, marked: string): Promise<string[]> {
   });
   return messages.map(({ messageId, ruleId, range }) => `${ruleId} ${messageId}: ${content.slice(...range)}`);
 }
+
+const searched = { files: 0, bytes: 0, texts: 0, requests: 0 };
+after(() => {
+  const { files, bytes, texts, requests } = searched;
+  console.log(
+    `canary: ${search.size} forms looked for in ${files} files (${bytes} bytes), ${texts} outputs and notices, ${requests} requests`,
+  );
+});
 
 describe('canary secrets', { concurrency: 2 }, () => {
   it('are searched for in all their forms', () => {
@@ -265,7 +269,7 @@ describe('canary secrets', { concurrency: 2 }, () => {
     ])
       assert.equal((await program(t, here, args, variables)).code, 0, here.spoken.at(-2)?.text);
     assert.ok(hook.bodies.length >= 2);
-    assertSilent(t, outside, [server], [...hook.bodies, ...hook.headers]);
+    assertSilent(outside, [server], [...hook.bodies, ...hook.headers]);
     for (const name of ['home', 'tmp', 'state']) assert.deepEqual(search.below(join(here.root, name)).leaks, []);
     const { settings, objective, prompts } = RunConfig.parse(
       JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')),
@@ -285,8 +289,8 @@ describe('canary secrets', { concurrency: 2 }, () => {
       assert.deepEqual(await findings(path, readFileSync(path, 'utf8')), [], path);
       scanned += 1;
     }
-    t.diagnostic(
-      `secretlint: ${control} of ${Object.keys(FAKES).length} fakes found where they are not redacted, none in ${scanned} files`,
+    console.log(
+      `canary: secretlint, ${control} of ${Object.keys(FAKES).length} fakes found where they are not redacted, none in ${scanned} files`,
     );
     assert.ok(control >= 6, `${control}`);
     assert.ok(scanned > 6);
@@ -350,7 +354,7 @@ describe('canary secrets', { concurrency: 2 }, () => {
       assert.ok(ended.code === 0 || ended.code === 1, ended.stderr);
       assert.ok(server.requests.length > 0);
       await program(t, here, ['verify', runFolderOf(here)]);
-      assertSilent(t, here, [server], [...hook.bodies, ...hook.headers]);
+      assertSilent(here, [server], [...hook.bodies, ...hook.headers]);
     });
   }
 
@@ -365,7 +369,7 @@ describe('canary secrets', { concurrency: 2 }, () => {
     assert.match(ended.stdout, /redirect/);
     assert.equal(trap.bodies.length, 0);
     assert.equal(server.requests.length, 1);
-    assertSilent(t, here, [server]);
+    assertSilent(here, [server]);
   });
 
   it('are not told by a webhook that fails and repeats its address', async (t) => {
@@ -383,7 +387,7 @@ describe('canary secrets', { concurrency: 2 }, () => {
     assert.equal(ended.code, 0, ended.stderr);
     assert.ok(hook.bodies.length >= 2);
     await program(t, here, ['verify', runFolderOf(here)]);
-    assertSilent(t, here, [server], hook.bodies);
+    assertSilent(here, [server], hook.bodies);
     assert.ok(!hook.headers.some((headers) => headers.includes('uthorization')));
   });
 
@@ -404,7 +408,7 @@ describe('canary secrets', { concurrency: 2 }, () => {
     assert.equal(stopped.code, 0, stopped.stderr);
     assert.match(stopped.stdout, /stopped_by_user/);
     assert.equal((await program(t, here, ['verify', runFolderOf(here)])).code, 0);
-    assertSilent(t, here, [server]);
+    assertSilent(here, [server]);
   });
 
   const misplaced: [string, string[], Record<string, string>][] = [
@@ -441,7 +445,7 @@ describe('canary secrets', { concurrency: 2 }, () => {
       const ended = await program(t, here, args, variables);
       assert.ok(ended.code === 1 || ended.code === 2, `${ended.code} ${ended.stdout} ${ended.stderr}`);
       assert.notEqual(ended.stderr, '');
-      assertSilent(t, here, []);
+      assertSilent(here, []);
     });
   }
 
@@ -466,7 +470,7 @@ describe('canary secrets', { concurrency: 2 }, () => {
       });
       assert.equal(ended.code, 1);
       assert.match(ended.stderr, /^An unexpected error: .*It broke: \[REDACTED:api_key:/m);
-      assertSilent(t, here, [server]);
+      assertSilent(here, [server]);
     });
   }
 

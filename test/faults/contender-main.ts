@@ -5,12 +5,12 @@ import { nodeDisk } from '../../src/runlog/disk.ts';
 import { testHost } from '../support/run-host.ts';
 
 /*
- * A process that wants a run to get on, and cannot wait: it takes an owner for hung after half a second without a beat,
- * when the owner in truth is only slow. Its own event loop blocks now and then. Ends when the run has ended.
- * Arguments: the run folder, the server's URL.
+ * A process that wants a run to get on, and cannot wait: at twenty times the pace it takes an owner for hung after half a
+ * second without a beat, when the owner in truth is only slow. Its own event loop blocks now and then. Ends when the run has
+ * ended. Arguments: the run folder, the server's URL, the pace.
  */
-const [directory = '', url = ''] = process.argv.slice(2);
-const HASTE = 20;
+const [directory = '', url = '', pace = ''] = process.argv.slice(2);
+const HASTE = Number(pace);
 const clock = {
   now: () => systemClock.now(),
   monotonic: () => performance.now() * HASTE,

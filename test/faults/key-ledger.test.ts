@@ -52,13 +52,12 @@ function probe(directory: string, limitPerDay: bigint): KeyLedgerFile {
 
 describe('one key in many processes', () => {
   for (const processes of [4, 8]) {
-    it(`admits exactly 1000 of 2000 equal reservations of ${processes} processes`, async (t) => {
+    it(`admits exactly 1000 of 2000 equal reservations of ${processes} processes`, async () => {
       const directory = temporaryFolder();
-      const started = performance.now();
       const admitted = await race(
         Array.from({ length: processes }, () => peer(directory, 1000n * 7n, 7n, 2000 / processes, 'none')),
       );
-      t.diagnostic(`${Math.round(performance.now() - started)} ms; admitted by process: ${admitted.join(', ')}`);
+      console.log(`key ledger: ${processes} processes, admitted by each: ${admitted.join(', ')}, 0 over the limit`);
       assert.equal(sum(admitted), 1000);
       assert.equal((await probe(directory, 7000n).reserve(1n, 'c1')).admitted, false);
     });
@@ -72,7 +71,7 @@ describe('one key in many processes', () => {
     assert.ok(sum(admitted) > 100, `${sum(admitted)}`);
   });
 
-  it('holds what killed processes left open, every reservation that they were told of', async (t) => {
+  it('holds what killed processes left open, every reservation that they were told of', async () => {
     const directory = temporaryFolder();
     const peers = Array.from({ length: 4 }, () => peer(directory, 1_000_000n, 1n, 100_000, 'none'));
     await Promise.all(peers.map(({ ready }) => ready));
@@ -88,7 +87,7 @@ describe('one key in many processes', () => {
     const lines = readFileSync(join(directory, name), 'utf8')
       .split('\n')
       .filter((line) => line.includes('"reserved"')).length;
-    t.diagnostic(`${told} told, ${1_000_000n - free} counted, ${lines} lines`);
+    console.log(`key ledger: killed processes told ${told}, ${1_000_000n - free} are counted, in ${lines} lines`);
     // Each process may have died between its line and the word of it.
     assert.ok(1_000_000n - free >= BigInt(told) && 1_000_000n - free <= BigInt(told + peers.length), `${told} ${free}`);
   });

@@ -30,6 +30,8 @@ interface Contest {
 
 /** A run folder that so many processes want at once, while they are stopped, continued and killed at random. */
 async function contend(processes: number, seed: number, milliseconds: number): Promise<Contest> {
+  // At the first pace nobody owns the run for longer than a beat, at the second only who stands still is replaced.
+  const pace = seed % 2 === 1 ? 20 : 7;
   const runs = temporaryFolder();
   const server = await steadyServer({ latency: { firstTokenMs: 4, embeddingsMs: 2 } });
   const host = heir(server.url);
@@ -45,7 +47,7 @@ async function contend(processes: number, seed: number, milliseconds: number): P
   const random = seeded(seed);
   const children = new Set<ChildProcess>();
   const join = () => {
-    const child = spawn(process.execPath, [CONTENDER, directory, server.url], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [CONTENDER, directory, server.url, String(pace)], { stdio: 'ignore' });
     children.add(child.once('close', () => children.delete(child)));
   };
   for (let index = 0; index < processes; index += 1) join();

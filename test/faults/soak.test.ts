@@ -34,7 +34,7 @@ function collectGarbage(): void {
 
 if (process.env['FAULTS_LONG'] === '1') {
   describe('a long run', () => {
-    it(`keeps what it needs flat over ${ITERATIONS} iterations`, { timeout: 60 * 60_000 }, async (t) => {
+    it(`keeps what it needs flat over ${ITERATIONS} iterations`, { timeout: 60 * 60_000 }, async () => {
       const answer = brain({ result: () => 'A short result.' });
       const server = await startModelServer({
         reply: (request, index) =>
@@ -75,7 +75,7 @@ if (process.env['FAULTS_LONG'] === '1') {
           delayP99Ms,
         };
         samples.push(sample);
-        t.diagnostic(JSON.stringify(sample));
+        console.log(`soak: ${JSON.stringify(sample)}`);
         delays.reset();
       });
       const outcome = await session.done;

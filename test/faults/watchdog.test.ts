@@ -78,7 +78,9 @@ describe('the watchdog', { concurrency: 5 }, () => {
     await eventually('the blocking', () => said.includes('begins'));
     const blocked = performance.now();
     await eventually('the alert', () => webhook.texts.length > 0, 10_000);
-    t.diagnostic(`alert ${Math.round(performance.now() - blocked)} ms after the thread was blocked, limit 1000 ms`);
+    console.log(
+      `watchdog: alert ${Math.round(performance.now() - blocked)} ms after the thread was blocked, limit 1000 ms`,
+    );
     assert.equal(said.includes('reacts'), false, 'the alert came while the thread was blocked');
     assert.match(webhook.texts[0] ?? '', /^BabyAGI run hangs: .* Objective: Plan a small garden \[01234567-hang-1\]$/);
     const [open] = hangs(directory);

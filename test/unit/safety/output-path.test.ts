@@ -61,7 +61,7 @@ const refused: Record<OutputPathReason, string[]> = {
       'clock$',
       'a/nul',
     ],
-    ...['com0', 'COM1', 'com9.log', 'lpt1', 'LPT9.x', 'COM¹', 'com².txt', 'LPT³', 'ＣＯＮ', 'ⅽon'],
+    ...['com0', 'lpt0', 'COM1', 'com9.log', 'lpt1', 'LPT9.x', 'COM¹', 'com².txt', 'LPT³', 'ＣＯＮ', 'ⅽon'],
   ],
   protected_name: [
     ...[

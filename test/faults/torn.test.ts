@@ -146,6 +146,8 @@ describe('a log cut at any byte', () => {
       // Without a line of its own the segment counts for nothing.
       assert.equal(log.events.length, complete(line), `segment ${segment + 1}, byte ${at}`);
       assert.equal(log.end.segment, line === opened ? segment : segment + 1);
+      const size = line === opened ? (segments[segment - 1]?.length ?? 0) : at;
+      assert.equal(log.end.cutAt + log.end.tailBytes, size, `segment ${segment + 1}, byte ${at}`);
       if (cuts % 97 === 0) assertPrefix(log);
       cuts += 1;
     }
@@ -284,6 +286,22 @@ describe('a log with wrong bytes', () => {
     assert.equal(without.damage?.segment, 3);
     assert.ok(without.events.length > 0);
     assertPrefix(without);
+  });
+
+  it('is torn where only a line between a reservation and its outcome is bad: neither was behind a barrier', async () => {
+    const files: Files = new Map();
+    const writer = await open(files, initialState(makeConfig()), null);
+    const [reserved, settled] = answered('c1', 'An answer.') as [EventDraft, EventDraft];
+    for (const draft of [reserved, { type: 'guidance.given', text: 'Go on.', by: 'user' } as const, settled])
+      writer.append(draft);
+    await writer.close();
+    const file = segmentFile(FOLDER, 1);
+    const bytes = files.get(file) ?? Buffer.alloc(0);
+    bytes[bytes.indexOf('Go on.')] = 0;
+    const log = await readLog(memoryDisk(files), FOLDER);
+    assert.equal(log.damage, null);
+    assert.equal(log.events.at(-1)?.type, 'call.reserved');
+    assert.equal(log.end.cutAt + log.end.tailBytes, bytes.length);
   });
 
   it('is not resumed where it is damaged, with a sentence that says where', async () => {

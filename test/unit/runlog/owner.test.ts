@@ -180,6 +180,19 @@ describe('a run is taken over', () => {
     assert.deepEqual(new Set([first.number, second.number]), new Set([2, 3]));
   });
 
+  it('not on a disk that takes no owner file, and says why instead of trying for ever', async () => {
+    for (const code of ['ENOSPC', 'EACCES', undefined]) {
+      let tries = 0;
+      const create = () => {
+        // What is tried for ever would never let this test end.
+        if (++tries > 3) throw new Error('tried again');
+        return Promise.reject(Object.assign(new Error('no room'), code === undefined ? {} : { code }));
+      };
+      const disk = { ...memoryDisk(new Map()), create };
+      await assert.rejects(Ownership.acquire(disk, FOLDER, identity(), alive(), timeline()), /no room/);
+    }
+  });
+
   it('with a number behind every segment, where owner files were deleted', async () => {
     const files: Files = new Map([[segmentFile(FOLDER, 4), Buffer.alloc(0)]]);
     assert.equal((await acquire(files, alive())).number, 5);

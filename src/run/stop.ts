@@ -38,6 +38,11 @@ function limitOf(state: RunState, reason: StopReason, activeMs: number): Reached
   }
 }
 
+/** Whether a person answered a review with a stop that has not ended the run yet. */
+export function isStoppedByPerson({ stopAtReview, reviews }: RunState): boolean {
+  return stopAtReview && reviews.at(-1)?.by === 'user';
+}
+
 /** What is sent to people who are not looking. */
 export function endingNotice(state: RunState, ending: Ending): string {
   const { meaning, next } = explainStop({ ...ending, at: state.updatedAt }, state.review !== null);

@@ -8,6 +8,7 @@ import type { App } from './app.ts';
 import { reachedLimit } from './commands/continue-run.ts';
 import { decideReview } from './commands/review.ts';
 import { COMMANDS, SECTION } from './ids.ts';
+import { reviewFate } from './review-fate.ts';
 import { reviewReason } from '../research/review-reason.ts';
 import { inMessage } from './labels.ts';
 import type { RunView } from './run-view.ts';
@@ -94,6 +95,7 @@ export async function askForReview(app: App, run: RunView): Promise<void> {
   const { session, state } = run;
   if (!session || !state.review) return;
   const digest = reviewDigest(state);
+  const { id } = state.review;
   const approve = vscode.l10n.t('Approve');
   const review = vscode.l10n.t('Review…');
   const stop = vscode.l10n.t('Stop Run');
@@ -104,9 +106,22 @@ export async function askForReview(app: App, run: RunView): Promise<void> {
       ? vscode.l10n.t('BabyAGI waits for your review in iteration {0}: {1}. “{2}”', iteration + 1, ...words)
       : vscode.l10n.t('BabyAGI waits for your review after iteration {0}: {1}. “{2}”', iteration, ...words);
   const chosen = await vscode.window.showInformationMessage(inMessage(message, 500), approve, review, stop);
+  // Nothing takes a message off the screen that is answered elsewhere: who answers it late is told what became of it.
+  const fate = chosen === undefined ? null : reviewFate(session.state, id);
+  if (fate !== null) return tellFate(run, fate);
   if (chosen === approve) await decideReview(app, session, 'approve', digest);
   else if (chosen === stop) await decideReview(app, session, 'stop', digest);
   else if (chosen === review) await vscode.commands.executeCommand(COMMANDS.review, run.runId);
+}
+
+async function tellFate({ runId, state }: RunView, fate: string): Promise<void> {
+  const open = vscode.l10n.t('Open Summary');
+  // Another review may be pending by now.
+  const review = vscode.l10n.t('Review…');
+  const message = `${fate} “${inMessage(state.config.objective, 60)}”`;
+  const chosen = await vscode.window.showInformationMessage(message, ...(state.review ? [review] : []), open);
+  if (chosen === review) await vscode.commands.executeCommand(COMMANDS.review, runId);
+  else if (chosen === open) await vscode.commands.executeCommand(COMMANDS.openSummary, runId);
 }
 
 /** A loop that failed several times in a row pauses itself: somebody has to look. */

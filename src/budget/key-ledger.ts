@@ -108,7 +108,7 @@ export class KeyLedgerFile implements KeyLedger {
             `A line that was just added to ${path} is not there: another program changes the file.`,
           );
         if (amount <= free) this.admitted.set(callId, path);
-        return { admitted: amount <= free, free: free < 0n ? 0n : free };
+        return { admitted: amount <= free, free };
       } finally {
         await file.close();
       }

@@ -15,7 +15,7 @@ import { type LanguageModel, RunLost, StopRun, type Tokens } from '../run/ports.
 import { classicRetry } from '../run/retry.ts';
 import type { Call, RunState, Task } from '../run/state.ts';
 import { Steering } from '../run/steer.ts';
-import { type Ending, endingEvents, endingNotice } from '../run/stop.ts';
+import { type Ending, endingEvents, endingNotice, isStoppedByPerson } from '../run/stop.ts';
 import type { StopReason } from '../run/stop-reason.ts';
 import type * as exitFilesModule from '../runlog/exit-files.ts';
 import type { RunFolder } from '../runlog/folder.ts';
@@ -103,9 +103,19 @@ export class Session {
     this.outcome ??= this.run();
   }
 
-  /** Ends the run at once, whatever it is doing; it can be resumed. */
-  stop(): void {
+  /**
+   * Ends the run at once, whatever it is doing; it can be resumed. A pending review is answered by it, but for a stop by
+   * `signal`: the system ends a process, and no person has looked.
+   */
+  stop(by: 'person' | 'signal' = 'person'): void {
     this.stopping.abort();
+    if (by === 'signal') return;
+    try {
+      this.steering.stop();
+    } catch (error) {
+      // A log that takes nothing more ends the run, too.
+      if (!(error instanceof RunLost)) throw error;
+    }
   }
 
   /** Lets go of the run without ending it, as when the window closes: the next owner goes on where the log ends. */
@@ -212,7 +222,13 @@ export class Session {
     let logged = true;
     try {
       // A run that waits for a person spends nothing until then.
-      if (ANSWERABLE.has(wanted.reason) && this.state.review === null && !this.stopping.signal.aborted) {
+      // Nor does one that a person stopped, at a review or elsewhere.
+      if (
+        ANSWERABLE.has(wanted.reason) &&
+        this.state.review === null &&
+        !isStoppedByPerson(this.state) &&
+        !this.stopping.signal.aborted
+      ) {
         await synthesize(this.parts);
       }
       await this.logEnd(wanted);

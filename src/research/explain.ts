@@ -3,9 +3,11 @@ import { counted } from '../run/drawn.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { Agent, ErrorRecord } from '../run/events.ts';
 import { type Call, type RunState, resultOf, stepKey } from '../run/state.ts';
-import { explainStop, isKeyLimit, type StopReason } from '../run/stop-reason.ts';
+import { endDetail, explainStop, isKeyLimit, type StopReason } from '../run/stop-reason.ts';
+import { inEnglish, known, type Translate } from '../run/translate.ts';
 import { continueWith } from '../runlog/summary.ts';
 import { loopRemarks } from './loop-remarks.ts';
+import { reviewReason } from './review-reason.ts';
 
 /** What the log cannot know. */
 export interface Situation {
@@ -45,18 +47,18 @@ export interface LostCall {
   readonly answeredLater: boolean;
 }
 
-/** Why a run stopped, what that cost, and what to do now, in plain words. */
-export function explainRun(state: RunState, situation: Situation): Explanation {
+/** Why a run stopped, what that cost, and what to do now, in plain words of that language. */
+export function explainRun(state: RunState, situation: Situation, translated: Translate = inEnglish): Explanation {
   const status = situation.owned ? 'in_progress' : state.end === null ? 'interrupted' : 'ended';
   return {
     status,
     stopReason: status === 'ended' ? (state.end?.reason ?? null) : null,
-    why: whyOf(state, status),
-    lastError: lastErrorOf(state),
-    lost: lostOf(state, status),
-    cost: costOf(state),
-    next: nextOf(state, status, situation),
-    remarks: loopRemarks(state),
+    why: whyOf(state, status, translated),
+    lastError: lastErrorOf(state, translated),
+    lost: lostOf(state, status, translated),
+    cost: costOf(state, translated),
+    next: nextOf(state, status, situation, translated),
+    remarks: loopRemarks(state, translated),
   };
 }
 
@@ -77,40 +79,52 @@ export function explanationLines({ why, lastError, lost, cost, next, remarks }: 
   ];
 }
 
-function whyOf(state: RunState, status: Explanation['status']): string {
+function whyOf(state: RunState, status: Explanation['status'], translated: Translate): string {
   const { end, iteration, limits, review, pausedWhy } = state;
-  const done = `${iteration} of ${limits.max_iterations} iterations are done.`;
+  const done = translated('{0} of {1} iterations are done.', iteration, limits.max_iterations);
   if (status === 'in_progress') {
-    if (review) return `The run is in progress and waits for a checkpoint review: ${review.why}. ${done}`;
+    if (review) {
+      const reason = reviewReason(state, translated);
+      return `${translated('The run is in progress and waits for a checkpoint review: {0}.', reason)} ${done}`;
+    }
     return pausedWhy === null
-      ? `The run is in progress. ${done}`
-      : `The run is in progress and paused: ${pausedWhy} ${done}`;
+      ? `${translated('The run is in progress.')} ${done}`
+      : `${translated('The run is in progress and paused: {0}', known(pausedWhy, translated))} ${done}`;
   }
   if (status === 'interrupted' || end === null) {
-    return `The run never ended: its process was killed, crashed or lost its power after ${state.updatedAt}. ${done}`;
+    const crashed = translated(
+      'The run never ended: its process was killed, crashed or lost its power after {0}.',
+      state.updatedAt,
+    );
+    return `${crashed} ${done}`;
   }
-  const sentences = [`The run ended: ${end.reason}.`, explainStop(end, state.review !== null).meaning, end.detail];
-  if (end.error && end.error.message !== end.detail) sentences.push(end.error.message);
+  const sentences = [
+    translated('The run ended: {0}.', end.reason),
+    explainStop(end, review !== null, translated).meaning,
+    endDetail(end, translated),
+  ];
+  // A limit is no error.
+  if (end.error && !isKeyLimit(end) && end.error.message !== end.detail) sentences.push(end.error.message);
   return sentences.filter((sentence) => sentence !== '').join(' ');
 }
 
 /** The newest of: what ended the run, a request that failed, a task that failed. */
-function lastErrorOf(state: RunState): Explanation['lastError'] {
-  // A limit is no error, and was said already.
+function lastErrorOf(state: RunState, translated: Translate): Explanation['lastError'] {
+  // It was said already.
   if (isKeyLimit(state.end)) return null;
-  if (state.end?.error) return { where: 'at the end', error: state.end.error };
+  if (state.end?.error) return { where: translated('at the end'), error: state.end.error };
   const call = [...state.calls.values()].findLast(({ error }) => error !== null);
   const task = state.iterations.findLast(({ failed }) => failed);
   const failed = task && state.tasks.get(task.taskId);
   if (failed?.error && (call === undefined || (failed.iteration ?? 0) >= call.iteration)) {
-    return { where: `task ${failed.id}, iteration ${failed.iteration ?? 0}`, error: failed.error };
+    return { where: translated('task {0}, iteration {1}', failed.id, failed.iteration ?? 0), error: failed.error };
   }
-  return call?.error
-    ? { where: `${call.agent} request ${call.id}, iteration ${call.iteration}`, error: call.error }
-    : null;
+  if (!call?.error) return null;
+  const where = translated('{0} request {1}, iteration {2}', call.agent, call.id, call.iteration);
+  return { where, error: call.error };
 }
 
-function lostOf(state: RunState, status: Explanation['status']): Explanation['lost'] {
+function lostOf(state: RunState, status: Explanation['status'], translated: Translate): Explanation['lost'] {
   // What a dead process had under way is held as soon as somebody takes the run up.
   const unknown = [...state.calls.values()].filter(
     (call) => call.status === 'held' || (call.status === 'reserved' && status !== 'in_progress'),
@@ -119,12 +133,18 @@ function lostOf(state: RunState, status: Explanation['status']): Explanation['lo
   const calls = unknown.map((call) => lostCall(state, call));
   const reserved =
     status === 'in_progress' && state.money.reserved > 0n
-      ? ` ${formatUsd(state.money.reserved)} is reserved for what is under way.`
+      ? ` ${translated('{0} is reserved for what is under way.', formatUsd(state.money.reserved))}`
       : '';
-  if (calls.length === 0) return { text: `nothing.${reserved}`, calls, heldUsd: 0 };
-  const requests = calls.length === 1 ? 'the answer of 1 request is' : `the answers of ${calls.length} requests are`;
-  const text = `${requests} unknown. Whether they were billed is unknown too, so ${formatUsd(held)} of the limit is held for that. Everything that was answered is kept.${reserved}`;
-  return { text, calls, heldUsd: usdFromPico(held) };
+  if (calls.length === 0) return { text: `${translated('nothing.')}${reserved}`, calls, heldUsd: 0 };
+  const requests =
+    calls.length === 1
+      ? translated('the answer of 1 request is unknown.')
+      : translated('the answers of {0} requests are unknown.', calls.length);
+  const billed = translated(
+    'Whether they were billed is unknown too, so {0} of the limit is held for that. Everything that was answered is kept.',
+    formatUsd(held),
+  );
+  return { text: `${requests} ${billed}${reserved}`, calls, heldUsd: usdFromPico(held) };
 }
 
 function lostCall(state: RunState, call: Call): LostCall {
@@ -140,41 +160,55 @@ function lostCall(state: RunState, call: Call): LostCall {
   };
 }
 
-function costOf(state: RunState): Explanation['cost'] {
+function costOf(state: RunState, translated: Translate): Explanation['cost'] {
   const { settled, held } = state.money;
   const results = [...state.tasks.values()].filter((task) => resultOf(state, task) !== null).length;
-  const counts = counted(state)
-    .map(({ limit, used, cap }) => `; ${used} of ${cap} ${limit === 'max_requests' ? 'requests' : 'tokens'}`)
+  const resultWords =
+    results === 0
+      ? translated('no result')
+      : results === 1
+        ? translated('1 result')
+        : translated('{0} results', results);
+  const drawnWords = counted(state)
+    .map(({ limit, used, cap }) =>
+      limit === 'max_requests'
+        ? translated('; {0} of {1} requests', used, cap)
+        : translated('; {0} of {1} tokens', used, cap),
+    )
     .join('');
   if (isIncluded(state.config)) {
-    return {
-      text: `included in what its provider is paid for, ${results} results${counts}.`,
-      results,
-      perResultUsd: null,
-    };
+    const text = translated('included in what its provider is paid for, {0}.', `${resultWords}${drawnWords}`);
+    return { text, results, perResultUsd: null };
   }
-  const spent = `${formatUsd(settled)} spent${held > 0n ? ` and ${formatUsd(held)} held` : ''} of ${formatUsd(picoFromUsd(state.limits.max_cost_usd))}${counts}`;
-  if (results === 0) return { text: `${spent}, for no result.`, results, perResultUsd: null };
+  const limit = formatUsd(picoFromUsd(state.limits.max_cost_usd));
+  const money =
+    held > 0n
+      ? translated('{0} spent and {1} held of {2}', formatUsd(settled), formatUsd(held), limit)
+      : translated('{0} spent of {1}', formatUsd(settled), limit);
+  const spent = `${money}${drawnWords}`;
+  if (results === 0) return { text: translated('{0}, for {1}.', spent, resultWords), results, perResultUsd: null };
   const each = (settled + held) / BigInt(results);
-  return {
-    text: `${spent}, for ${results === 1 ? '1 result' : `${results} results`}: ${formatUsd(each)} each.`,
-    results,
-    perResultUsd: usdFromPico(each),
-  };
+  const text = translated('{0}, for {1}: {2} each.', spent, resultWords, formatUsd(each));
+  return { text, results, perResultUsd: usdFromPico(each) };
 }
 
 function nextOf(
   state: RunState,
   status: Explanation['status'],
   { directory, imported }: Situation,
+  translated: Translate,
 ): Explanation['next'] {
-  if (status === 'in_progress')
-    return { text: 'Nothing needs to be done; it can be stopped where it runs, and resumed later.', command: null };
-  if (imported) return { text: 'The run came from an archive: it can be looked at, not resumed.', command: null };
+  if (status === 'in_progress') {
+    const text = translated('Nothing needs to be done; it can be stopped where it runs, and resumed later.');
+    return { text, command: null };
+  }
+  if (imported)
+    return { text: translated('The run came from an archive: it can be looked at, not resumed.'), command: null };
   const resume = continueWith(state, 'stopped_by_user', directory);
   if (status === 'interrupted' || state.end === null) {
-    return { text: 'Resume it: what was answered is used again, never bought again.', command: resume };
+    const text = translated('Resume it: what was answered is used again, never bought again.');
+    return { text, command: resume };
   }
-  const { next } = explainStop(state.end, state.review !== null);
+  const { next } = explainStop(state.end, state.review !== null, translated);
   return { text: next, command: continueWith(state, state.end.reason, directory) };
 }

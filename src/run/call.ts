@@ -242,7 +242,7 @@ export class Caller {
     try {
       const { admitted, free } = await ledger.reserve(reserved, fields.call_id);
       if (admitted) return null;
-      const message = `${formatUsd(reserved, 'up')} does not fit: ${formatUsd(free)} of ${ledger.limit} is free.`;
+      const message = `${formatUsd(reserved, 'up')} does not fit: ${formatUsd(free < 0n ? 0n : free)} of ${ledger.limit} is free.`;
       this.bookUnsettled('call.released', fields, 0n, null, { class: KEY_LIMIT, message });
       return free;
     } catch (error) {

@@ -1,6 +1,7 @@
 import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
 import type { RunConfig } from './config.ts';
 import type { RunState } from './state.ts';
+import { inEnglish, type Translate } from './translate.ts';
 
 /** Said instead of an amount where somebody else accounts for the requests, at a price that is not known here. */
 export const INCLUDED = 'included';
@@ -15,8 +16,12 @@ export function costWords(config: Pick<RunConfig, 'model'>, amount: Pico): strin
 }
 
 /** `$0.0123 of $1.00`, or `cost included`. */
-export function spentOfLimit({ config, limits }: Pick<RunState, 'config' | 'limits'>, amount: Pico): string {
+export function spentOfLimit(
+  { config, limits }: Pick<RunState, 'config' | 'limits'>,
+  amount: Pico,
+  translated: Translate = inEnglish,
+): string {
   return isIncluded(config)
-    ? `cost ${INCLUDED}`
-    : `${formatUsd(amount)} of ${formatUsd(picoFromUsd(limits.max_cost_usd))}`;
+    ? translated('cost included')
+    : translated('{0} of {1}', formatUsd(amount), formatUsd(picoFromUsd(limits.max_cost_usd)));
 }

@@ -1,4 +1,5 @@
 import { number, whole } from './checks.ts';
+import { inEnglish, known, type Translate } from './translate.ts';
 
 /** The limits of a run. Without the first two nothing starts; the last two have defaults that a person can see and change. */
 export const LIMIT_RANGES = {
@@ -32,19 +33,21 @@ export const LIMIT_WORDS: Record<LimitName, { name: string; range: string; requi
 const WHOLE: ReadonlySet<LimitName> = new Set(['max_iterations', 'max_requests', 'max_tokens']);
 
 /** One sentence for a limit that is missing or out of range, or null where the value is fine. */
-export function limitProblem(limit: LimitName, value: unknown): string | null {
+export function limitProblem(limit: LimitName, value: unknown, translated: Translate = inEnglish): string | null {
   const words = LIMIT_WORDS[limit];
+  const [name, range] = [known(words.name, translated), known(words.range, translated)];
   if (value === undefined || value === null || value === '') {
-    return words.required ? `The ${words.name} is missing: give ${words.range}.` : null;
+    return words.required ? translated('The {0} is missing: give {1}.', name, range) : null;
   }
   const { least, most } = LIMIT_RANGES[limit];
   const check = WHOLE.has(limit) ? whole(least, most) : number(least, most);
-  return check(value) !== undefined ? null : `The ${words.name} ${quoted(value)} is not valid: give ${words.range}.`;
+  if (check(value) !== undefined) return null;
+  return translated('The {0} {1} is not valid: give {2}.', name, quoted(value), range);
 }
 
 /** One sentence for a limit that is to be raised in a run that was started without it. */
-export function noSuchLimit(limit: LimitName): string {
-  return `The run has no ${LIMIT_WORDS[limit].name}, so there is none to raise.`;
+export function noSuchLimit(limit: LimitName, translated: Translate = inEnglish): string {
+  return translated('The run has no {0}, so there is none to raise.', known(LIMIT_WORDS[limit].name, translated));
 }
 
 const QUOTED_LENGTH = 100;

@@ -73,9 +73,9 @@ function failureOf({ log }: LoopParts, task: Task, iteration: number, error: Ste
 
 /** The checks at the top of each iteration, in this order: stop asked, limits, health, review due, pause. */
 async function gate(parts: LoopParts): Promise<void> {
-  const { log, signal } = parts;
+  const { log } = parts;
   const { state } = log;
-  stopIfAsked(signal);
+  stopIfAsked(parts);
   if (state.current === null && state.judged?.complete === true) {
     throw new StopRun('objective_complete', 'Every acceptance criterion is met.');
   }
@@ -88,7 +88,7 @@ async function gate(parts: LoopParts): Promise<void> {
   if (state.strikes >= MAX_STRIKES || state.failuresInARow >= MAX_STRIKES) await pauseStalled(parts);
   await askFor(parts, dueReview(state));
   while (state.status === 'paused') await changed(parts);
-  stopIfAsked(signal);
+  stopIfAsked(parts);
 }
 
 async function takeFirstTask(parts: LoopParts): Promise<{ task: Task; iteration: number }> {
@@ -129,7 +129,11 @@ async function askFor(parts: LoopParts, request: ReturnType<typeof dueReview>): 
   }
   while (state.review) await answered(parts);
   // Also where the process died between the answer and the end.
-  if (state.stopAtReview) throw new StopRun('stopped_at_review', 'The answer to the review was to end the run.');
+  if (state.stopAtReview) throw stoppedAtReview();
+}
+
+function stoppedAtReview(): StopRun {
+  return new StopRun('stopped_at_review', 'The answer to the review was to end the run.');
 }
 
 const SKIP = { action: 'continue', after_minutes: 0 } as const;
@@ -173,7 +177,7 @@ async function changed(parts: LoopParts, atMostMs = Number.POSITIVE_INFINITY): P
     unsubscribe();
     parts.signal.removeEventListener('abort', wake);
   }
-  stopIfAsked(parts.signal);
+  stopIfAsked(parts);
   if (timeLeftMs(parts.log) <= 0) {
     throw new StopRun(
       'max_wall_time',
@@ -186,6 +190,8 @@ function timeLeftMs(log: RunLog): number {
   return log.state.limits.max_wall_time_minutes * 60_000 - log.activeMs();
 }
 
-function stopIfAsked(signal: AbortSignal): void {
-  if (signal.aborted) throw new StopRun('stopped_by_user', 'A person stopped the run.');
+function stopIfAsked({ log, signal }: LoopParts): void {
+  if (!signal.aborted) return;
+  // Who stops a run that waits for a review has answered it.
+  throw log.state.stopAtReview ? stoppedAtReview() : new StopRun('stopped_by_user', 'A person stopped the run.');
 }

@@ -146,8 +146,8 @@ export interface KeyLedger {
   readonly limit: string;
   readonly limitPerDay: Pico;
   /**
-   * Resolves once the reservation is durable and decided. `free` is what the limit left just before it. Call ids are
-   * unique for this object. Throws where it cannot be written: then nothing may be sent.
+   * Resolves once the reservation is durable and decided. `free` is what the limit left just before it, below 0
+   * where others went by a higher one. Call ids are unique for this object. Throws where it cannot be written: then nothing may be sent.
    */
   reserve(amount: Pico, callId: string): Promise<{ readonly admitted: boolean; readonly free: Pico }>;
   /** What became of an admitted reservation. Never rejects: an outcome that cannot be written leaves the amount held. */

@@ -3,6 +3,7 @@ import { type OutputFile, outputFiles } from '../agents/output-files.ts';
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
 import type { EventDraft, FirstUse } from './events.ts';
 import type { Call, RunState, Task } from './state.ts';
+import { inEnglish, type Translate } from './translate.ts';
 
 type ReviewRequest = Extract<EventDraft, { type: 'review.requested' }>;
 
@@ -73,17 +74,20 @@ export function waitingFiles({ review, calls }: RunState): OutputFile[] {
 }
 
 /** `after iteration 4`, or `in iteration 5` where one is in hand. */
-export function reviewPlace({
-  iteration,
-  reason,
-}: Pick<NonNullable<RunState['review']>, 'iteration' | 'reason'>): string {
-  return reason === 'first_use' ? `in iteration ${iteration + 1}` : `after iteration ${iteration}`;
+export function reviewPlace(
+  { iteration, reason }: Pick<NonNullable<RunState['review']>, 'iteration' | 'reason'>,
+  translated: Translate = inEnglish,
+): string {
+  return reason === 'first_use'
+    ? translated('in iteration {0}', iteration + 1)
+    : translated('after iteration {0}', iteration);
 }
 
 /** `a.md, b.md, c.md and 2 more`. */
-export function filesInWords(files: readonly string[]): string {
+export function filesInWords(files: readonly string[], translated: Translate = inEnglish): string {
+  const named = files.slice(0, NAMED).join(', ');
   const more = files.length - NAMED;
-  return `${files.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return more > 0 ? translated('{0} and {1} more', named, more) : named;
 }
 
 /** A model made the name: it goes to terminals and messages, so without characters that do more than show. */

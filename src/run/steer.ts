@@ -113,6 +113,12 @@ export class Steering {
     this.log.append({ type: 'review.decided', review_id: review.id, digest: shownDigest, decision, by: 'user', via });
   }
 
+  /** A stop while a review waits is the answer to it, wherever it was given. */
+  stop(): void {
+    const { review, status } = this.log.state;
+    if (review && status !== 'ended') this.decideReview('stop', reviewDigest(this.log.state), 'stop');
+  }
+
   private assertOpen(): void {
     if (this.log.state.status === 'ended') throw new SteerError('run_ended', 'The run has ended: resume it first.');
   }

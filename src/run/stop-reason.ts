@@ -1,6 +1,6 @@
-import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import { formatUsd, MAX_USD, picoFromUsd } from '../budget/money.ts';
 import type { LimitName } from './limits.ts';
-import { inEnglish, type Translate } from './translate.ts';
+import { inEnglish, known, type Translate } from './translate.ts';
 
 /** Why a run ended. Every run ends with exactly one of these. */
 export const STOP_REASONS = [
@@ -135,8 +135,45 @@ export function explainStop(
   }
 }
 
+/**
+ * What else is worth a sentence about an end, behind its meaning. In English that of the log; in another language the
+ * figures, and only what went wrong as the log says it.
+ */
+export function endDetail(
+  { reason, error, limit, detail }: End & { readonly detail: string },
+  translated: Translate,
+): string {
+  if (translated === inEnglish) return detail;
+  switch (reason) {
+    case 'max_cost':
+      if (!limit || isKeyLimit({ error: error ?? null })) return '';
+      return translated('{0} of {1} is spent.', usd(limit.spent), usd(limit.value));
+    case 'max_requests':
+    case 'max_tokens':
+      return limit ? translated('{0} of {1} are used.', limit.spent, limit.value) : '';
+    case 'max_wall_time':
+      return limit ? translated('It is {0} minutes.', limit.value) : '';
+    case 'max_iterations':
+    case 'objective_complete':
+    case 'queue_empty':
+    case 'stopped_by_user':
+    case 'stopped_at_review':
+    case 'quarantined':
+      return '';
+    case 'stalled':
+    case 'waiting_for_key':
+    case 'disk_full':
+    case 'error':
+      return known(detail, translated);
+  }
+}
+
+/** A log may hold any number. */
+function usd(amount: number): string {
+  return formatUsd(picoFromUsd(Math.min(Math.max(amount, 0), MAX_USD)));
+}
+
 function byKey({ limit, at }: End, translated: Translate): { meaning: string; next: string } {
-  const usd = (amount: number) => formatUsd(picoFromUsd(amount));
   return {
     meaning: limit
       ? translated(

@@ -43,6 +43,11 @@ function spentOf({ money, tokens, calls, iteration }: RunState, limit: LimitName
   }
 }
 
+/** Whether a person answered a review with a stop that has not ended the run yet. */
+export function isStoppedByPerson({ stopAtReview, reviews }: RunState): boolean {
+  return stopAtReview && reviews.at(-1)?.by === 'user';
+}
+
 /** What is sent to people who are not looking. */
 export function endingNotice(state: RunState, ending: Ending): string {
   const { meaning, next } = explainStop({ ...ending, at: state.updatedAt }, state.review !== null);

@@ -65,7 +65,7 @@ function stopOnSignals(session: Session): void {
       // Asked twice: leave at once. The log is good at any byte, and the run can be resumed.
       if (asked) process.exit(130);
       asked = true;
-      session.stop();
+      session.stop(signal === 'SIGINT' ? 'person' : 'signal');
     });
   }
 }

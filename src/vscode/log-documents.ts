@@ -4,7 +4,7 @@ import { nodeDisk } from '../runlog/disk.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { readLog } from '../runlog/reader.ts';
 import { LOG_SCHEME } from './ids.ts';
-import { LOG_HEADING, logLine } from './log-lines.ts';
+import { logHeading, logLine } from './log-lines.ts';
 import type { RunChange } from './run-view.ts';
 import type { Runs } from './runs.ts';
 
@@ -62,7 +62,7 @@ export class LogDocuments implements vscode.Disposable {
     const newest = log.lines.slice(-MOST_LINES);
     const left = log.lines.length - newest.length;
     const older = left === 0 ? [] : [vscode.l10n.t('{0} older events are in the raw log only.', left)];
-    const lines = [LOG_HEADING, ...older, ...newest, ...(log.damage === null ? [] : [log.damage])];
+    const lines = [logHeading(), ...older, ...newest, ...(log.damage === null ? [] : [log.damage])];
     log.tookMs = performance.now() - started;
     if (log.shown === 0) log.shown = lines.length + 1;
     return `${lines.join('\n')}\n`;

@@ -2,19 +2,22 @@ import { formatUsd, picoFromUsd } from '../budget/money.ts';
 import type { RunEvent, UnknownEvent } from '../run/events.ts';
 import { printable } from '../safety/text.ts';
 import { reviewPlace } from '../run/review.ts';
+import { l10n } from './panel-l10n.ts';
 
 /** Characters of a column. */
 const LONGEST = 240;
 
 /** The line above all others: what stands where. */
-export const LOG_HEADING = row('time (UTC)', 'event', 'task', 'agent', 'cost', 'what');
+export function logHeading(): string {
+  return row(l10n.t('time (UTC)'), l10n.t('event'), l10n.t('task'), l10n.t('agent'), l10n.t('cost'), l10n.t('what'));
+}
 
 /** An event as one line: time, event, task, agent, cost, what happened. Money that is only reserved is in the last column. */
 export function logLine(event: RunEvent | UnknownEvent): string {
   if (event.type === 'unknown') {
     const { ts, type } = event.raw;
     const known = (value: unknown) => (typeof value === 'string' ? value : '');
-    return row(known(ts), known(type), '', '', '', 'This event is of a later version.');
+    return row(known(ts), known(type), '', '', '', l10n.t('This event is of a later version.'));
   }
   const task = 'task_id' in event ? (event.task_id ?? '') : '';
   const agent = 'agent' in event ? event.agent : '';
@@ -67,18 +70,19 @@ function whatOf(event: RunEvent): string {
       return `format ${event.format_version}`;
     case 'epoch.opened': {
       const { owner, previous } = event;
-      const cut = previous === null || previous.tail === 'none' ? '' : `, behind a cut (${previous.tail})`;
-      return `process ${owner.pid} on ${owner.host}${cut}`;
+      const cut =
+        previous === null || previous.tail === 'none' ? '' : `, ${l10n.t('behind a cut ({0})', previous.tail)}`;
+      return `${l10n.t('process {0} on {1}', String(owner.pid), owner.host)}${cut}`;
     }
     case 'run.paused':
-      return event.why;
+      return l10n.known(event.why);
     case 'run.resumed':
-      return `by ${event.by}`;
+      return by(event.by);
     case 'run.ended':
       return `${event.stop_reason}: ${event.detail}`;
     case 'call.reserved': {
-      const again = event.attempt > 1 ? `, attempt ${event.attempt}` : '';
-      return `${event.call_id}${again}: ${usd(event.reserved_usd)} reserved`;
+      const again = event.attempt > 1 ? `, ${l10n.t('attempt {0}', event.attempt)}` : '';
+      return `${event.call_id}${again}: ${l10n.t('{0} reserved', usd(event.reserved_usd))}`;
     }
     case 'call.settled': {
       const tokens = `${event.input_tokens ?? '?'} + ${event.output_tokens ?? '?'} tokens`;
@@ -87,60 +91,65 @@ function whatOf(event: RunEvent): string {
     }
     case 'call.held':
     case 'call.released':
-      return `${event.call_id}: ${event.error?.message ?? 'no answer'}`;
+      return `${event.call_id}: ${event.error?.message ?? l10n.t('no answer')}`;
     case 'model.adapted':
-      return `without ${event.feature}: ${event.why}`;
+      return l10n.t('without {0}: {1}', event.feature, event.why);
     case 'task.created':
-      return event.by === 'user' ? `by user: ${event.text}` : event.text;
+      return event.by === 'user' ? `${by(event.by)}: ${event.text}` : event.text;
     case 'task.started':
     case 'task.completed':
     case 'iteration.completed':
-      return `iteration ${event.iteration}`;
+      return l10n.t('iteration {0}', event.iteration);
     case 'task.failed':
-      return `iteration ${event.iteration}: ${event.error.message}`;
+      return `${l10n.t('iteration {0}', event.iteration)}: ${event.error.message}`;
     case 'task.edited':
     case 'guidance.given':
-      return `by ${event.by}: ${event.text}`;
+      return `${by(event.by)}: ${event.text}`;
     case 'task.removed':
-      return `by ${event.by}: ${event.why}`;
+      return `${by(event.by)}: ${l10n.known(event.why)}`;
     case 'task.suppressed':
       return `${event.why}${event.duplicate_of === null ? '' : ` as ${event.duplicate_of}`}: ${event.text}`;
     case 'tasks.prioritized':
-      return `by ${event.by}: ${event.order.join(' ')}`;
+      return `${by(event.by)}: ${event.order.join(' ')}`;
     case 'tasks.replaced':
       return event.tasks.map(({ task_id }) => task_id).join(' ');
     case 'reply.rejected':
-      return `strike ${event.strike}: ${event.why}`;
+      return `${l10n.t('{0} in a row', event.strike)}: ${event.why}`;
     case 'memory.stored':
       return event.memory_id;
     case 'checkpoint.saved':
       return event.file;
     case 'objective.judged': {
       const met = event.met.filter(Boolean).length;
-      return `${met} of ${event.met.length} criteria met${event.complete ? ', complete' : ''}`;
+      const words = l10n.t('{0} of {1} criteria met', met, event.met.length);
+      return event.complete ? `${words}, ${l10n.t('complete')}` : words;
     }
     case 'review.requested':
-      return `${reviewPlace({ ...event, reason: event.reason ?? 'iterations' })}: ${event.why}`;
+      return `${reviewPlace({ ...event, reason: event.reason ?? 'iterations' }, l10n.t)}: ${event.why}`;
     case 'review.decided':
-      return `${event.decision} by ${event.by} (${event.via})`;
+      return `${event.decision} ${by(event.by)} (${event.via})`;
     case 'limit.reached':
-      return `${event.limit} ${event.value}, spent ${event.spent}`;
+      return `${event.limit} ${event.value}, ${l10n.t('{0} spent', event.spent)}`;
     case 'limit.raised':
-      return `${event.limit} from ${event.from} to ${event.to} by ${event.by}`;
+      return `${event.limit} ${event.from} → ${event.to} ${by(event.by)}`;
     case 'notice.queued':
       return `${event.kind}: ${event.text}`;
     case 'notice.sent':
-      return `${event.channel} to ${event.origin}`;
+      return `${event.channel} → ${event.origin}`;
     case 'notice.failed':
       return `${event.channel}: ${event.error.message}`;
     case 'file.intended':
     case 'file.written':
-      return `${event.name}, ${event.bytes} bytes`;
+      return `${event.name}, ${l10n.t('{0} bytes', event.bytes)}`;
     case 'file.refused':
       return `${event.name}: ${event.error.message}`;
     default:
       return event satisfies never;
   }
+}
+
+function by(who: string): string {
+  return l10n.t('by {0}', who);
 }
 
 function usd(amount: number): string {

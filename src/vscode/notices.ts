@@ -3,16 +3,18 @@ import type { Outcome } from '../engine/host.ts';
 import { spentOfLimit } from '../run/cost-words.ts';
 import { reviewDigest } from '../run/review.ts';
 import type { RunState } from '../run/state.ts';
-import { explainStop, isKeyLimit } from '../run/stop-reason.ts';
+import { endDetail, explainStop, isKeyLimit } from '../run/stop-reason.ts';
 import type { App } from './app.ts';
 import { reachedLimit } from './commands/continue-run.ts';
 import { decideReview } from './commands/review.ts';
 import { COMMANDS, SECTION } from './ids.ts';
-import { reviewReason } from './review-words.ts';
+import { reviewFate } from './review-fate.ts';
+import { reviewReason } from '../research/review-reason.ts';
 import { inMessage } from './labels.ts';
 import type { RunView } from './run-view.ts';
 import type { Action } from './tell.ts';
 import { l10n } from './panel-l10n.ts';
+import { inWindow } from './panel-words.ts';
 
 // A person is interrupted for two things only: a run that ended, and one that waits for them.
 
@@ -26,10 +28,11 @@ export async function tellEnd(app: App, run: RunView, outcome: Outcome): Promise
     '{0} of {1} iterations, {2}',
     run.state.iteration,
     limits.max_iterations,
-    spentOfLimit(run.state, money.settled + money.held),
+    spentOfLimit(run.state, money.settled + money.held, l10n.t),
   );
-  const detail =
-    stopReason === 'error' || stopReason === 'stalled' || stopReason === 'quarantined' ? ` ${outcome.detail}` : '';
+  const isTrouble = stopReason === 'error' || stopReason === 'stalled' || stopReason === 'quarantined';
+  const said = end === null ? outcome.detail : endDetail(end, inWindow());
+  const detail = isTrouble && said !== '' ? ` ${said}` : '';
   const objective = inMessage(run.state.config.objective, 60);
   const message = inMessage(
     vscode.l10n.t('BabyAGI run ended: {0}{1} {2}. “{3}”', meaning, detail, figures, objective),
@@ -94,6 +97,7 @@ export async function askForReview(app: App, run: RunView): Promise<void> {
   const { session, state } = run;
   if (!session || !state.review) return;
   const digest = reviewDigest(state);
+  const { id } = state.review;
   const approve = vscode.l10n.t('Approve');
   const review = vscode.l10n.t('Review…');
   const stop = vscode.l10n.t('Stop Run');
@@ -104,16 +108,33 @@ export async function askForReview(app: App, run: RunView): Promise<void> {
       ? vscode.l10n.t('BabyAGI waits for your review in iteration {0}: {1}. “{2}”', iteration + 1, ...words)
       : vscode.l10n.t('BabyAGI waits for your review after iteration {0}: {1}. “{2}”', iteration, ...words);
   const chosen = await vscode.window.showInformationMessage(inMessage(message, 500), approve, review, stop);
+  // Nothing takes a message off the screen that is answered elsewhere: who answers it late is told what became of it.
+  const fate = chosen === undefined ? null : reviewFate(session.state, id);
+  if (fate !== null) return tellFate(run, fate);
   if (chosen === approve) await decideReview(app, session, 'approve', digest);
   else if (chosen === stop) await decideReview(app, session, 'stop', digest);
   else if (chosen === review) await vscode.commands.executeCommand(COMMANDS.review, run.runId);
+}
+
+async function tellFate({ runId, state }: RunView, fate: string): Promise<void> {
+  const open = vscode.l10n.t('Open Summary');
+  // Another review may be pending by now.
+  const review = vscode.l10n.t('Review…');
+  const message = `${fate} “${inMessage(state.config.objective, 60)}”`;
+  const chosen = await vscode.window.showInformationMessage(message, ...(state.review ? [review] : []), open);
+  if (chosen === review) await vscode.commands.executeCommand(COMMANDS.review, runId);
+  else if (chosen === open) await vscode.commands.executeCommand(COMMANDS.openSummary, runId);
 }
 
 /** A loop that failed several times in a row pauses itself: somebody has to look. */
 export async function tellPaused(run: RunView, why: string): Promise<void> {
   const open = vscode.l10n.t('Open Summary');
   const resume = vscode.l10n.t('Resume');
-  const message = vscode.l10n.t('BabyAGI paused a run: {0} “{1}”', why, inMessage(run.state.config.objective, 60));
+  const message = vscode.l10n.t(
+    'BabyAGI paused a run: {0} “{1}”',
+    l10n.known(why),
+    inMessage(run.state.config.objective, 60),
+  );
   const chosen = await vscode.window.showWarningMessage(inMessage(message, 300), open, resume);
   if (chosen === open) await vscode.commands.executeCommand(COMMANDS.openSummary, run.runId);
   else if (chosen === resume) await vscode.commands.executeCommand(COMMANDS.resume, run.runId);

@@ -6,12 +6,12 @@ import { AGENTS } from '../run/format.ts';
 import type { Agent } from '../run/events.ts';
 import { reviewDigest, waitingFiles } from '../run/review.ts';
 import type { Call, RunState, Task } from '../run/state.ts';
-import { explainStop, isKeyLimit } from '../run/stop-reason.ts';
+import { endDetail, explainStop, isKeyLimit } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { chartPoints } from './panel-charts.ts';
 import { l10n } from './panel-l10n.ts';
 import { callsSection, tasksSection, visible } from './panel-lists.ts';
-import { reviewReason } from './review-words.ts';
+import { reviewReason } from '../research/review-reason.ts';
 import type {
   AgentRow,
   HeadSection,
@@ -25,7 +25,7 @@ import type {
   StateKind,
   TaskGroup,
 } from './panel-messages.ts';
-import { agentWord, amountWords } from './panel-words.ts';
+import { agentWord, amountWords, inWindow } from './panel-words.ts';
 import { projectionWords } from './projection-words.ts';
 import type { Whereabouts } from './run-registry.ts';
 
@@ -82,8 +82,8 @@ function endingOf(end: NonNullable<RunState['end']>, waits: boolean, { where }: 
     reason: end.reason,
     meaning,
     next: whyReadOnly(where) ?? next,
-    detail: printable(end.detail, 600),
-    error: end.error && end.error.message !== end.detail ? printable(end.error.message, 600) : null,
+    detail: printable(endDetail(end, inWindow()), 600),
+    error: end.error && !isKeyLimit(end) && end.error.message !== end.detail ? printable(end.error.message, 600) : null,
   };
 }
 

@@ -2,7 +2,13 @@ import type { Pico } from '../budget/money.ts';
 import { costWords } from '../run/cost-words.ts';
 import type { Agent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
+import { inEnglish, type Translate } from '../run/translate.ts';
 import { l10n } from './panel-l10n.ts';
+
+/** For sentences that are made in shared rooms. */
+export function inWindow(): Translate {
+  return l10n.language === undefined ? inEnglish : l10n.t;
+}
 
 /** `$0.0123`, or `included`, in the language of the window. */
 export function amountWords(config: RunState['config'], amount: Pico): string {

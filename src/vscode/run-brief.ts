@@ -1,5 +1,5 @@
 import { formatUsd, MAX_USD, picoFromUsd, usdFromPico } from '../budget/money.ts';
-import { INCLUDED, isIncluded } from '../run/cost-words.ts';
+import { isIncluded } from '../run/cost-words.ts';
 import type { RunState } from '../run/state.ts';
 import { type End, explainStop, isKeyLimit, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
@@ -103,8 +103,8 @@ export function briefOfFiles(config: unknown, summary: unknown, owned: boolean, 
 
 /** `$0.0123 of $1.00`, or `cost included`. */
 export function spentWords(brief: RunBrief): string {
-  if (brief.included) return `cost ${INCLUDED}`;
-  return `${dollars(brief.spentUsd)} of ${dollars(brief.capUsd)}`;
+  if (brief.included) return l10n.t('cost included');
+  return l10n.t('{0} of {1}', dollars(brief.spentUsd), dollars(brief.capUsd));
 }
 
 /** An amount from a file of the workspace may be anything. */

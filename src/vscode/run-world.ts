@@ -15,6 +15,8 @@ import { OriginError, parseOrigin } from '../safety/origin.ts';
 import type { Redactor } from '../safety/redaction.ts';
 import { leadsWhereItSays } from '../tools/inside.ts';
 import { FolderWorkspace } from '../tools/workspace.ts';
+import { l10n } from './panel-l10n.ts';
+import { problemWords } from './problem-words.ts';
 import type { Keys } from './keys.ts';
 import { languageModelOf } from './lm-names.ts';
 import type { Output } from './output.ts';
@@ -47,9 +49,6 @@ export class ServerRefused extends Error {
   }
 }
 
-const LOCAL_ONLY =
-  'A language model of VS Code may be anywhere, and the setting babyagi.localOnly allows servers on this machine only.';
-
 /** The origin that requests of this base URL go to. Throws ServerRefused. */
 export function originOf(baseUrl: string, configured: Pick<Configured, 'privateOrigins'>): string {
   const allowPrivate = URL.canParse(baseUrl) && configured.privateOrigins.includes(new URL(baseUrl).origin);
@@ -57,7 +56,7 @@ export function originOf(baseUrl: string, configured: Pick<Configured, 'privateO
     return parseOrigin(baseUrl, { allowPrivate }).text;
   } catch (error) {
     if (!(error instanceof OriginError)) throw error;
-    throw new ServerRefused('base_url', `The base URL cannot be used: ${error.message}`);
+    throw new ServerRefused('base_url', l10n.t('The base URL cannot be used: {0}', problemWords(error)));
   }
 }
 
@@ -71,7 +70,12 @@ export async function hostFor(
   const webhook = await keys.webhook();
   const gate = new Egress({ allowedOrigins: [], localOnly: configured.localOnly });
   if (baseUrl !== null && languageModelOf(baseUrl) !== null) {
-    if (configured.localOnly) throw new ServerRefused('base_url', LOCAL_ONLY);
+    if (configured.localOnly) {
+      const message = l10n.t(
+        'A language model of VS Code may be anywhere, and the setting babyagi.localOnly allows servers on this machine only.',
+      );
+      throw new ServerRefused('base_url', message);
+    }
   } else if (baseUrl !== null) {
     gate.allow(originOf(baseUrl, configured), { allowPrivate: isPrivate(baseUrl, configured) });
   }
@@ -134,7 +138,7 @@ function allowWebhook(gate: Egress, webhook: string, configured: Configured): vo
     gate.allow(webhook, { allowPrivate: isPrivate(webhook, configured) });
   } catch (error) {
     if (!(error instanceof OriginError)) throw error;
-    throw new ServerRefused('webhook', `The webhook cannot be used: ${error.message}`);
+    throw new ServerRefused('webhook', l10n.t('The webhook cannot be used: {0}', problemWords(error)));
   }
 }
 

@@ -2,8 +2,8 @@ import * as vscode from 'vscode';
 import type { Session } from '../engine/session.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
-import { messageOf } from '../run/message.ts';
 import { nodeDisk } from '../runlog/disk.ts';
+import { problemWords } from './problem-words.ts';
 import { briefOfState, type RunBrief } from './run-brief.ts';
 import type { FoundRun, RunFiles } from './run-files.ts';
 import type { RunRegistry, Whereabouts } from './run-registry.ts';
@@ -118,7 +118,6 @@ export class Runs implements RunRegistry, vscode.Disposable {
   }
 
   private async read(entry: RunEntry): Promise<RunView | undefined> {
-    const { EngineError } = await import('../engine/engine-error.ts');
     try {
       const view = await readView(entry.directory);
       // It may have been started meanwhile.
@@ -126,7 +125,7 @@ export class Runs implements RunRegistry, vscode.Disposable {
       entry.problem = null;
       this.changed.fire({ run: entry.view, event: null });
     } catch (error) {
-      entry.problem = error instanceof EngineError ? error.problems.join(' ') : messageOf(error);
+      entry.problem = problemWords(error).replaceAll('\n', ' ');
     }
     this.entryChanged.fire(entry);
     return entry.view ?? undefined;

@@ -3,6 +3,7 @@ import { MAX_USD, MAX_USD_PER_MILLION } from '../budget/money.ts';
 import type { LimitName } from '../run/limits.ts';
 import type { RawSettings } from '../run/settings.ts';
 import { SETTINGS, type SettingName } from './ids.ts';
+import { l10n } from './panel-l10n.ts';
 
 /** A setting as `WorkspaceConfiguration.inspect` gives it. */
 export interface Inspected {
@@ -153,7 +154,11 @@ function folderOf(name: 'runsFolder' | 'promptsFolder', inspect: Inspect, proble
   const inside = typeof value === 'string' && !isAbsolute(value) && !value.split(/[\\/]/).includes('..');
   if (inside || (typeof value === 'string' && isAbsolute(value) && value === inspected.globalValue)) return value;
   problems.push(
-    `The setting babyagi.${name} ${JSON.stringify(value)} is not valid: give a path inside the workspace folder; an absolute path counts in user settings only.`,
+    l10n.t(
+      'The setting babyagi.{0} {1} is not valid: give a path inside the workspace folder; an absolute path counts in user settings only.',
+      name,
+      JSON.stringify(value),
+    ),
   );
   return undefined;
 }
@@ -176,7 +181,10 @@ function pricesOf(value: unknown, problems: string[]): PriceOverride[] {
       return [{ model, input, output, ...(cachedInput !== undefined && { cachedInput }) }];
     }
     problems.push(
-      `The price of ${JSON.stringify(model)} in the setting babyagi.prices is not valid: give "input" and "output" in US dollars per million tokens.`,
+      l10n.t(
+        'The price of {0} in the setting babyagi.prices is not valid: give "input" and "output" in US dollars per million tokens.',
+        JSON.stringify(model),
+      ),
     );
     return [];
   });
@@ -193,7 +201,13 @@ function numberOf(
   const value = values[name] ?? null;
   if (value === null || (typeof value === 'number' && value >= least && value <= most)) return value;
   problems.push(
-    `The setting babyagi.${name} ${JSON.stringify(value)} is not valid: give a number from ${least} to ${most}.`,
+    l10n.t(
+      'The setting babyagi.{0} {1} is not valid: give a number from {2} to {3}.',
+      name,
+      JSON.stringify(value),
+      least,
+      most,
+    ),
   );
   return invalid;
 }
@@ -208,7 +222,11 @@ function originsOf(name: 'freeServers' | 'privateServers', value: unknown, probl
     if (typeof entry === 'string' && URL.canParse(entry) && new URL(entry).origin !== 'null')
       return [new URL(entry).origin];
     problems.push(
-      `${JSON.stringify(entry)} in the setting babyagi.${name} is not valid: give an address such as http://192.168.1.20:8000.`,
+      l10n.t(
+        '{0} in the setting babyagi.{1} is not valid: give an address such as http://192.168.1.20:8000.',
+        JSON.stringify(entry),
+        name,
+      ),
     );
     return [];
   });

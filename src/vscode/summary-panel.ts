@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import { messageOf } from '../run/message.ts';
 import { activeMs } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { HistoryReader } from './history-reader.ts';
@@ -15,6 +14,7 @@ import {
   type PanelView,
   parsePanelRequest,
 } from './panel-messages.ts';
+import { problemWords } from './problem-words.ts';
 import type { RunRegistry } from './run-registry.ts';
 import type { RunView } from './run-view.ts';
 
@@ -132,7 +132,7 @@ class SummaryPanel {
   private receive(message: unknown): void {
     const request = parsePanelRequest(message);
     if (request === null || request.runId !== this.runId) return;
-    this.answer(request).catch((error: unknown) => this.post({ type: 'problem', text: messageOf(error) }));
+    this.answer(request).catch((error: unknown) => this.post({ type: 'problem', text: problemWords(error) }));
   }
 
   private async answer(request: PanelRequest): Promise<void> {

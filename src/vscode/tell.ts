@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
-import { messageOf } from '../run/message.ts';
 import type { App } from './app.ts';
 import { COMMANDS } from './ids.ts';
 import { inMessage } from './labels.ts';
+import { problemWords } from './problem-words.ts';
 
 /**
  * Shows what kept something from being done: sentences for known errors, with a button where one helps; for others the
@@ -11,7 +11,7 @@ import { inMessage } from './labels.ts';
 export async function tellProblem(app: Pick<App, 'output'>, what: string, error: unknown): Promise<void> {
   const { sentences, actions } = explain(error);
   if (sentences === null) app.output.error(what, error);
-  const message = [what, ...(sentences ?? [messageOf(error)])].join(' ');
+  const message = [what, ...(sentences ?? [problemWords(error)])].join(' ');
   const buttons = sentences === null ? [showLog()] : actions;
   const chosen = await vscode.window.showErrorMessage(inMessage(message, 1000), ...buttons);
   await chosen?.run();
@@ -25,9 +25,13 @@ function explain(error: unknown): { sentences: readonly string[] | null; actions
   if (!(error instanceof Error) || !('reason' in error)) return { sentences: null, actions: [] };
   switch (error.name) {
     case 'EngineError': {
-      const problems =
-        'problems' in error && Array.isArray(error.problems) ? error.problems.map(String) : [error.message];
-      return { sentences: problems, actions: error.reason === 'configuration' ? [openSettings()] : [] };
+      // In English each problem on its own.
+      const words = problemWords(error);
+      const problems = 'problems' in error && Array.isArray(error.problems) ? error.problems.map(String) : [words];
+      return {
+        sentences: words === error.message ? problems : [words],
+        actions: error.reason === 'configuration' ? [openSettings()] : [],
+      };
     }
     case 'ServerRefused':
       return {
@@ -36,7 +40,7 @@ function explain(error: unknown): { sentences: readonly string[] | null; actions
       };
     case 'ArchiveError':
     case 'SteerError':
-      return { sentences: [error.message], actions: [] };
+      return { sentences: [problemWords(error)], actions: [] };
     default:
       return { sentences: null, actions: [] };
   }

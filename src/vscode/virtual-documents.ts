@@ -55,7 +55,7 @@ export class VirtualDocuments {
 
   /** Why the run stopped, made anew. */
   why({ runId, brief }: RunEntry): vscode.Uri {
-    const uri = uriOf(WHY_SCHEME, `Why ${nameOf(brief.objective)}.md`, runId);
+    const uri = uriOf(WHY_SCHEME, `${vscode.l10n.t('Why {0}', nameOf(brief.objective))}.md`, runId);
     this.changed.fire(uri);
     return uri;
   }

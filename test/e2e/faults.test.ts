@@ -131,9 +131,12 @@ describe('a run in VS Code, when things go wrong', () => {
       await runs.inlineAction('Watch from afar', 'Stop');
       const ended = await eventOf(run, 'run.ended');
       t.diagnostic(`the stop arrived after ${(Date.parse(ended.ts) - since) / 1000} s`);
-      t.diagnostic(JSON.stringify(await endsWell(run, 'stopped_by_user')));
-      await runs.waitForRow('Watch from afar', /^stopped · 2\/4/);
-      assert.equal((await eventsOf(run)).filter(({ type }) => type === 'review.decided').length, 1);
+      t.diagnostic(JSON.stringify(await endsWell(run, 'stopped_at_review')));
+      await runs.waitForRow('Watch from afar', /^stopped at review · 2\/4/);
+      const decisions = (await eventsOf(run)).flatMap((event) =>
+        event.type === 'review.decided' ? [event.decision] : [],
+      );
+      assert.deepEqual(decisions, ['approve', 'stop']);
     } finally {
       await second.close();
       rmSync(path.join(workspace, '.vscode'), { recursive: true });

@@ -18,6 +18,14 @@ const TABS: readonly (readonly [string, RegExp])[] = [
   ['Antwort', /Die Schlussantwort wird geschrieben, wenn der Lauf endet\./],
   ['Überblick', /Kosten je Iteration/],
 ];
+/** What is read of the page; the project is compiled without the DOM types. */
+interface Page {
+  readonly textContent: string | null;
+  cloneNode(deep: boolean): Page;
+  querySelector(selector: string): Page | null;
+  querySelectorAll(selector: string): Iterable<Page>;
+  remove(): void;
+}
 const REHEARSE = 'Ziel proben (offline, ohne Kosten)';
 
 describe('VS Code in German', () => {
@@ -86,4 +94,37 @@ describe('VS Code in German', () => {
     }
     assert.deepEqual(await accessibilityViolations(panel), []);
   });
+
+  it('tells the end, and why it came, without an English sentence', async () => {
+    await workbench.runCommand('BabyAGI: Prüfen…');
+    await (await workbench.quickInput(/Zwischenprüfung/)).pick('Billigen');
+    await workbench.openView('BabyAGI');
+    await workbench.view('Läufe').waitForRow(OBJECTIVE, /^keine Aufgabe mehr · \d\/6 · \$[\d.]+ von \$1\.00/);
+    const panel = await workbench.webviewFrame(OBJECTIVE);
+    await panel.locator('.ending').getByText('Keine Aufgabe war mehr zu tun.').waitFor();
+    for (const [index, [tab]] of TABS.entries()) {
+      await panel.getByRole('tab', { name: tab }).click();
+      // What people and models wrote is marked as text of any direction; all else is ours.
+      const ours = panel.locator('body').evaluate((body: Page) => {
+        const copy = body.cloneNode(true);
+        for (const element of copy.querySelectorAll('[dir="auto"], .markdown, pre, script')) element.remove();
+        return `${copy.textContent} ${body.querySelector('.ending')?.textContent ?? ''}`;
+      });
+      assertGerman(plainText(await ours));
+      await workbench.screenshot(`german-end-${index + 1}-dark`);
+    }
+    await workbench.runCommand('BabyAGI: Warum hat er angehalten?');
+    const why = await workbench.webviewFrame(`Preview Warum ${OBJECTIVE}.md`);
+    await why.getByRole('heading', { name: 'Warum er angehalten hat' }).waitFor();
+    const text = plainText(await why.locator('body').innerText());
+    assert.match(text, /Lesen Sie die Antwort/);
+    assertGerman(text);
+    await workbench.screenshot('german-why-dark');
+  });
+
+  /** No word that only English sentences have. */
+  function assertGerman(text: string): void {
+    const english = /\b(the|of|and|is|are|were|with|for|this|that|to|no|not|it|its|from|after|by)\b/i.exec(text);
+    assert.equal(english, null, `${english?.[0]} in: ${text}`);
+  }
 });

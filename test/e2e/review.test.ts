@@ -7,6 +7,7 @@ import { brain } from '../support/brain.ts';
 import { eventually } from '../support/eventually.ts';
 import { type ModelServer, startModelServer } from '../support/model-server.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
+import { readNotification } from '../support/notification.ts';
 import { packaged } from '../support/vsix.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
@@ -81,7 +82,6 @@ describe('a review in VS Code', () => {
   });
 
   it('shows the files in the panel, and writes them once they are approved there', async () => {
-    await workbench.runCommand('Notifications: Clear All Notifications');
     await workbench.runCommand('BabyAGI: Open Summary');
     const panel = await workbench.webviewFrame(OBJECTIVE);
     await panel.getByText('Files that wait to be written').waitFor();
@@ -96,8 +96,32 @@ describe('a review in VS Code', () => {
     assert.equal(written('plan.md'), 'Dig, sow, water.\n');
   });
 
+  it('tells who answers the message late that it was decided in the panel, and decides nothing by that', async () => {
+    await workbench.waitForNotification(/after iteration 1: a review is due for each/);
+    // Escape hides messages from the screen; the list of them has them until they are answered.
+    const late = workbench.page.locator('.notifications-center .notification-list-item', {
+      hasText: 'in iteration 1: the first use of a tool',
+    });
+    await eventually('the list of messages', async () => {
+      if ((await late.count()) === 0) await workbench.runCommand('Notifications: Show Notifications');
+      return (await late.count()) > 0;
+    });
+    await workbench.screenshot('review-late-list-dark');
+    await late.locator('.monaco-button', { hasText: 'Approve' }).click();
+    const told = workbench.page
+      .locator('.notification-list-item', { hasText: 'This review was decided already' })
+      .filter({ visible: true })
+      .first();
+    await told.waitFor();
+    const { text, buttons } = await readNotification(told);
+    assert.match(text, /^This review was decided already: approved at \d.* in the summary panel\. “/);
+    assert.deepEqual(buttons, ['Review…', 'Open Summary']);
+    await workbench.screenshot('review-late-answer-dark');
+    const panel = await workbench.webviewFrame(OBJECTIVE);
+    await panel.getByRole('heading', { name: 'Checkpoint review after iteration 1' }).waitFor();
+  });
+
   it('asks when so much is spent, says what it was for and what the rest costs, also after a reload', async () => {
-    await workbench.waitForNotification(/after iteration 1: a review is due for each \$0\.0+10* spent/);
     await workbench.reload();
     await workbench.waitForNotification(/after iteration 1: a review is due for each \$0\.0+10* spent/);
     await workbench.runCommand('Notifications: Clear All Notifications');

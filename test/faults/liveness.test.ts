@@ -120,8 +120,8 @@ describe('a stop', { concurrency: 4 }, () => {
   it('works while a review is pending', async () => {
     const scene = await begin({}, { reviewEvery: 1 }, { attended: true });
     await eventually('the review', () => scene.session.state.review !== null);
-    assert.equal((await stop(scene)).stopReason, 'stopped_by_user');
-    assert.notEqual(scene.session.state.review, null);
+    assert.equal((await stop(scene)).stopReason, 'stopped_at_review');
+    assert.equal(scene.session.state.review, null);
   });
 
   it('works while the run is paused', async () => {

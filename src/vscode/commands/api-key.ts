@@ -4,6 +4,7 @@ import { nodeDisk } from '../../runlog/disk.ts';
 import type { App } from '../app.ts';
 import { COMMANDS } from '../ids.ts';
 import { inMessage } from '../labels.ts';
+import { problemWords } from '../problem-words.ts';
 import type { RunEntry } from '../runs.ts';
 import { askText } from '../steps.ts';
 import { settingsOf } from '../workspace.ts';
@@ -97,7 +98,7 @@ function keyProblem(text: string): string | null {
     parseApiKey(text);
     return null;
   } catch (error) {
-    if (error instanceof KeyError) return error.message;
+    if (error instanceof KeyError) return problemWords(error);
     throw error;
   }
 }
@@ -107,7 +108,7 @@ function originProblem(text: string, privateOrigins: readonly string[]): string 
     originText(text, privateOrigins);
     return null;
   } catch (error) {
-    if (error instanceof OriginError) return error.message;
+    if (error instanceof OriginError) return problemWords(error);
     throw error;
   }
 }

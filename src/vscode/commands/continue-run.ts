@@ -5,6 +5,7 @@ import type { RunState } from '../../run/state.ts';
 import { isKeyLimit, LIMIT_OF, type StopReason } from '../../run/stop-reason.ts';
 import type { App } from '../app.ts';
 import { inMessage } from '../labels.ts';
+import { l10n } from '../panel-l10n.ts';
 import { pickRun } from '../pick-run.ts';
 import { watchRun } from '../progress.ts';
 import { askText } from '../steps.ts';
@@ -54,7 +55,7 @@ export async function pickLimit({ limits, config }: RunState, title: string): Pr
   const items = (Object.keys(LIMIT_WORDS) as LimitName[]).flatMap((limit) => {
     const now = limits[limit];
     if (now === undefined || (limit === 'max_cost_usd' && isIncluded(config))) return [];
-    return [{ label: LIMIT_WORDS[limit].name, description: vscode.l10n.t('now {0}', now), limit }];
+    return [{ label: l10n.known(LIMIT_WORDS[limit].name), description: vscode.l10n.t('now {0}', now), limit }];
   });
   return (
     await vscode.window.showQuickPick(items, { title, placeHolder: vscode.l10n.t('Which limit is to be raised?') })
@@ -65,7 +66,7 @@ export async function pickLimit({ limits, config }: RunState, title: string): Pr
 export async function askRaise({ limits }: RunState, limit: LimitName, title: string): Promise<number | undefined> {
   const { LIMIT_WORDS, limitProblem } = await import('../run-world.ts');
   const now = limits[limit] ?? 0;
-  const { name, range } = LIMIT_WORDS[limit];
+  const [name, range] = [l10n.known(LIMIT_WORDS[limit].name), l10n.known(LIMIT_WORDS[limit].range)];
   const answer = await askText({
     title,
     prompt: vscode.l10n.t('The new {0}; it is {1} now. Give {2}.', name, now, range),
@@ -73,7 +74,7 @@ export async function askRaise({ limits }: RunState, limit: LimitName, title: st
     problem: (text) => {
       const value = Number(text.trim().replace(',', '.'));
       if (text.trim() === '' || Number.isNaN(value)) return vscode.l10n.t('Give {0}.', range);
-      return limitProblem(limit, value) ?? (value > now ? null : vscode.l10n.t('Give more than {0}.', now));
+      return limitProblem(limit, value, l10n.t) ?? (value > now ? null : vscode.l10n.t('Give more than {0}.', now));
     },
   });
   return typeof answer === 'string' ? Number(answer.trim().replace(',', '.')) : undefined;

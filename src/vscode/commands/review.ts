@@ -7,8 +7,9 @@ import { reviewDigest } from '../../run/review.ts';
 import type { RunState } from '../../run/state.ts';
 import type { App } from '../app.ts';
 import { inQuickPick } from '../labels.ts';
+import { l10n } from '../panel-l10n.ts';
 import { pickRun } from '../pick-run.ts';
-import { reviewReason } from '../review-words.ts';
+import { reviewReason } from '../../research/review-reason.ts';
 import { askPick, BACK } from '../steps.ts';
 import type { RunView } from '../run-view.ts';
 import type { RunEntry } from '../runs.ts';
@@ -120,7 +121,7 @@ export async function decideReview(
 
 function titleOf({ state }: Pick<RunView, 'state'>): string {
   const { iteration, money, limits } = state;
-  const spent = spentOfLimit(state, money.settled + money.held);
+  const spent = spentOfLimit(state, money.settled + money.held, l10n.t);
   return vscode.l10n.t('Checkpoint review: {0} of {1} iterations, {2}', iteration, limits.max_iterations, spent);
 }
 

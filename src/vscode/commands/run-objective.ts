@@ -7,6 +7,7 @@ import type { App } from '../app.ts';
 import { SECTION } from '../ids.ts';
 import { inMessage, inQuickPick } from '../labels.ts';
 import { type LanguageModelChoice, languageModelChoices } from '../lm-choices.ts';
+import { l10n } from '../panel-l10n.ts';
 import { type Configured, SETTING_OF_LIMIT } from '../settings.ts';
 import { askPick, askText, BACK, runSteps } from '../steps.ts';
 import { openSettings, setApiKey as setApiKeyAction, tellProblem } from '../tell.ts';
@@ -266,14 +267,14 @@ export async function askLimitText(
   const { LIMIT_WORDS, limitProblem } = await import('../run-world.ts');
   return askText({
     ...place,
-    prompt: [limitQuestion(limit), vscode.l10n.t('Give {0}.', LIMIT_WORDS[limit].range), note]
+    prompt: [limitQuestion(limit), vscode.l10n.t('Give {0}.', l10n.known(LIMIT_WORDS[limit].range)), note]
       .filter(Boolean)
       .join(' '),
     placeholder: vscode.l10n.t('For example: {0}', EXAMPLE[limit]),
     value,
     problem: (text) =>
-      limitProblem(limit, numberOf(text) ?? '') ??
-      (text.trim() === '' ? vscode.l10n.t('Give {0}.', LIMIT_WORDS[limit].range) : null),
+      limitProblem(limit, numberOf(text) ?? '', l10n.t) ??
+      (text.trim() === '' ? vscode.l10n.t('Give {0}.', l10n.known(LIMIT_WORDS[limit].range)) : null),
   });
 }
 

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { OriginError, parseOrigin } from '../../safety/origin.ts';
 import type { App } from '../app.ts';
+import { problemWords } from '../problem-words.ts';
 import { askText } from '../steps.ts';
 import { settingsOf } from '../workspace.ts';
 
@@ -31,7 +32,7 @@ function webhookProblem(url: string, privateOrigins: readonly string[]): string 
     parseOrigin(url, { allowPrivate: privateOrigins.includes(origin) });
     return url.length < 16 ? vscode.l10n.t('The address is too short for a webhook.') : null;
   } catch (error) {
-    if (error instanceof OriginError) return error.message;
+    if (error instanceof OriginError) return problemWords(error);
     throw error;
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Session } from '../../../src/engine/session.ts';
 import type { RunEventType } from '../../../src/run/events.ts';
+import type { StopReason } from '../../../src/run/stop-reason.ts';
 import { brain } from '../../support/brain.ts';
 import type { ModelServer, ModelServerOptions } from '../../support/model-server.ts';
 import { type FinishedRun, oneRun, resumed, tasksIn } from '../../support/one-run.ts';
@@ -19,9 +20,13 @@ function logged(session: Session, type: RunEventType): Promise<void> {
   });
 }
 
-function assertStopped({ outcome, state, server }: FinishedRun, requests: number): void {
-  assert.equal(outcome.stopReason, 'stopped_by_user');
-  assert.equal(state.end?.reason, 'stopped_by_user');
+function assertStopped(
+  { outcome, state, server }: FinishedRun,
+  requests: number,
+  reason: StopReason = 'stopped_by_user',
+): void {
+  assert.equal(outcome.stopReason, reason);
+  assert.equal(state.end?.reason, reason);
   assert.equal(state.money.reserved, 0n);
   assert.equal(server.requests.length, requests, 'nothing was sent after the stop');
 }
@@ -66,6 +71,21 @@ describe('stop', () => {
       settings: { reviewEvery: 1 },
       host: { attended: true },
       begun: (session) => void logged(session, 'review.requested').then(() => session.stop()),
+    });
+    assertStopped(run, 3, 'stopped_at_review');
+    assert.equal(run.state.review, null);
+    assert.deepEqual(
+      run.state.reviews.map(({ decision, by }) => [decision, by]),
+      [['stop', 'user']],
+    );
+  });
+
+  it('of the system leaves the review that waits open: nobody has looked', async (t) => {
+    const run = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { reviewEvery: 1 },
+      host: { attended: true },
+      begun: (session) => void logged(session, 'review.requested').then(() => session.stop('signal')),
     });
     assertStopped(run, 3);
     assert.ok(run.state.review, 'the review is still open');
@@ -156,6 +176,29 @@ describe('reviews', () => {
     assert.equal(run.outcome.stopReason, 'stopped_at_review');
     assert.equal(run.state.review, null);
     assert.equal(run.outcome.iterations, 1);
+  });
+
+  it('buy no closing answer where a person ends the run; where nobody was there, it is written', async (t) => {
+    for (const [by, answers] of [
+      ['user', 0],
+      ['policy', 1],
+    ] as const) {
+      const run = await oneRun(
+        t,
+        reviewed(
+          (session) => {
+            session.subscribe((event) => {
+              if (event.type === 'review.requested' && by === 'user')
+                session.steering.decideReview('stop', event.digest, 'test');
+            });
+          },
+          { synthesis: true, unattendedReview: { action: 'stop', after_minutes: by === 'user' ? 1000 : 0 } },
+        ),
+      );
+      assert.equal(run.outcome.stopReason, 'stopped_at_review');
+      const bought = [...run.state.calls.values()].filter(({ agent }) => agent === 'synthesis');
+      assert.equal(bought.length, answers, by);
+    }
   });
 
   it('are approved at once where a person asked to skip them', async (t) => {

@@ -3,13 +3,23 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { INCLUDED } from '../../../src/run/cost-words.ts';
+import { LIMIT_WORDS } from '../../../src/run/limits.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
 const readTexts = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Texts;
 
 /** Say something in the language of their caller. */
-const WORDS = ['src/research/review-report.ts', 'src/run/stop-reason.ts'];
+const WORDS = [
+  'src/research/explain.ts',
+  'src/research/loop-remarks.ts',
+  'src/research/review-reason.ts',
+  'src/research/review-report.ts',
+  'src/run/cost-words.ts',
+  'src/run/limits.ts',
+  'src/run/review.ts',
+  'src/run/stop-reason.ts',
+];
 
 /** The texts of all `l10n.t(…)` in the sources, of the panel and of what words it borrows too; anything but a literal is a failure. */
 function textsInSources(): Set<string> {
@@ -32,7 +42,10 @@ function textsInSources(): Set<string> {
 /** Sentences of the run itself, which the panel shows in the language of the window where it has them. */
 const SENTENCES_OF_THE_RUN = [
   INCLUDED,
+  ...Object.values(LIMIT_WORDS).flatMap(({ name, range }) => [name, range]),
   'A person paused the run.',
+  '3 tasks failed in a row.',
+  '3 planning replies were unusable in a row.',
   'removed by a person',
   'left out of the prioritized list',
 ];

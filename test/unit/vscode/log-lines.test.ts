@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { foldsOf, lineOfCall, LOG_HEADING, logLine } from '../../../src/vscode/log-lines.ts';
+import { foldsOf, lineOfCall, logHeading, logLine } from '../../../src/vscode/log-lines.ts';
 import {
   answered,
   ended,
@@ -23,7 +23,7 @@ describe('a line of the log document', () => {
       settled,
       /^2025-01-02T03:04:\d\d\.000Z {2}call\.settled {9}t1 {5}execution +\$0\.0012 {2}c1, .*: Two beds\. One path\.$/,
     );
-    const columns = ['event', 'task', 'agent'].map((name) => LOG_HEADING.indexOf(name));
+    const columns = ['event', 'task', 'agent'].map((name) => logHeading().indexOf(name));
     assert.deepEqual(
       columns,
       ['call.settled', 't1', 'execution'].map((text) => settled.indexOf(text)),
@@ -48,7 +48,7 @@ describe('a line of the log document', () => {
 
 describe('the folds of the log document', () => {
   const lines = [
-    LOG_HEADING,
+    logHeading(),
     ...events(
       ...startOfRun(),
       ...iteration(1, 't1', 'One.'),
@@ -67,14 +67,14 @@ describe('the folds of the log document', () => {
   });
 
   it('are none where no iteration began', () => {
-    assert.deepEqual(foldsOf([LOG_HEADING, '']), []);
+    assert.deepEqual(foldsOf([logHeading(), '']), []);
   });
 });
 
 describe('the place of a call in the log document', () => {
   const hostile = 'x  call.settled  c3: not this  c3: nor this';
   const lines = [
-    LOG_HEADING,
+    logHeading(),
     ...events(
       ...startOfRun(),
       ...answered('c1', hostile),

@@ -1,12 +1,10 @@
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
 import { filesInWords } from '../run/review.ts';
 import type { RunState } from '../run/state.ts';
+import type { Translate } from '../run/translate.ts';
 
 /** Why the pending review is due, in the language of whoever asks: the window, or the panel. */
-export function reviewReason(
-  { review, config: { loop } }: RunState,
-  translated: (message: string, ...values: (string | number)[]) => string,
-): string {
+export function reviewReason({ review, config: { loop } }: RunState, translated: Translate): string {
   const reason = review?.reason ?? 'iterations';
   switch (reason) {
     case 'cost':
@@ -15,7 +13,7 @@ export function reviewReason(
       return translated(
         'the first use of a tool: {0} wants to write {1}',
         review?.firstUse?.task_id ?? '',
-        filesInWords(review?.firstUse?.files ?? []),
+        filesInWords(review?.firstUse?.files ?? [], translated),
       );
     case 'iterations':
       return loop.review_every === 1

@@ -3,7 +3,7 @@ import { counted } from '../run/allowance.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { Agent, ErrorRecord } from '../run/events.ts';
 import { type Call, type RunState, resultOf, stepKey } from '../run/state.ts';
-import { explainStop, KEY_LIMIT, type StopReason } from '../run/stop-reason.ts';
+import { explainStop, KEY_LIMIT, ONLY_BLOCKED, type StopReason } from '../run/stop-reason.ts';
 import { continueWith } from '../runlog/summary.ts';
 import { loopRemarks } from './loop-remarks.ts';
 
@@ -100,8 +100,9 @@ function whyOf(state: RunState, status: Explanation['status']): string {
 
 /** The newest of: what ended the run, a request that failed, a task that failed. */
 function lastErrorOf(state: RunState): Explanation['lastError'] {
-  // A limit is no error, and was said already.
-  if (state.end?.error?.class === KEY_LIMIT) return null;
+  // Neither a limit nor what people hold back is an error, and it was said already.
+  const ended = state.end?.error?.class;
+  if (ended === KEY_LIMIT || ended === ONLY_BLOCKED) return null;
   if (state.end?.error) return { where: 'at the end', error: state.end.error };
   const call = [...state.calls.values()].findLast(({ error }) => error !== null);
   const task = state.iterations.findLast(({ failed }) => failed);

@@ -32,6 +32,9 @@ export const LIMIT_OF: Readonly<Partial<Record<StopReason, LimitName>>> = {
 /** The class of the error with which a run ends by `max_cost` though its own cost limit would have allowed more. */
 export const KEY_LIMIT = 'key_limit';
 
+/** The class of the error with which a run ends by `queue_empty` though blocked tasks are left. */
+export const ONLY_BLOCKED = 'only_blocked';
+
 /**
  * What a person is told: what the reason means, and what to do next. `error` is that of the end, if it has one; `waits` where a
  * review is not decided yet.
@@ -45,6 +48,11 @@ export function explainStop(
     case 'objective_complete':
       return { meaning: 'The acceptance criteria are met.', next: 'Read the answer.' };
     case 'queue_empty':
+      if (error?.class === ONLY_BLOCKED)
+        return {
+          meaning: 'Only blocked tasks were left.',
+          next: 'Read the answer, or resume the run and unblock them.',
+        };
       return { meaning: 'No task was left to do.', next: 'Read the answer, or start a run with a wider objective.' };
     case 'max_iterations':
       return {

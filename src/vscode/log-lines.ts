@@ -101,6 +101,10 @@ function whatOf(event: RunEvent): string {
     case 'task.edited':
     case 'guidance.given':
       return `by ${event.by}: ${event.text}`;
+    case 'task.blocked':
+      return `by ${event.by}${event.why === undefined ? '' : `: ${event.why}`}`;
+    case 'task.unblocked':
+      return `by ${event.by}`;
     case 'task.removed':
       return `by ${event.by}: ${event.why}`;
     case 'task.suppressed':

@@ -1,7 +1,7 @@
 import { formatUsd, picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { INCLUDED, isIncluded } from '../run/cost-words.ts';
 import type { RunState } from '../run/state.ts';
-import { explainStop, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
+import { explainStop, ONLY_BLOCKED, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 
 /**
@@ -23,6 +23,8 @@ export interface RunBrief {
   readonly imported: boolean;
   readonly status: RunStatus;
   readonly stopReason: StopReason | null;
+  /** It ended as blocked tasks were all that was left. */
+  readonly onlyBlocked: boolean;
   /** What that means and what to do next, for people: `The iteration limit was reached.` */
   readonly stopWords: ReturnType<typeof explainStop> | null;
   readonly iterations: number;
@@ -46,6 +48,7 @@ export function briefOfState(state: RunState, live: boolean, elapsedMs?: number)
     imported: false,
     status: statusOf(state, live),
     stopReason: state.end?.reason ?? null,
+    onlyBlocked: state.end?.error?.class === ONLY_BLOCKED,
     stopWords: state.end && explainStop(state.end.reason, state.end.error, state.review !== null),
     iterations: state.iteration,
     maxIterations: limits.max_iterations,
@@ -86,6 +89,7 @@ export function briefOfFiles(config: unknown, summary: unknown, owned: boolean, 
     imported,
     status: owned ? 'elsewhere' : ended ? 'ended' : 'interrupted',
     stopReason: ended && !owned ? stopReason : null,
+    onlyBlocked: ended && !owned && textAt(summary, 'error', 'class') === ONLY_BLOCKED,
     stopWords: ended && !owned ? stopWordsIn(summary, stopReason) : null,
     iterations: numberAt(summary, 'iterations', 'done') ?? 0,
     maxIterations: numberAt(summary, 'iterations', 'limit') ?? numberAt(config, 'limits', 'max_iterations') ?? 0,

@@ -8,7 +8,7 @@ import { type Arrangement, type Grouping, localDay, type RunFilter } from './run
 import { l10n } from './panel-l10n.ts';
 
 /** `running`, `waits for review`, `ended: The iteration limit was reached.`: the state of a run in words. */
-export function statusWords({ status, stopReason }: RunBrief): string {
+export function statusWords({ status, stopReason, onlyBlocked }: RunBrief): string {
   switch (status) {
     case 'running':
       return vscode.l10n.t('running');
@@ -23,6 +23,7 @@ export function statusWords({ status, stopReason }: RunBrief): string {
     case 'review_elsewhere':
       return vscode.l10n.t('waits for review in another process');
     case 'ended':
+      if (onlyBlocked) return vscode.l10n.t('only blocked tasks left');
       return stopReason === null ? vscode.l10n.t('ended') : stopLabel(stopReason);
     default:
       return status satisfies never;
@@ -93,6 +94,8 @@ export function taskStateWords(state: TaskState): string {
   switch (state) {
     case 'pending':
       return vscode.l10n.t('waiting');
+    case 'blocked':
+      return vscode.l10n.t('blocked');
     case 'running':
       return vscode.l10n.t('running');
     case 'done':

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
 import { counted } from '../run/allowance.ts';
 import { isIncluded } from '../run/cost-words.ts';
+import { readyTasks } from '../run/queue.ts';
 import type { RunState, Task } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { COMMANDS } from './ids.ts';
@@ -52,7 +53,9 @@ export function taskItem(row: TaskRow, state: RunState, task: Task, calls: numbe
   const item = new vscode.TreeItem(text, calls > 0 ? Collapsed : None);
   item.id = row.id;
   const iteration = task.iteration === null ? '' : ` · ${vscode.l10n.t('iteration {0}', task.iteration)}`;
-  item.description = `${nameOf(state, task)}${iteration}`;
+  // What matters most comes first: the rest may not fit.
+  const blocked = task.state === 'blocked' ? `${taskStateWords(task.state)} · ` : '';
+  item.description = `${blocked}${nameOf(state, task)}${iteration}`;
   item.iconPath = taskIcon(task.state);
   item.contextValue = taskFacets(task, live);
   item.accessibilityInformation = {
@@ -119,7 +122,10 @@ export function runTooltip(entry: RunEntry): vscode.MarkdownString {
   if (view !== null) rows.push(...moneyRows(view.state), ...countedRows(view.state));
   rows.push([vscode.l10n.t('Iterations'), `${brief.iterations}/${brief.maxIterations}`]);
   if (view !== null) {
-    rows.push([vscode.l10n.t('Waiting tasks'), String(view.state.pending.length)]);
+    const ready = readyTasks(view.state).length;
+    rows.push([vscode.l10n.t('Waiting tasks'), String(ready)]);
+    const blocked = view.state.pending.length - ready;
+    if (blocked > 0) rows.push([vscode.l10n.t('Blocked tasks'), String(blocked)]);
     rows.push([vscode.l10n.t('Model'), view.state.config.model.requested]);
   }
   for (const [name, value] of rows) text.appendMarkdown('- ').appendText(`${name}: ${value}`).appendMarkdown('\n');
@@ -162,7 +168,7 @@ export function taskTooltip(state: RunState, task: Task): vscode.MarkdownString 
   text.appendText(`${nameOf(state, task)} · ${taskStateWords(task.state)}`).appendMarkdown('\n\n');
   text.appendText(printable(task.text, EXCERPT));
   const result = state.calls.get(task.resultCallId ?? '')?.answer;
-  const more = task.error?.message ?? task.removedWhy ?? result ?? null;
+  const more = task.error?.message ?? task.removedWhy ?? task.blockedWhy ?? result ?? null;
   if (more !== null) text.appendMarkdown('\n\n---\n\n').appendText(printable(more, EXCERPT));
   return text;
 }

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { INCLUDED } from '../../../src/run/cost-words.ts';
-import { explainStop, KEY_LIMIT, STOP_REASONS } from '../../../src/run/stop-reason.ts';
+import { ONLY_BLOCKED_WAIT } from '../../../src/run/queue.ts';
+import { explainStop, KEY_LIMIT, ONLY_BLOCKED, STOP_REASONS } from '../../../src/run/stop-reason.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
@@ -34,11 +35,13 @@ function textsInSources(): Set<string> {
 const SENTENCES_OF_THE_RUN = [
   ...STOP_REASONS.flatMap((reason) => Object.values(explainStop(reason))),
   ...Object.values(explainStop('max_cost', { class: KEY_LIMIT })),
+  ...Object.values(explainStop('queue_empty', { class: ONLY_BLOCKED })),
   ...Object.values(explainStop('stopped_at_review', null, true)),
   INCLUDED,
   'A person paused the run.',
   'removed by a person',
   'left out of the prioritized list',
+  ONLY_BLOCKED_WAIT,
 ];
 
 /** What a translation must take over as it is: places for values, commands, settings and other code. */

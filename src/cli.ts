@@ -128,7 +128,13 @@ async function resume(options: Options): Promise<number> {
   const host = hostOf(options, parts, { key, keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
   const session = await resumeRun(
     directory,
-    { raise: {}, add, byPerson: true, approveReview: options.isSet('approve-review') || options.isSet('skip-reviews') },
+    {
+      raise: {},
+      add,
+      byPerson: true,
+      approveReview: options.isSet('approve-review') || options.isSet('skip-reviews'),
+      unblockTasks: options.isSet('unblock-tasks'),
+    },
     host,
   );
   return follow(session, options);

@@ -69,7 +69,8 @@ export class ClassicStrategy implements Strategy {
         label: String(state.taskCounter + index + 1),
         text,
       }));
-    const list = [...waiting, ...created];
+    // Blocked ones keep their places, whatever the reply says.
+    const list = [...waiting.filter(({ state: how }) => how !== 'blocked'), ...created];
     const prioritization = await this.chat(
       'prioritize',
       'prioritization',
@@ -93,7 +94,10 @@ export class ClassicStrategy implements Strategy {
     }));
     const lines = numberedLines(prioritization.answer ?? '');
     if (lines.length > 0) {
-      changes.push({ type: 'tasks.replaced', tasks: matched(lines, list, iteration), call_id: prioritization.id });
+      // A person may have taken tasks away, or blocked them, while the request was under way.
+      const gone = new Set(waiting.flatMap((task) => (task.state === 'pending' ? [] : [task.id])));
+      const tasks = matched(lines, list, iteration).filter(({ task_id }) => !gone.has(task_id));
+      changes.push({ type: 'tasks.replaced', tasks, call_id: prioritization.id });
     }
     return changes;
   }

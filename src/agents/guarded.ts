@@ -1,5 +1,6 @@
 import type { EventDraft, RunEventOf } from '../run/events.ts';
 import { StepFailed } from '../run/ports.ts';
+import { readyTasks } from '../run/queue.ts';
 import type { Call, Task } from '../run/state.ts';
 import type { Strategy } from '../run/strategy.ts';
 import { brief, chatOf, excerpts, frameOf, messagesOf, numbered, type StrategyParts } from './context.ts';
@@ -56,7 +57,7 @@ export class GuardedStrategy implements Strategy {
   async plan(task: Task, result: Call, iteration: number): Promise<EventDraft[]> {
     const { state, tokens } = this.parts;
     await tokens.ready();
-    const shown = queueWindow(state.pending, iteration);
+    const shown = queueWindow(readyTasks(state), iteration);
     const answer = await this.planReply(task, result, iteration, shown);
     const plan = typeof answer.plan === 'string' ? null : answer.plan;
     const wanted = plan?.new_tasks.map((text) => text.trim()).filter((text) => text !== '') ?? [];
@@ -64,8 +65,9 @@ export class GuardedStrategy implements Strategy {
     const candidates = wanted.slice(0, most).map((text, index) => ({ text, id: `t${state.taskCounter + index + 1}` }));
     const vectors = await this.embed(task, result, iteration, candidates);
 
-    // A person may have taken tasks away while the request was under way.
-    const still = shown.filter((id) => state.pending.includes(id));
+    // A person may have taken tasks away, or blocked them, while the request was under way.
+    const ready = new Set(readyTasks(state));
+    const still = shown.filter((id) => ready.has(id));
     const placed = placement(state.pending, still, candidates.length, plan?.order ?? []);
     const changes: EventDraft[] = [];
     // Only what moved is named: the tasks of an event take the places that they hold together.

@@ -21,6 +21,8 @@ export interface ResumeOptions {
   readonly add?: Readonly<Partial<Record<LimitName, number>>>;
   /** A person says that the pending review is approved. */
   readonly approveReview?: boolean;
+  /** A person says that no task is blocked any more. */
+  readonly unblockTasks?: boolean;
   /** A person asked for it; false where a window picks up what it ran before. */
   readonly byPerson: boolean;
   /** Leaves a run alone that has ended meanwhile: `has_ended`. */
@@ -105,6 +107,9 @@ export function resumeEvents(state: RunState, options: ResumeOptions): EventDraf
   for (const [limit, to] of raisesOf(state, options)) {
     const from = state.limits[limit];
     if (from !== undefined && to > from) events.push({ type: 'limit.raised', limit, from, to, by: 'user' });
+  }
+  for (const { id, state: how } of options.unblockTasks ? state.tasks.values() : []) {
+    if (how === 'blocked') events.push({ type: 'task.unblocked', task_id: id, by: 'user' });
   }
   if (options.byPerson) events.push({ type: 'run.resumed', by: 'user' });
   if (options.approveReview && state.review) {

@@ -221,8 +221,7 @@ export class Session {
     let ending: Ending | null = wanted;
     let logged = true;
     try {
-      // A run that waits for a person spends nothing until then.
-      // Nor does one that a person stopped, at a review or elsewhere.
+      // A run that waits for a person spends nothing until then, nor does one that a person stopped.
       if (
         ANSWERABLE.has(wanted.reason) &&
         this.state.review === null &&

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock, Random } from '../run/ports.ts';
 import type { LogWriter } from '../runlog/writer.ts';
 import { spentOfLimit } from '../run/cost-words.ts';
+import { readyTasks } from '../run/queue.ts';
 import type { Channel } from './channel.ts';
 
 const HEARTBEAT_MS = 30 * 60_000;
@@ -64,7 +65,7 @@ export class Outbox {
     this.log.append(
       ...this.notice(
         'heartbeat',
-        `BabyAGI run is ${state.status}: iteration ${state.iteration}, ${state.pending.length} tasks waiting, ${spent}. Objective: ${state.config.objective}`,
+        `BabyAGI run is ${state.status}: iteration ${state.iteration}, ${readyTasks(state).length} tasks waiting, ${spent}. Objective: ${state.config.objective}`,
       ),
     );
   }

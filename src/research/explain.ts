@@ -3,7 +3,7 @@ import { counted } from '../run/drawn.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { Agent, ErrorRecord } from '../run/events.ts';
 import { type Call, type RunState, resultOf, stepKey } from '../run/state.ts';
-import { endDetail, explainStop, isKeyLimit, type StopReason } from '../run/stop-reason.ts';
+import { endDetail, explainStop, isKeyLimit, isOnlyBlocked, type StopReason } from '../run/stop-reason.ts';
 import { inEnglish, known, type Translate } from '../run/translate.ts';
 import { continueWith } from '../runlog/summary.ts';
 import { loopRemarks } from './loop-remarks.ts';
@@ -110,8 +110,8 @@ function whyOf(state: RunState, status: Explanation['status'], translated: Trans
 
 /** The newest of: what ended the run, a request that failed, a task that failed. */
 function lastErrorOf(state: RunState, translated: Translate): Explanation['lastError'] {
-  // It was said already.
-  if (isKeyLimit(state.end)) return null;
+  // Neither a limit nor what people hold back is an error, and it was said already.
+  if (isKeyLimit(state.end) || isOnlyBlocked(state.end)) return null;
   if (state.end?.error) return { where: translated('at the end'), error: state.end.error };
   const call = [...state.calls.values()].findLast(({ error }) => error !== null);
   const task = state.iterations.findLast(({ failed }) => failed);

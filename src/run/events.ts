@@ -168,6 +168,9 @@ const EVENTS = [
   event('task.failed', { task_id: z.string(), iteration: z.int(), error: ErrorRecord }),
   event('task.edited', { task_id: z.string(), text: z.string(), by: Origin }),
   event('task.removed', { task_id: z.string(), by: Origin, why: z.string() }),
+  /** It waits at its place, and no iteration takes it. */
+  event('task.blocked', { task_id: z.string(), by: Origin, why: z.string().optional() }),
+  event('task.unblocked', { task_id: z.string(), by: Origin }),
   event('task.suppressed', {
     text: z.string(),
     duplicate_of: z.string().nullable(),

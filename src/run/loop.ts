@@ -1,8 +1,10 @@
 import type { EventDraft } from './events.ts';
 import type { Clock, RunLog } from './ports.ts';
 import { StepFailed, StopRun } from './ports.ts';
+import { firstReady, ONLY_BLOCKED_WAIT } from './queue.ts';
 import { dueReview, firstUseReview, reviewPlace } from './review.ts';
 import type { Call, Task } from './state.ts';
+import { ONLY_BLOCKED } from './stop-reason.ts';
 import type { Strategy } from './strategy.ts';
 
 export interface LoopParts {
@@ -30,7 +32,7 @@ export async function runLoop(parts: LoopParts): Promise<never> {
   const { log, strategy, clock, signal } = parts;
   for (;;) {
     await gate(parts);
-    const { task, iteration } = await takeFirstTask(parts);
+    const { task, iteration } = await takeFirstReady(parts);
     try {
       if (task.state === 'running') {
         const result = await strategy.execute(task, iteration);
@@ -87,25 +89,53 @@ async function gate(parts: LoopParts): Promise<void> {
   }
   if (state.strikes >= MAX_STRIKES || state.failuresInARow >= MAX_STRIKES) await pauseStalled(parts);
   await askFor(parts, dueReview(state));
-  while (state.status === 'paused') await changed(parts);
+  await untilResumed(parts);
   stopIfAsked(parts);
 }
 
-async function takeFirstTask(parts: LoopParts): Promise<{ task: Task; iteration: number }> {
+async function takeFirstReady(parts: LoopParts): Promise<{ task: Task; iteration: number }> {
   const { log, strategy } = parts;
   const { state } = log;
   if (state.current === null) {
-    const [next] = state.pending;
+    const next = firstReady(state);
     if (next === undefined) {
       if (await strategy.judge(state.iteration))
         throw new StopRun('objective_complete', 'Every acceptance criterion is met.');
-      throw new StopRun('queue_empty', `No task is left after ${state.iteration} iterations.`);
+      if (state.pending.length === 0)
+        throw new StopRun('queue_empty', `No task is left after ${state.iteration} iterations.`);
+      return onlyBlocked(parts);
     }
     log.append({ type: 'task.started', task_id: next, iteration: state.iteration + 1 });
   }
   const task = state.current && state.tasks.get(state.current.taskId);
   if (!state.current || !task) throw new Error('the task in hand is not in the task list');
   return { task, iteration: state.current.iteration };
+}
+
+/** With a person there the run waits for a task that is ready, once; else it ends. */
+async function onlyBlocked(parts: LoopParts): Promise<{ task: Task; iteration: number }> {
+  const { iteration, pending } = parts.log.state;
+  if (parts.attended !== true) {
+    const left = pending.length === 1 ? '1 blocked task is left' : `${pending.length} blocked tasks are left`;
+    const message = `After ${iteration} iterations ${left}, and no other one.`;
+    throw new StopRun('queue_empty', message, { class: ONLY_BLOCKED, message });
+  }
+  parts.log.append(
+    { type: 'run.paused', by: 'loop', why: ONLY_BLOCKED_WAIT },
+    ...parts.noticeOf('paused', ONLY_BLOCKED_WAIT),
+  );
+  await untilResumed(parts);
+  return takeFirstReady({ ...parts, attended: false });
+}
+
+/** Waits while the run is paused. A wait for a task that is ready ends with the first one, or where none is left. */
+async function untilResumed(parts: LoopParts): Promise<void> {
+  const { state } = parts.log;
+  while (state.status === 'paused') {
+    const waitsOn = state.pending.length > 0 && firstReady(state) === undefined;
+    if (state.pausedWhy === ONLY_BLOCKED_WAIT && !waitsOn) parts.log.append({ type: 'run.resumed', by: 'loop' });
+    else await changed(parts);
+  }
 }
 
 /** Nobody is served by a loop that fails again and again: with a person there it pauses, else it ends. */

@@ -14,7 +14,10 @@ const LONGEST_NAME = 200;
 
 /** What a person sees at a review, hashed: a decision holds for exactly this and nothing else. */
 export function reviewDigest(state: RunState, firstUse: FirstUse | null = state.review?.firstUse ?? null): string {
-  const tasks = state.pending.map((id) => [id, state.tasks.get(id)?.text]);
+  const tasks = state.pending.map((id) => {
+    const task = state.tasks.get(id);
+    return [id, task?.text, ...(task?.state === 'blocked' ? ['blocked'] : [])];
+  });
   // The answer of a call never changes, so its id stands for the files.
   const use = firstUse === null ? [] : [firstUse.tool, firstUse.call_id];
   const seen = JSON.stringify([state.config.run_id, state.iteration, tasks, state.limits, state.guidance, ...use]);

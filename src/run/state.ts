@@ -2,6 +2,7 @@ import { type Pico, picoFromUsd } from '../budget/money.ts';
 import type { RunConfig } from './config.ts';
 import type { Agent, CallInputs, ErrorRecord, FirstUse, ReviewReason, RunEvent, RunEventOf } from './events.ts';
 import { limitProblem, type Limits } from './limits.ts';
+import { permuted, readyTasks, replacedAround } from './queue.ts';
 import type { ReachedLimit, StopReason } from './stop-reason.ts';
 
 /** state = fold(events). Everything that anyone shows or decides is read from here; nothing here is written anywhere else. */
@@ -20,7 +21,7 @@ export interface RunState {
   readonly tasks: Map<string, Task>;
   /** Tasks that the loop proposed so far, accepted or not: the number in the id of the last one. */
   taskCounter: number;
-  /** Ids of the waiting tasks, next one first. */
+  /** Ids of the waiting tasks, next one first; blocked ones at their places. */
   pending: string[];
   /** Iterations that are complete. */
   iteration: number;
@@ -93,7 +94,8 @@ export interface RunState {
   readonly origins: Map<string, number>;
 }
 
-export type TaskState = 'pending' | 'running' | 'done' | 'failed' | 'removed';
+/** `blocked`: it waits, and a person holds it back. */
+export type TaskState = 'pending' | 'blocked' | 'running' | 'done' | 'failed' | 'removed';
 
 export interface Task {
   readonly id: string;
@@ -110,6 +112,8 @@ export interface Task {
   resultCallId: string | null;
   error: ErrorRecord | null;
   removedWhy: string | null;
+  /** What was said when it was blocked, where it is and something was. */
+  blockedWhy: string | null;
 }
 
 export interface Call {
@@ -280,6 +284,8 @@ function applyBody(state: RunState, event: RunEvent): void {
     case 'run.resumed':
       if (state.status === 'paused') state.status = 'running';
       state.pausedWhy = null;
+      // The loop only ends its own wait.
+      if (event.by === 'loop') return;
       state.strikes = 0;
       state.failuresInARow = 0;
       state.judged = null;
@@ -339,15 +345,27 @@ function applyBody(state: RunState, event: RunEvent): void {
       return;
     }
     case 'task.edited':
-      taskOf(state, event, event.task_id, 'pending').text = event.text;
+      taskOf(state, event, event.task_id, 'pending', 'blocked').text = event.text;
       // The vector was that of the old text.
       state.vectors.delete(`task/${event.task_id}`);
       return;
     case 'task.removed': {
-      const task = taskOf(state, event, event.task_id, 'pending');
+      const task = taskOf(state, event, event.task_id, 'pending', 'blocked');
       task.state = 'removed';
       task.removedWhy = event.why;
       state.pending.splice(state.pending.indexOf(task.id), 1);
+      return;
+    }
+    case 'task.blocked': {
+      const task = taskOf(state, event, event.task_id, 'pending');
+      task.state = 'blocked';
+      task.blockedWhy = event.why ?? null;
+      return;
+    }
+    case 'task.unblocked': {
+      const task = taskOf(state, event, event.task_id, 'blocked');
+      task.state = 'pending';
+      task.blockedWhy = null;
       return;
     }
     case 'task.suppressed':
@@ -568,6 +586,7 @@ function createTask(state: RunState, event: RunEventOf<'task.created'>): void {
     resultCallId: null,
     error: null,
     removedWhy: null,
+    blockedWhy: null,
   });
   if (event.by === 'loop') state.tally.created += 1;
   if (event.by !== 'user') state.taskCounter += 1;
@@ -578,7 +597,7 @@ function createTask(state: RunState, event: RunEventOf<'task.created'>): void {
 
 function replaceTasks(state: RunState, event: RunEventOf<'tasks.replaced'>): void {
   const kept = new Set(event.tasks.map((task) => task.task_id));
-  for (const id of state.pending) {
+  for (const id of readyTasks(state)) {
     if (kept.has(id)) continue;
     const task = taskOf(state, event, id, 'pending');
     task.state = 'removed';
@@ -605,9 +624,13 @@ function replaceTasks(state: RunState, event: RunEventOf<'tasks.replaced'>): voi
       resultCallId: null,
       error: null,
       removedWhy: null,
+      blockedWhy: null,
     });
   }
-  state.pending = event.tasks.map((task) => task.task_id);
+  state.pending = replacedAround(
+    state,
+    event.tasks.map((task) => task.task_id),
+  );
 }
 
 function completeIteration(state: RunState, event: RunEventOf<'iteration.completed'>): void {
@@ -628,15 +651,6 @@ function completeIteration(state: RunState, event: RunEventOf<'iteration.complet
 
 function emptyTally(): Tally {
   return { cost: 0n, latencyMs: 0, created: 0, suppressed: 0, repaired: false, rejected: false };
-}
-
-/** The list with the named tasks put, in that order, into the places that they hold together. */
-function permuted(pending: readonly string[], order: readonly string[]): string[] {
-  const named = new Set(order);
-  const known = new Set(pending);
-  const queue = order.filter((id, index) => known.has(id) && order.indexOf(id) === index);
-  let next = 0;
-  return pending.map((id) => (named.has(id) ? (queue[next++] ?? id) : id));
 }
 
 export function stepKey(iteration: number, step: string): string {
@@ -660,10 +674,11 @@ export function activeMs(state: RunState): number {
   return state.earlierMs + state.epochMs;
 }
 
-function taskOf(state: RunState, event: RunEvent, id: string, expected: TaskState): Task {
+function taskOf(state: RunState, event: RunEvent, id: string, ...expected: readonly TaskState[]): Task {
   const task = state.tasks.get(id);
   if (!task) throw new FoldError(event, `there is no task ${id}`);
-  if (task.state !== expected) throw new FoldError(event, `task ${id} is ${task.state}, not ${expected}`);
+  if (!expected.includes(task.state))
+    throw new FoldError(event, `task ${id} is ${task.state}, not ${expected.join(' or ')}`);
   return task;
 }
 

@@ -68,6 +68,20 @@ export class Steering {
     this.log.append({ type: 'task.removed', task_id: id, by: 'user', why: 'removed by a person' });
   }
 
+  /** Holds a waiting task back until it is unblocked; `why` may be empty. */
+  blockTask(id: string, why: string): void {
+    this.assertWaiting(id);
+    if (this.log.state.tasks.get(id)?.state === 'blocked') return;
+    const reason = why.trim() === '' ? {} : { why: taskText(why) };
+    this.log.append({ type: 'task.blocked', task_id: id, by: 'user', ...reason });
+  }
+
+  unblockTask(id: string): void {
+    this.assertWaiting(id);
+    if (this.log.state.tasks.get(id)?.state === 'blocked')
+      this.log.append({ type: 'task.unblocked', task_id: id, by: 'user' });
+  }
+
   /** Moves a waiting task in front of another, or to the end. */
   moveTask(id: string, before: string | null): void {
     this.assertWaiting(id);
@@ -127,7 +141,7 @@ export class Steering {
     this.assertOpen();
     const task = this.log.state.tasks.get(id);
     if (!task) throw new SteerError('no_such_task', `There is no task ${id}.`);
-    if (task.state !== 'pending')
+    if (task.state !== 'pending' && task.state !== 'blocked')
       throw new SteerError('task_not_waiting', `Task ${id} is ${task.state}: only waiting tasks can be changed.`);
   }
 }

@@ -34,6 +34,9 @@ export const LIMIT_OF: Readonly<Partial<Record<StopReason, LimitName>>> = {
 /** The class of the error with which a run ends by `max_cost` though its own cost limit would have allowed more. */
 export const KEY_LIMIT = 'key_limit';
 
+/** The class of the error with which a run ends by `queue_empty` though blocked tasks are left. */
+export const ONLY_BLOCKED = 'only_blocked';
+
 /** A limit that ended a run, as `limit.reached` has it. */
 export interface ReachedLimit {
   readonly limit: string;
@@ -55,6 +58,11 @@ export function isKeyLimit(end: Pick<End, 'error'> | null): boolean {
   return end?.error?.class === KEY_LIMIT;
 }
 
+/** Whether nothing but blocked tasks was left. */
+export function isOnlyBlocked(end: Pick<End, 'error'> | null): boolean {
+  return end?.error?.class === ONLY_BLOCKED;
+}
+
 /** What a person is told: what the reason means, and what to do next. `waits` where a review is not decided yet. */
 export function explainStop(
   end: End,
@@ -65,6 +73,11 @@ export function explainStop(
     case 'objective_complete':
       return { meaning: translated('The acceptance criteria are met.'), next: translated('Read the answer.') };
     case 'queue_empty':
+      if (isOnlyBlocked(end))
+        return {
+          meaning: translated('Only blocked tasks were left.'),
+          next: translated('Read the answer, or resume the run and unblock them.'),
+        };
       return {
         meaning: translated('No task was left to do.'),
         next: translated('Read the answer, or start a run with a wider objective.'),

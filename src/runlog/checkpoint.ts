@@ -18,7 +18,9 @@ export const Checkpoint = z.object({
   status: z.enum(['created', 'running', 'paused', 'review', 'ended']),
   limits: Limits.describe('As last raised.'),
   money: z.object({ settled_usd: z.number(), held_usd: z.number(), reserved_usd: z.number() }),
-  pending: z.array(z.object({ task_id: z.string(), text: z.string() })).describe('Waiting tasks, next one first.'),
+  pending: z
+    .array(z.object({ task_id: z.string(), text: z.string(), state: z.enum(['pending', 'blocked']) }))
+    .describe('Waiting tasks, next one first; those that a person holds back are blocked.'),
   finished: z
     .array(
       z.object({
@@ -74,9 +76,12 @@ export function checkpointOf(state: RunState): Checkpoint {
       held_usd: usdFromPico(money.held),
       reserved_usd: usdFromPico(money.reserved),
     },
-    pending: state.pending.map((id) => ({ task_id: id, text: state.tasks.get(id)?.text ?? '' })),
+    pending: state.pending.map((id) => {
+      const task = state.tasks.get(id);
+      return { task_id: id, text: task?.text ?? '', state: task?.state === 'blocked' ? 'blocked' : 'pending' };
+    }),
     finished: [...state.tasks.values()].flatMap(({ id, state: how, resultCallId }) =>
-      how === 'pending' ? [] : [{ task_id: id, state: how, result_call_id: resultCallId }],
+      how === 'pending' || how === 'blocked' ? [] : [{ task_id: id, state: how, result_call_id: resultCallId }],
     ),
   };
 }

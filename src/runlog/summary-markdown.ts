@@ -154,8 +154,8 @@ function* tasks(summary: Summary): Generator<string> {
   if (summary.tasks.length === 0) return;
   const places = new Map(summary.queue.map((id, index) => [id, index + 1]));
   const shown = new Set(summary.results.map(({ task_id }) => task_id));
-  const stateOf = ({ task_id, state, error, removed_why }: Summary['tasks'][number]) => {
-    const why = error?.message ?? removed_why;
+  const stateOf = ({ task_id, state, error, removed_why, blocked_why }: Summary['tasks'][number]) => {
+    const why = error?.message ?? removed_why ?? blocked_why;
     const place = places.get(task_id);
     return `${state}${place === undefined ? '' : `, no. ${place} of the queue`}${why === null ? '' : `: ${plainText(why, CELL)}`}`;
   };

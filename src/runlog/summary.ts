@@ -8,7 +8,7 @@ import { LIMIT_RANGES, type LimitName } from '../run/limits.ts';
 import { DEFAULTS } from '../run/settings.ts';
 import { activeMs, type Call, type RunState, resultOf } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
-import { explainStop, isKeyLimit, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
+import { explainStop, isKeyLimit, isOnlyBlocked, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
 import { runFolderName } from './folder.ts';
 import { asciiJson } from './line.ts';
 import { redactionMarks } from './redaction-marks.ts';
@@ -95,22 +95,25 @@ export const Summary = z.object({
     }),
   ),
 
-  task_counts: z.object({ pending: Count, running: Count, done: Count, failed: Count, removed: Count }),
+  task_counts: z.object({ pending: Count, blocked: Count, running: Count, done: Count, failed: Count, removed: Count }),
   tasks: z
     .array(
       z.object({
         task_id: z.string(),
         text: z.string(),
-        state: z.enum(['pending', 'running', 'done', 'failed', 'removed']),
+        state: z
+          .enum(['pending', 'blocked', 'running', 'done', 'failed', 'removed'])
+          .describe('`blocked`: it waits, and a person holds it back.'),
         created_by: z.enum(['initial', 'loop', 'user']),
         parent_task_id: z.string().nullable(),
         iteration: Count.nullable().describe('The iteration that took it.'),
         error: ErrorRecord.nullable(),
         removed_why: z.string().nullable(),
+        blocked_why: z.string().nullable(),
       }),
     )
     .describe('All tasks, in the order in which they were made.'),
-  queue: z.array(z.string()).describe('Ids of the pending tasks, next one first.'),
+  queue: z.array(z.string()).describe('Ids of the waiting tasks, next one first; blocked ones at their places.'),
   suppressed: z
     .array(
       z.object({
@@ -251,6 +254,7 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
 
     task_counts: {
       pending: inState('pending'),
+      blocked: inState('blocked'),
       running: inState('running'),
       done: inState('done'),
       failed: inState('failed'),
@@ -265,6 +269,7 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
       iteration: task.iteration,
       error: task.error,
       removed_why: task.removedWhy,
+      blocked_why: task.blockedWhy,
     })),
     queue: [...state.pending],
     suppressed: state.suppressed.map(({ text, duplicate_of, similarity, why, iteration }) => ({
@@ -395,8 +400,9 @@ export function continueWith(
     case 'quarantined':
     case 'error':
       return resume;
-    case 'objective_complete':
     case 'queue_empty':
+      return isOnlyBlocked(state.end) ? `${resume} --unblock-tasks` : null;
+    case 'objective_complete':
       return null;
   }
 }

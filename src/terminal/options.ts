@@ -96,6 +96,7 @@ export const FLAGS = {
   'add-requests': { type: 'string', value: 'N', help: 'resume: raise the request limit by N' },
   'add-tokens': { type: 'string', value: 'N', help: 'resume: raise the token limit by N' },
   'add-minutes': { type: 'string', value: 'MIN', help: 'resume: raise the time limit by MIN minutes' },
+  'unblock-tasks': { type: 'boolean', help: 'resume: hold no task back any more' },
   'approve-review': { type: 'boolean', help: 'resume: approve the review that the run waits for' },
   json: { type: 'boolean', help: 'last line of stdout: one JSON object; progress goes to stderr' },
   help: { type: 'boolean', help: 'this text' },
@@ -134,7 +135,14 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
   run: RUN,
   rehearse: RUN,
   resume: [
-    ...(['base-url', 'max-key-usd-per-day', 'watchdog-interval', 'skip-reviews', 'approve-review'] as const),
+    ...([
+      'base-url',
+      'max-key-usd-per-day',
+      'watchdog-interval',
+      'skip-reviews',
+      'approve-review',
+      'unblock-tasks',
+    ] as const),
     ...(['add-iterations', 'add-cost-usd', 'add-requests', 'add-tokens', 'add-minutes'] as const),
   ],
   forecast: FORECAST,

@@ -2,6 +2,7 @@ import { formatUsd, picoFromUsd } from '../budget/money.ts';
 import { counted } from '../run/drawn.ts';
 import { duration } from '../run/duration.ts';
 import type { RunEvent } from '../run/events.ts';
+import { readyTasks } from '../run/queue.ts';
 import type { RunState } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { fitted } from './columns.ts';
@@ -85,7 +86,7 @@ function lineOf(state: RunState, event: RunEvent, activeMs: number): string | nu
     case 'task.suppressed':
       return `  not added (${event.why.replace('_', ' ')}${event.duplicate_of ? ` as ${event.duplicate_of}` : ''}): ${printable(event.text, TEXT_LENGTH)}`;
     case 'iteration.completed':
-      return `  ${spend(state)}  ${duration(activeMs)}  ${state.pending.length} waiting`;
+      return `  ${spend(state)}  ${duration(activeMs)}  ${waiting(state)}`;
     case 'call.held':
     case 'call.released':
       return event.error ? `  ${event.agent}: ${printable(event.error.message, 2 * TEXT_LENGTH)}` : null;
@@ -100,6 +101,12 @@ function lineOf(state: RunState, event: RunEvent, activeMs: number): string | nu
     default:
       return null;
   }
+}
+
+function waiting(state: RunState): string {
+  const ready = readyTasks(state).length;
+  const blocked = state.pending.length - ready;
+  return `${ready} waiting${blocked > 0 ? `, ${blocked} blocked` : ''}`;
 }
 
 function counter(state: RunState, ahead: number, iteration = state.iteration + ahead): string {

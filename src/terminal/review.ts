@@ -9,6 +9,7 @@ import { printable } from '../safety/text.ts';
 const SHOWN = 20;
 const HELP = `a approve · s stop · + <text> add · e <task> <text> edit · d <task> delete
 u <task> to the front · m <task> <other> in front of the other · g <text> guidance
+b <task> <why> block · f <task> unblock
 l iterations|usd|requests|tokens|minutes <value> raise a limit`;
 const LIMITS: Readonly<Record<string, LimitName>> = {
   iterations: 'max_iterations',
@@ -45,7 +46,7 @@ export async function askReview(
       }
       output.write(state.pending.length === 0 ? 'No task is waiting.\n' : 'Next:\n');
       for (const id of state.pending.slice(0, SHOWN))
-        output.write(`  ${id}  ${printable(state.tasks.get(id)?.text ?? '', 100)}\n`);
+        output.write(`  ${id}  ${blockedMark(state, id)}${printable(state.tasks.get(id)?.text ?? '', 100)}\n`);
       if (state.pending.length > SHOWN) output.write(`  … and ${state.pending.length - SHOWN} more\n`);
       const answer = (await reader.question(`${HELP}\n> `, { signal: either })).trim();
       if (answer === 'v') {
@@ -75,6 +76,12 @@ function fileText(name: string, content: string): string {
   return `${printable(name, 200)}\n${lines.map((line) => `  | ${line.replaceAll(/\p{C}/gu, ' ')}\n`).join('')}`;
 }
 
+function blockedMark(state: RunState, id: string): string {
+  const task = state.tasks.get(id);
+  if (task?.state !== 'blocked') return '';
+  return task.blockedWhy === null ? '(blocked) ' : `(blocked: ${printable(task.blockedWhy, 60)}) `;
+}
+
 function apply(steering: Steering, state: RunState, answer: string, shown: string): void {
   const [verb = '', first = '', ...rest] = answer.split(/\s+/);
   const tail = answer.slice(verb.length).trim();
@@ -90,6 +97,10 @@ function apply(steering: Steering, state: RunState, answer: string, shown: strin
       return steering.editTask(first, rest.join(' '));
     case 'd':
       return steering.removeTask(first);
+    case 'b':
+      return steering.blockTask(first, rest.join(' '));
+    case 'f':
+      return steering.unblockTask(first);
     case 'u':
       return steering.moveTask(first, state.pending[0] ?? null);
     case 'm':

@@ -2,20 +2,15 @@ import * as vscode from 'vscode';
 import { formatUsd } from '../budget/money.ts';
 import { costWords, isIncluded } from '../run/cost-words.ts';
 import type { Call, RunState } from '../run/state.ts';
-import { printable } from '../safety/text.ts';
 import { callFacets, type Facet } from './facets.ts';
 import { COMMANDS } from './ids.ts';
 import { callIcon } from './icons.ts';
-import { untrusted } from './markdown-string.ts';
 import type { CallRow, CallsRow } from './rows.ts';
 import { agentWords, callOutcomeWords } from './run-words.ts';
 
-/** Of an answer or an error, in a tooltip. */
-const EXCERPT = 600;
-
 /** `live`: the run is in progress, here or elsewhere. A click leads to the call's place in the log. */
 export function callItem(row: CallRow, { config }: RunState, call: Call, live: boolean): vscode.TreeItem {
-  const label = nameOf(call);
+  const label = callName(call);
   const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.None);
   item.id = row.id;
   const description = [callOutcomeWords(call, live), ...figuresOf(call, config)].join(' · ');
@@ -39,26 +34,7 @@ export function callsItem({ id, count }: CallsRow): vscode.TreeItem {
   return item;
 }
 
-export function callTooltip({ config }: RunState, call: Call, live: boolean): vscode.MarkdownString {
-  const text = untrusted();
-  const rows: [string, string][] = [
-    [vscode.l10n.t('State'), callOutcomeWords(call, live)],
-    [vscode.l10n.t('Model'), printable(call.model, 80)],
-    ...(hasUsage(call) ? [tokenRow(call)] : []),
-    ...(isIncluded(config) ? [] : [[vscode.l10n.t('Cost'), moneyWords(call)] satisfies [string, string]]),
-    ...(call.latencyMs === null ? [] : [[vscode.l10n.t('Time'), secondsOf(call.latencyMs)] satisfies [string, string]]),
-    [vscode.l10n.t('Begun'), call.reservedAt],
-    [vscode.l10n.t('Iteration'), String(call.iteration)],
-    [vscode.l10n.t('Call'), call.id],
-  ];
-  text.appendText(nameOf(call)).appendMarkdown('\n\n');
-  for (const [name, value] of rows) text.appendMarkdown('- ').appendText(`${name}: ${value}`).appendMarkdown('\n');
-  const more = call.error?.message ?? call.answer;
-  if (more) text.appendMarkdown('\n---\n\n').appendText(printable(more, EXCERPT));
-  return text;
-}
-
-function nameOf({ agent, attempt }: Call): string {
+export function callName({ agent, attempt }: Call): string {
   const name = agentWords(agent);
   return attempt > 1 ? vscode.l10n.t('{0}, attempt {1}', name, attempt) : name;
 }
@@ -72,19 +48,11 @@ function figuresOf(call: Call, config: RunState['config']): string[] {
   ];
 }
 
-function hasUsage({ status }: Call): boolean {
+export function hasUsage({ status }: Call): boolean {
   return status === 'settled';
 }
 
-function tokenRow({ inputTokens, cachedTokens, outputTokens }: Call): [string, string] {
-  const input =
-    cachedTokens > 0
-      ? vscode.l10n.t('{0} in ({1} of them cached)', inputTokens, cachedTokens)
-      : vscode.l10n.t('{0} in', inputTokens);
-  return [vscode.l10n.t('Tokens'), vscode.l10n.t('{0}, {1} out', input, outputTokens)];
-}
-
-function moneyWords({ status, cost, reserved }: Call): string {
+export function moneyWords({ status, cost, reserved }: Call): string {
   switch (status) {
     case 'reserved':
       return vscode.l10n.t('{0} reserved', formatUsd(reserved));
@@ -100,6 +68,6 @@ function moneyWords({ status, cost, reserved }: Call): string {
 }
 
 /** `0.8 s`. */
-function secondsOf(ms: number): string {
+export function secondsOf(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }

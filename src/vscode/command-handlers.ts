@@ -17,7 +17,7 @@ import { getStarted } from './commands/get-started.ts';
 import { rehearse } from './commands/rehearse.ts';
 import { reviewRun } from './commands/review.ts';
 import { runObjective } from './commands/run-objective.ts';
-import { addTask, deleteTask, editTask, moveTask, runTaskNext } from './commands/tasks.ts';
+import { addTask, blockTask, deleteTask, editTask, moveTask, runTaskNext, unblockTask } from './commands/tasks.ts';
 import { setWebhook } from './commands/webhook.ts';
 import type { CommandName } from './ids.ts';
 import { runsDirectories } from './workspace.ts';
@@ -48,6 +48,8 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   addTask,
   editTask,
   deleteTask,
+  blockTask,
+  unblockTask,
   moveTaskUp: (app, argument) => moveTask(app, argument, -1),
   moveTaskDown: (app, argument) => moveTask(app, argument, 1),
   runTaskNext,

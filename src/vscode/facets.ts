@@ -28,6 +28,7 @@ export const FACETS = {
   review_elsewhere: 'run: waits for a checkpoint review in another process',
 
   pending: 'task: waits, and can be changed where it is live',
+  blocked: 'task: waits, and a person holds it back',
   done: 'task: has a result',
   failed: 'task: has none',
   removed: 'task: was taken out',
@@ -57,7 +58,8 @@ export function runFacets({ brief, session, view, isElsewhere }: RunEntry): stri
 
 /** `live`: its run is in progress in this window. */
 export function taskFacets(task: Pick<Task, 'state'>, live: boolean): string {
-  const facets: Facet[] = ['task', task.state, ...(live ? (['live'] as const) : [])];
+  const waits: Facet[] = task.state === 'blocked' ? ['pending'] : [];
+  const facets: Facet[] = ['task', ...waits, task.state, ...(live ? (['live'] as const) : [])];
   return facets.join(' ');
 }
 

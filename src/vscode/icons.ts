@@ -10,7 +10,7 @@ const GREEN = 'testing.iconPassed';
 const RED = 'testing.iconFailed';
 const GREY = 'disabledForeground';
 
-export function runIcon({ status, stopReason }: RunBrief): vscode.ThemeIcon {
+export function runIcon({ status, stopReason, onlyBlocked }: RunBrief): vscode.ThemeIcon {
   switch (status) {
     case 'running':
       return icon('sync~spin', BLUE);
@@ -25,7 +25,7 @@ export function runIcon({ status, stopReason }: RunBrief): vscode.ThemeIcon {
     case 'review_elsewhere':
       return icon('bell-dot', YELLOW);
     case 'ended':
-      return endIcon(stopReason);
+      return onlyBlocked ? icon('lock', YELLOW) : endIcon(stopReason);
     default:
       return status satisfies never;
   }
@@ -63,6 +63,8 @@ export function taskIcon(state: TaskState): vscode.ThemeIcon {
   switch (state) {
     case 'running':
       return icon('loading~spin', BLUE);
+    case 'blocked':
+      return icon('lock', YELLOW);
     case 'pending':
       return icon('circle-outline');
     case 'done':

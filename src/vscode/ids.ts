@@ -22,6 +22,8 @@ export const COMMANDS = {
   addTask: 'babyagi.addTask',
   editTask: 'babyagi.editTask',
   deleteTask: 'babyagi.deleteTask',
+  blockTask: 'babyagi.blockTask',
+  unblockTask: 'babyagi.unblockTask',
   moveTaskUp: 'babyagi.moveTaskUp',
   moveTaskDown: 'babyagi.moveTaskDown',
   runTaskNext: 'babyagi.runTaskNext',

@@ -105,6 +105,10 @@ function whatOf(event: RunEvent): string {
     case 'task.edited':
     case 'guidance.given':
       return `${by(event.by)}: ${event.text}`;
+    case 'task.blocked':
+      return event.why === undefined ? by(event.by) : `${by(event.by)}: ${event.why}`;
+    case 'task.unblocked':
+      return by(event.by);
     case 'task.removed':
       return `${by(event.by)}: ${l10n.known(event.why)}`;
     case 'task.suppressed':

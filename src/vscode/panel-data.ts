@@ -4,9 +4,10 @@ import { isIncluded } from '../run/cost-words.ts';
 import { aheadWords, happenedWords, reviewReport } from '../research/review-report.ts';
 import { AGENTS } from '../run/format.ts';
 import type { Agent } from '../run/events.ts';
+import { firstReady, readyTasks } from '../run/queue.ts';
 import { reviewDigest, waitingFiles } from '../run/review.ts';
 import type { Call, RunState, Task } from '../run/state.ts';
-import { endDetail, explainStop, isKeyLimit } from '../run/stop-reason.ts';
+import { endDetail, explainStop, isKeyLimit, isOnlyBlocked } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { chartPoints } from './panel-charts.ts';
 import { l10n } from './panel-l10n.ts';
@@ -152,7 +153,9 @@ function endLook(end: NonNullable<RunState['end']>): { kind: StateKind; state: s
     case 'objective_complete':
       return { kind: 'complete', state: l10n.t('Objective complete') };
     case 'queue_empty':
-      return { kind: 'complete', state: l10n.t('All tasks done') };
+      return isOnlyBlocked(end)
+        ? { kind: 'stopped', state: l10n.t('Only blocked tasks left') }
+        : { kind: 'complete', state: l10n.t('All tasks done') };
     case 'max_iterations':
       return { kind: 'limit', state: l10n.t('Iteration limit reached') };
     case 'max_cost':
@@ -209,7 +212,8 @@ function reviewOf(state: RunState, { where }: Moment): ReviewSection | null {
   if (!review || state.end) return null;
   const since = state.iterations.filter((record) => record.iteration > state.reviewedAt);
   const recent = since.slice(-NEXT_SHOWN).reverse();
-  const next = state.pending.slice(0, NEXT_SHOWN);
+  const ready = readyTasks(state);
+  const next = ready.slice(0, NEXT_SHOWN);
   const report = reviewReport(state);
   return {
     digest: reviewDigest(state),
@@ -228,7 +232,7 @@ function reviewOf(state: RunState, { where }: Moment): ReviewSection | null {
     done: recent.map((record) => ({ ...labelOf(state, record.taskId), failed: record.failed })),
     doneMore: since.length - recent.length,
     next: next.map((id) => labelOf(state, id)),
-    nextMore: state.pending.length - next.length,
+    nextMore: ready.length - next.length,
     undecidable: whyUndecidable(where),
     elsewhere: where === 'elsewhere',
   };
@@ -265,6 +269,7 @@ function labelOf(state: RunState, id: string): { id: string; text: string } {
 function progressOf(state: RunState, calls: readonly Call[], moment: Moment): ProgressSection {
   const { money, limits } = state;
   const cap = picoFromUsd(limits.max_cost_usd);
+  const next = firstReady(state);
   const part = (name: SpendPart, amount: Pico) => ({
     part: name,
     amount: formatUsd(amount),
@@ -290,8 +295,8 @@ function progressOf(state: RunState, calls: readonly Call[], moment: Moment): Pr
       runs: isAtWork(state, moment),
     },
     queue: {
-      waiting: state.pending.length,
-      next: state.pending[0] === undefined ? null : printable(state.tasks.get(state.pending[0])?.text ?? '', LABEL),
+      waiting: readyTasks(state).length,
+      next: next === undefined ? null : printable(state.tasks.get(next)?.text ?? '', LABEL),
     },
     activity: isAtWork(state, moment) ? activityOf(state, calls, moment.now) : null,
     counts: countTasks(state),
@@ -341,7 +346,8 @@ function join(what: string, about: string): string {
 }
 
 function countTasks(state: RunState): Record<TaskGroup, number> {
-  const counts = { running: 0, pending: 0, done: 0, failed: 0, removed: 0, suppressed: state.suppressed.length };
+  const suppressed = state.suppressed.length;
+  const counts = { running: 0, pending: 0, blocked: 0, done: 0, failed: 0, removed: 0, suppressed };
   for (const { state: group } of state.tasks.values() as Iterable<Task>) counts[group] += 1;
   return counts;
 }

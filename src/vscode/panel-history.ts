@@ -53,6 +53,17 @@ function linesOf(state: RunState, event: RunEvent, before: readonly string[]): (
       const why = printable(event.error.message, REASON);
       return [[event.task_id, l10n.t('Failed in iteration {0}: {1}', event.iteration, why)]];
     }
+    case 'task.blocked':
+      return [
+        [
+          event.task_id,
+          event.why === undefined
+            ? l10n.t('Blocked {0}', byWhom(event.by))
+            : l10n.t('Blocked {0}: {1}', byWhom(event.by), printable(event.why, REASON)),
+        ],
+      ];
+    case 'task.unblocked':
+      return [[event.task_id, l10n.t('Unblocked {0}', byWhom(event.by))]];
     case 'task.removed':
       return [[event.task_id, l10n.t('Removed {0}: {1}', byWhom(event.by), printable(event.why, REASON))]];
     default:

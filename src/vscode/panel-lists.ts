@@ -35,10 +35,10 @@ export function tasksSection(state: RunState, { taskFilter, taskPage }: PanelVie
 
 function tasksOf(state: RunState, group: TaskGroup): Listed[] {
   if (group === 'suppressed') return state.suppressed.map((suppressed, index) => ({ suppressed, index })).reverse();
-  if (group === 'pending') {
+  if (group === 'pending' || group === 'blocked') {
     return state.pending.flatMap((id) => {
       const task = state.tasks.get(id);
-      return task ? [{ task }] : [];
+      return task?.state === group ? [{ task }] : [];
     });
   }
   const tasks = [...state.tasks.values()].filter((task) => task.state === group);
@@ -70,9 +70,15 @@ function rowOf(state: RunState, listed: Listed): TaskRow {
     at:
       state.iterations[task.createdIteration - 1]?.at ??
       (task.createdIteration === 0 ? state.startedAt : state.updatedAt),
-    why: task.error ? printable(task.error.message, ROW_TEXT) : task.removedWhy && removedWords(task.removedWhy),
+    why: whyOf(task),
     version: `${task.state} ${place} ${task.resultCallId ?? ''} ${task.text}`,
   };
+}
+
+/** Why it failed, was removed or is blocked, as far as it was said. */
+function whyOf({ error, removedWhy, blockedWhy }: Task): string | null {
+  if (error) return printable(error.message, ROW_TEXT);
+  return removedWhy === null ? blockedWhy && printable(blockedWhy, ROW_TEXT) : removedWords(removedWhy);
 }
 
 function proposedWords({ iteration, parent_task_id }: RunEventOf<'task.suppressed'>): string {
@@ -108,6 +114,8 @@ function fate(task: Task, place: number): string {
   switch (task.state) {
     case 'pending':
       return l10n.t('number {0} in the queue', place);
+    case 'blocked':
+      return l10n.t('held back at number {0} of the queue', place);
     case 'running':
       return l10n.t('under way in iteration {0}', iteration);
     case 'done':

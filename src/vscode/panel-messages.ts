@@ -22,7 +22,7 @@ export type ReviewDecision = (typeof REVIEW_DECISIONS)[number];
 export const PANEL_TABS = ['overview', 'tasks', 'calls', 'answer'] as const;
 export type PanelTab = (typeof PANEL_TABS)[number];
 
-export const TASK_GROUPS = ['running', 'pending', 'done', 'failed', 'removed', 'suppressed'] as const;
+export const TASK_GROUPS = ['running', 'pending', 'blocked', 'done', 'failed', 'removed', 'suppressed'] as const;
 export type TaskGroup = (typeof TASK_GROUPS)[number];
 
 export const TASK_FILTERS = ['all', ...TASK_GROUPS] as const;

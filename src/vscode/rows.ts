@@ -134,8 +134,15 @@ function moreRow(runId: string, list: RowList, from: number, to: number, rest: b
 }
 
 function tasksByState(state: RunState): Record<TaskState, readonly string[]> {
-  const groups: Record<Exclude<TaskState, 'pending'>, Task[]> = { running: [], done: [], failed: [], removed: [] };
-  for (const task of state.tasks.values()) if (task.state !== 'pending') groups[task.state].push(task);
+  const groups: Record<Exclude<TaskState, 'pending' | 'blocked'>, Task[]> = {
+    running: [],
+    done: [],
+    failed: [],
+    removed: [],
+  };
+  for (const task of state.tasks.values()) {
+    if (task.state !== 'pending' && task.state !== 'blocked') groups[task.state].push(task);
+  }
   const latestFirst = (a: Task, b: Task) => (b.iteration ?? 0) - (a.iteration ?? 0);
   groups.done.sort(latestFirst);
   groups.failed.sort(latestFirst);
@@ -143,6 +150,8 @@ function tasksByState(state: RunState): Record<TaskState, readonly string[]> {
   return {
     running: ids(groups.running),
     pending: state.pending,
+    // At their places among those that wait.
+    blocked: [],
     done: ids(groups.done),
     failed: ids(groups.failed),
     removed: ids(groups.removed),

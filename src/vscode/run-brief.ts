@@ -1,7 +1,7 @@
 import { formatUsd, MAX_USD, picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { RunState } from '../run/state.ts';
-import { type End, explainStop, isKeyLimit, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
+import { type End, explainStop, isKeyLimit, isOnlyBlocked, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { l10n } from './panel-l10n.ts';
 
@@ -24,6 +24,8 @@ export interface RunBrief {
   readonly imported: boolean;
   readonly status: RunStatus;
   readonly stopReason: StopReason | null;
+  /** It ended as blocked tasks were all that was left. */
+  readonly onlyBlocked: boolean;
   /** What that means and what to do next, for people: `The iteration limit was reached.` */
   readonly stopWords: ReturnType<typeof explainStop> | null;
   /** The daily limit of its key ended it, and none of its own. */
@@ -49,6 +51,7 @@ export function briefOfState(state: RunState, live: boolean, elapsedMs?: number)
     imported: false,
     status: statusOf(state, live),
     stopReason: state.end?.reason ?? null,
+    onlyBlocked: isOnlyBlocked(state.end),
     stopWords: state.end && explainStop(state.end, state.review !== null, l10n.t),
     byKeyLimit: isKeyLimit(state.end),
     iterations: state.iteration,
@@ -91,6 +94,7 @@ export function briefOfFiles(config: unknown, summary: unknown, owned: boolean, 
     imported,
     status: owned ? 'elsewhere' : ended ? 'ended' : 'interrupted',
     stopReason: end && end.reason,
+    onlyBlocked: isOnlyBlocked(end),
     stopWords: end && stopWordsIn(summary, end),
     byKeyLimit: isKeyLimit(end),
     iterations: numberAt(summary, 'iterations', 'done') ?? 0,

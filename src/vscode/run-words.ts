@@ -7,7 +7,7 @@ import { type RunBrief, spentWords } from './run-brief.ts';
 import { type Arrangement, type Grouping, localDay, type RunFilter } from './runs-filter.ts';
 
 /** `running`, `waits for review`, `ended: The iteration limit was reached.`: the state of a run in words. */
-export function statusWords({ status, stopReason, byKeyLimit }: RunBrief): string {
+export function statusWords({ status, stopReason, byKeyLimit, onlyBlocked }: RunBrief): string {
   switch (status) {
     case 'running':
       return vscode.l10n.t('running');
@@ -23,6 +23,7 @@ export function statusWords({ status, stopReason, byKeyLimit }: RunBrief): strin
       return vscode.l10n.t('waits for review in another process');
     case 'ended':
       if (byKeyLimit) return vscode.l10n.t('daily limit of the API key');
+      if (onlyBlocked) return vscode.l10n.t('only blocked tasks left');
       return stopReason === null ? vscode.l10n.t('ended') : stopLabel(stopReason);
     default:
       return status satisfies never;
@@ -93,6 +94,8 @@ export function taskStateWords(state: TaskState): string {
   switch (state) {
     case 'pending':
       return vscode.l10n.t('waiting');
+    case 'blocked':
+      return vscode.l10n.t('blocked');
     case 'running':
       return vscode.l10n.t('running');
     case 'done':

@@ -50,7 +50,7 @@ function standingOf(brief: RunBrief): Standing {
   return brief.imported ? 'imported' : outcomeOf(brief);
 }
 
-function outcomeOf({ status, stopReason }: RunBrief): Exclude<Standing, 'imported'> {
+function outcomeOf({ status, stopReason, onlyBlocked }: RunBrief): Exclude<Standing, 'imported'> {
   switch (status) {
     case 'running':
     case 'elsewhere':
@@ -61,7 +61,7 @@ function outcomeOf({ status, stopReason }: RunBrief): Exclude<Standing, 'importe
     case 'interrupted':
       return 'attention';
     case 'ended':
-      return endOf(stopReason);
+      return onlyBlocked ? 'attention' : endOf(stopReason);
     default:
       return status satisfies never;
   }

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { RunState } from '../run/state.ts';
 import { CallLists } from './call-lists.ts';
-import { callItem, callsItem, callTooltip } from './call-item.ts';
+import { callItem, callsItem } from './call-item.ts';
 import { Coalescer } from './coalesce.ts';
 import { RUNS_VIEW } from './ids.ts';
 import { KeyFocus } from './key-focus.ts';
@@ -22,7 +22,7 @@ import type { RunsChoice } from './runs-choice.ts';
 import { arranged, groupOf, isFiltered, isShown, localDay } from './runs-filter.ts';
 import type { RunEntry, Runs } from './runs.ts';
 import { touchedBy } from './touched.ts';
-import { groupItem, moreItem, noteItem, runItem, runTooltip, taskItem, taskTooltip } from './tree-items.ts';
+import { groupItem, moreItem, noteItem, runItem, taskItem } from './tree-items.ts';
 
 const REFRESH_MS = 100;
 /** The elapsed time of runs in progress grows without an event. */
@@ -133,8 +133,9 @@ export class RunsTree implements vscode.TreeDataProvider<Row>, vscode.Disposable
     }
   }
 
-  /** Tooltips are made when somebody hovers. */
-  resolveTreeItem(item: vscode.TreeItem, row: Row): vscode.TreeItem {
+  /** Tooltips are made when somebody hovers, and what makes them is read then. */
+  async resolveTreeItem(item: vscode.TreeItem, row: Row): Promise<vscode.TreeItem> {
+    const { callTooltip, runTooltip, taskTooltip } = await import('./tooltips.ts');
     const state = row.runId === null ? undefined : this.runs.find(row.runId)?.state;
     if (row.kind === 'run') {
       const entry = this.runs.entry(row.runId);

@@ -20,6 +20,8 @@ const TOUCHED: Readonly<Record<RunEvent['type'], Touched>> = {
   'task.failed': 'run',
   'task.edited': 'run',
   'task.removed': 'run',
+  'task.blocked': 'run',
+  'task.unblocked': 'run',
   'task.suppressed': 'run',
   'tasks.prioritized': 'run',
   'tasks.replaced': 'run',

@@ -1,23 +1,16 @@
 import * as vscode from 'vscode';
-import { formatUsd, picoFromUsd } from '../budget/money.ts';
-import { counted } from '../run/drawn.ts';
-import { isIncluded } from '../run/cost-words.ts';
 import type { RunState, Task } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { COMMANDS } from './ids.ts';
 import { type Facet, runFacets, taskFacets } from './facets.ts';
 import { runIcon, taskIcon } from './icons.ts';
-import { untrusted } from './markdown-string.ts';
 import type { GroupRow, MoreRow, NoteRow, RunRow, TaskRow } from './rows.ts';
 import { figuresOf, groupWords, spokenRun, statusWords, taskStateWords } from './run-words.ts';
 import type { RunEntry } from './runs.ts';
 
 const LABEL = 120;
-/** Leaves room for the figures beside it; the tooltip has the whole. */
-const RUN_LABEL = 60;
-/** Of a task or a result, in a tooltip. */
-const EXCERPT = 600;
-
+/** Leaves room for the figures beside it in a narrow side bar; the tooltip has the whole. */
+const RUN_LABEL = 28;
 export function runItem(row: RunRow, entry: RunEntry): vscode.TreeItem {
   const { brief } = entry;
   const objective = printable(brief.objective, LABEL);
@@ -40,7 +33,7 @@ export function runItem(row: RunRow, entry: RunEntry): vscode.TreeItem {
 }
 
 /** The id of a task; in `classic` the number that the model gave it. */
-function nameOf(state: RunState, task: Task): string {
+export function taskName(state: RunState, task: Task): string {
   return state.config.strategy === 'classic' ? task.label : task.id;
 }
 
@@ -51,7 +44,7 @@ export function taskItem(row: TaskRow, state: RunState, task: Task, calls: numbe
   const item = new vscode.TreeItem(text, calls > 0 ? Collapsed : None);
   item.id = row.id;
   const iteration = task.iteration === null ? '' : ` · ${vscode.l10n.t('iteration {0}', task.iteration)}`;
-  item.description = `${nameOf(state, task)}${iteration}`;
+  item.description = `${taskStateWords(task.state)} · ${taskName(state, task)}${iteration}`;
   item.iconPath = taskIcon(task.state);
   item.contextValue = taskFacets(task, live);
   item.accessibilityInformation = {
@@ -108,60 +101,4 @@ function noteLabel({ note, count }: NoteRow, problem: string | null): string {
     default:
       return note satisfies never;
   }
-}
-
-export function runTooltip(entry: RunEntry): vscode.MarkdownString {
-  const { brief, view } = entry;
-  const text = untrusted();
-  text.appendText(printable(brief.objective, EXCERPT)).appendMarkdown('\n\n');
-  const rows: [string, string][] = [[vscode.l10n.t('State'), statusWords(brief)]];
-  if (view !== null) rows.push(...moneyRows(view.state), ...countedRows(view.state));
-  rows.push([vscode.l10n.t('Iterations'), `${brief.iterations}/${brief.maxIterations}`]);
-  if (view !== null) {
-    rows.push([vscode.l10n.t('Waiting tasks'), String(view.state.pending.length)]);
-    rows.push([vscode.l10n.t('Model'), view.state.config.model.requested]);
-  }
-  for (const [name, value] of rows) text.appendMarkdown('- ').appendText(`${name}: ${value}`).appendMarkdown('\n');
-  if (brief.stopWords !== null) {
-    const { meaning, next } = brief.stopWords;
-    text.appendMarkdown('\n').appendText(`${meaning} ${next}`);
-  }
-  if (brief.rehearsal)
-    text
-      .appendMarkdown('\n\n')
-      .appendText(vscode.l10n.t('Rehearsal: costs are what the model would cost; nothing is spent.'));
-  return text;
-}
-
-function moneyRows({ config, money, limits }: RunState): [string, string][] {
-  if (isIncluded(config))
-    return [[vscode.l10n.t('Cost'), vscode.l10n.t('included, at a price that is not known here')]];
-  const parts = [
-    vscode.l10n.t('{0} settled', formatUsd(money.settled)),
-    ...(money.held > 0n ? [vscode.l10n.t('{0} held', formatUsd(money.held))] : []),
-    ...(money.reserved > 0n ? [vscode.l10n.t('{0} reserved', formatUsd(money.reserved))] : []),
-  ];
-  return [
-    [
-      vscode.l10n.t('Cost'),
-      vscode.l10n.t('{0}; limit {1}', parts.join(', '), formatUsd(picoFromUsd(limits.max_cost_usd))),
-    ],
-  ];
-}
-
-function countedRows(state: RunState): [string, string][] {
-  return counted(state).map(({ limit, used, cap }) => [
-    limit === 'max_requests' ? vscode.l10n.t('Requests') : vscode.l10n.t('Tokens'),
-    vscode.l10n.t('{0} of {1}', used, cap),
-  ]);
-}
-
-export function taskTooltip(state: RunState, task: Task): vscode.MarkdownString {
-  const text = untrusted();
-  text.appendText(`${nameOf(state, task)} · ${taskStateWords(task.state)}`).appendMarkdown('\n\n');
-  text.appendText(printable(task.text, EXCERPT));
-  const result = state.calls.get(task.resultCallId ?? '')?.answer;
-  const more = task.error?.message ?? task.removedWhy ?? result ?? null;
-  if (more !== null) text.appendMarkdown('\n\n---\n\n').appendText(printable(more, EXCERPT));
-  return text;
 }

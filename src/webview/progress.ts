@@ -50,6 +50,8 @@ export function progress(section: ProgressSection, sinceMs: number): HTMLElement
         { class: 'next', dir: 'auto' },
         queue.next === null ? l10n.t('Nothing is next.') : l10n.t('Next: {0}', queue.next),
       ),
+      counts.blocked > 0 &&
+        note(counts.blocked === 1 ? l10n.t('1 blocked') : l10n.t('{0} blocked', formatCount(counts.blocked))),
     ),
   );
 }

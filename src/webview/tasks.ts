@@ -17,6 +17,7 @@ import { pager } from './pager.ts';
 const GROUPS = (): Record<TaskGroup, { name: string; icon: IconName; look: string }> => ({
   running: { name: l10n.t('Running'), icon: 'play', look: 'active' },
   pending: { name: l10n.t('Waiting'), icon: 'circle', look: '' },
+  blocked: { name: l10n.t('Blocked'), icon: 'lock', look: 'watch' },
   done: { name: l10n.t('Done'), icon: 'check', look: 'good' },
   failed: { name: l10n.t('Failed'), icon: 'cross', look: 'bad' },
   removed: { name: l10n.t('Removed'), icon: 'removed', look: 'faint' },

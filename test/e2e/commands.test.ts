@@ -90,6 +90,12 @@ describe('the commands of BabyAGI', () => {
     await workbench.runCommand('View: Close All Editors');
   };
   const waiting = async () => (await runs.rows()).filter(({ ariaLabel }) => ariaLabel.endsWith(', waiting'));
+  const blocked = async () =>
+    (
+      await eventually('a blocked task', async () =>
+        (await runs.rows()).find(({ ariaLabel }) => ariaLabel.endsWith(', blocked')),
+      )
+    ).label;
   const nth = async (at: number) => (await waiting()).at(at)?.label ?? '';
   const isNth = (at: number, label: string) => eventually(`${label} at ${at}`, async () => (await nth(at)) === label);
   const isGone = (label: string) =>
@@ -199,6 +205,25 @@ describe('the commands of BabyAGI', () => {
       await enters('Edit Task', `${task}, twice`);
       await isNth(1, `${task}, twice`);
     }),
+    // What is blocked does not wait any more for the list; unblocked, it is in its place again.
+    'babyagi.blockTask': ofTask('babyagi.blockTask', 'Block Task', 1, async (task) => {
+      await enters('Block Task', 'Not yet');
+      await isGone(task);
+    }),
+    'babyagi.unblockTask': {
+      offered: WITH_RUNS,
+      palette: async () => {
+        const task = await blocked();
+        await execute('babyagi.unblockTask');
+        await picks('Unblock Task', task);
+        await isNth(1, task);
+      },
+      row: async () => {
+        const task = await blocked();
+        await onRow(task, 'babyagi.unblockTask');
+        await isNth(1, task);
+      },
+    },
     'babyagi.deleteTask': ofTask('babyagi.deleteTask', 'Delete Task', 1, (task) => isGone(task).then(() => {})),
     'babyagi.resume': {
       offered: WITH_RUNS,
@@ -344,7 +369,7 @@ describe('the commands of BabyAGI', () => {
     );
     assert.deepEqual(
       await menu(await nth(0)),
-      ['Run Next', 'Move Task Up', 'Move Task Down', 'Edit Task…', 'Delete Task'].toSorted(),
+      ['Run Next', 'Move Task Up', 'Move Task Down', 'Edit Task…', 'Block Task…', 'Delete Task'].toSorted(),
     );
   });
 

@@ -295,8 +295,10 @@ describe('a run in VS Code, when things go wrong', () => {
       const name = id.replace('babyagi.', '');
       const counts = counted[name];
       if (WORKSPACE_CHOOSES.has(name)) assert.deepEqual(counts, value, name);
-      else if (LIMITS.has(name)) assert.ok(Number(counts) <= Number(own[id]), `${name} is ${String(counts)}`);
-      else {
+      else if (LIMITS.has(name)) {
+        // Where the person set none, any limit is less.
+        assert.ok(Number(counts) <= Number(own[id] ?? Number.POSITIVE_INFINITY), `${name} is ${String(counts)}`);
+      } else {
         assert.notDeepEqual(counts, value, name);
         assert.deepEqual(counts, own[id], name);
       }
@@ -411,7 +413,7 @@ const WORKSPACE_CHOOSES: ReadonlySet<string> = new Set([
 ]);
 /** What it may lower. */
 const LIMITS: ReadonlySet<string> = new Set([
-  ...['maxIterations', 'maxCostUsd', 'maxWallTimeMinutes', 'taskTimeoutSeconds'],
+  ...['maxIterations', 'maxCostUsd', 'maxRequests', 'maxTokens', 'maxWallTimeMinutes', 'taskTimeoutSeconds'],
 ]);
 
 /** What the person wants to look at: a workspace cannot ask for less. */
@@ -431,6 +433,8 @@ function hostileSettings({ url, baseUrl }: ModelServer): Record<string, unknown>
     'babyagi.watchdogSeconds': 86_400,
     'babyagi.maxIterations': 2,
     'babyagi.maxCostUsd': 4000,
+    'babyagi.maxRequests': 1_000_000,
+    'babyagi.maxTokens': 10_000_000_000,
     'babyagi.maxWallTimeMinutes': 100_000,
     'babyagi.taskTimeoutSeconds': 100_000,
     'babyagi.reviewEvery': 0,

@@ -138,6 +138,59 @@ describe('the Runs view', () => {
     assert.deepEqual(types.slice(-3), ['task.edited', 'task.created', 'task.removed']);
   });
 
+  it('holds a waiting task back, from its menu and the keyboard, until it is unblocked', async () => {
+    const [a, b, c] = await threeWaiting();
+    const isBlocked = (task: string) => runs.waitForRow(task, /^blocked · /);
+    await runs.contextAction(b, 'Block Task…');
+    const why = await workbench.quickInput('Block Task');
+    assert.match(await why.message(), /Leave empty for no reason/);
+    await why.enter('Not before the frost is over');
+    await isBlocked(b);
+    await waitingAre([a, c]);
+    await eventually('the reason', async () => /Not before the frost is over/.test(await runs.tooltip(b)));
+    await workbench.screenshot('view-task-blocked-dark');
+    assert.deepEqual(await runs.inlineActions(b), ['Unblock Task', 'Edit Task…', 'Delete Task']);
+    assert.ok(!(await runs.menu(b)).includes('Run Next'));
+    await press(b, 'Alt+Home');
+    await workbench.statusBarItem('The task is blocked: unblock it first.').waitFor();
+    await press(c, 'Alt+b');
+    await (await workbench.quickInput('Block Task')).accept();
+    await isBlocked(c);
+    await press(c, 'Alt+u');
+    await waitingAre([a, c]);
+    await runs.inlineAction(b, 'Unblock Task');
+    await waitingAre([a, b, c]);
+    const events = (await byPerson()).flatMap((event) => (event.type.endsWith('blocked') ? [event] : []));
+    assert.deepEqual(
+      events.map((event) => [event.type, event.type === 'task.blocked' ? event.why : null]),
+      [
+        ['task.blocked', 'Not before the frost is over'],
+        ['task.blocked', undefined],
+        ['task.unblocked', null],
+        ['task.unblocked', null],
+      ],
+    );
+    // So that the panel shows one, too.
+    await runs.contextAction(c, 'Block Task…');
+    await (await workbench.quickInput('Block Task')).enter('Not before the frost is over');
+    await isBlocked(c);
+    await runs.contextAction(OBJECTIVE, 'Open Summary');
+    const panel = await workbench.webviewFrame(OBJECTIVE);
+    await panel.getByRole('tab', { name: /^Tasks/ }).click();
+    const reason = panel.getByText('Not before the frost is over');
+    await reason.waitFor();
+    await panel.getByRole('button', { name: /^Blocked\s*1$/ }).waitFor();
+    await reason.scrollIntoViewIfNeeded();
+    for (const theme of ['dark', 'light', 'hc-dark'] as const) {
+      if (theme !== 'dark') await workbench.setTheme(theme);
+      await workbench.screenshot(`panel-task-blocked-${theme}`);
+    }
+    await workbench.setTheme('dark');
+    await workbench.runCommand('View: Close All Editors');
+    await runs.contextAction(c, 'Unblock Task');
+    await waitingAre([a, b, c]);
+  });
+
   it('says so where a key is pressed on a task that does not wait', async () => {
     const before = (await byPerson()).length;
     await press(FIRST, 'Delete');

@@ -389,7 +389,7 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
     assert.match(first.stderr, / \d\/5 requests/);
     assert.equal(server.requests.length, 5);
     const { run_dir } = lastLine(first);
-    const again = await start(t, ['resume', run_dir, ...base, '--add-requests', '3'], KEY).ended;
+    const again = await start(t, ['resume', run_dir, ...base, '--add-requests', '3', '--unblock-tasks'], KEY).ended;
     assert.equal(again.code, 0, again.stderr);
     const sent = server.requests.length;
     assert.ok(sent > 5 && sent <= 8, `${sent}`);

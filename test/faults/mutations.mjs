@@ -231,7 +231,7 @@ const MUTATIONS = [
     name: 'review-unspent',
     guard: 'nothing is bought while a person is waited for',
     file: 'src/engine/session.ts',
-    changes: [['this.state.review === null && ', '']],
+    changes: [['this.state.review === null &&', '']],
     tests: ['unit/run/review-run.test.ts'],
     only: 'nobody can answer',
   },

@@ -61,7 +61,7 @@ describe('the tree of runs', () => {
     assert.ok(row);
     const item = tree.getTreeItem(row);
     assert.equal(item.label, 'ab [x](command:workbench.action.quit) $(trash) <b>');
-    const { tooltip } = tree.resolveTreeItem(item, row);
+    const { tooltip } = await tree.resolveTreeItem(item, row);
     assert.ok(tooltip instanceof vscode.MarkdownString);
     assert.equal(tooltip.isTrusted, false);
     assert.ok(!tooltip.value.includes('](command'), tooltip.value);

@@ -172,7 +172,7 @@ describe('calls in the runs view', () => {
       ...answered('c1', '[x](command:workbench.action.quit) <img src=x> ![](https://evil.invalid)', { taskId: 't1' }),
     ]);
     const row = await view.row('call', await view.taskRow('t1'));
-    const { tooltip } = view.tree.resolveTreeItem(view.item(row), row);
+    const { tooltip } = await view.tree.resolveTreeItem(view.item(row), row);
     assert.ok(tooltip instanceof vscode.MarkdownString);
     assert.equal(tooltip.isTrusted, false);
     assert.equal(tooltip.supportHtml, false);

@@ -158,6 +158,9 @@ async function realRun(): Promise<RealRun> {
       const second = steering.addTask('Mine too');
       steering.moveTask(second, first);
       steering.editTask(first, 'Mine, changed');
+      steering.blockTask(first, 'Not yet');
+      steering.unblockTask(first);
+      steering.blockTask(first, '');
       steering.removeTask(second);
       steering.guide('Be brief.');
       steering.raiseLimit('max_iterations', 14);

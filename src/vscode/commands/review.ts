@@ -18,7 +18,8 @@ import { askOwner } from './ask-owner.ts';
 import { askRaise, pickLimit } from './continue-run.ts';
 import { steer } from './control.ts';
 import { openSummary } from './documents.ts';
-import { askTaskText, moveBy } from './tasks.ts';
+import { askTaskText, askWhyBlocked, moveBy } from './tasks.ts';
+import { taskStateWords } from '../run-words.ts';
 
 const SHOWN = 200;
 
@@ -34,6 +35,8 @@ type What =
   | 'down'
   | 'front'
   | 'delete'
+  | 'block'
+  | 'unblock'
   | 'look'
   | 'none';
 
@@ -205,7 +208,7 @@ function itemsOf({ state }: Pick<RunView, 'state'>): Item[] {
         what: 'task',
         taskId,
         label: `${index + 1}. ${inQuickPick(tasks.get(taskId)?.text ?? '')}`,
-        description: taskId,
+        description: tasks.get(taskId)?.state === 'blocked' ? `${taskId} · ${taskStateWords('blocked')}` : taskId,
         buttons,
       }),
     ),
@@ -254,6 +257,13 @@ async function act(session: Session, { what, taskId = '' }: Item, digest: string
       return steering.moveTask(taskId, state.pending.find((id) => id !== taskId) ?? null);
     case 'delete':
       return steering.removeTask(taskId);
+    case 'block': {
+      const why = await askWhyBlocked();
+      if (why !== undefined) steering.blockTask(taskId, why);
+      return;
+    }
+    case 'unblock':
+      return steering.unblockTask(taskId);
     case 'look':
     case 'none':
       return;
@@ -269,6 +279,9 @@ async function askTask({ state }: Session, taskId: string): Promise<What | undef
     { what: 'front', label: `$(triangle-up) ${vscode.l10n.t('Move to front')}` },
     { what: 'up', label: `$(arrow-up) ${vscode.l10n.t('Move up')}` },
     { what: 'down', label: `$(arrow-down) ${vscode.l10n.t('Move down')}` },
+    state.tasks.get(taskId)?.state === 'blocked'
+      ? { what: 'unblock', label: `$(unlock) ${vscode.l10n.t('Unblock')}` }
+      : { what: 'block', label: `$(lock) ${vscode.l10n.t('Block…')}` },
     { what: 'delete', label: `$(trash) ${vscode.l10n.t('Delete')}` },
   ];
   const title = inQuickPick(state.tasks.get(taskId)?.text ?? taskId, 80);

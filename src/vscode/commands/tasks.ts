@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { Session } from '../../engine/session.ts';
+import { firstReady } from '../../run/queue.ts';
 import type { App } from '../app.ts';
 import { inQuickPick } from '../labels.ts';
 import { pickRun, taskIdOf } from '../pick-run.ts';
@@ -42,12 +43,42 @@ export async function deleteTask(app: App, argument: unknown): Promise<void> {
   );
 }
 
+/** Holds a waiting task back, for a reason that need not be given. */
+export async function blockTask(app: App, argument: unknown): Promise<void> {
+  const found = await pickTask(app, argument, vscode.l10n.t('Block Task'), 'pending');
+  if (!found) return;
+  const why = await askWhyBlocked();
+  if (why === undefined) return;
+  await steer(app, found.entry, vscode.l10n.t('The task was not blocked.'), ({ steering }) =>
+    steering.blockTask(found.taskId, why),
+  );
+}
+
+/** Also asked in a review. May be empty; undefined: cancelled. */
+export async function askWhyBlocked(): Promise<string | undefined> {
+  const answer = await askText({
+    title: vscode.l10n.t('Block Task'),
+    prompt: vscode.l10n.t('Why is it held back? It is shown with the task. Leave empty for no reason.'),
+    problem: (text) =>
+      text.trim().length > MAX_TASK ? vscode.l10n.t('The text is longer than {0} characters.', MAX_TASK) : null,
+  });
+  return typeof answer === 'string' ? answer : undefined;
+}
+
+export async function unblockTask(app: App, argument: unknown): Promise<void> {
+  const found = await pickTask(app, argument, vscode.l10n.t('Unblock Task'), 'blocked');
+  if (!found) return;
+  await steer(app, found.entry, vscode.l10n.t('The task was not unblocked.'), ({ steering }) =>
+    steering.unblockTask(found.taskId),
+  );
+}
+
 /** Moves a task to the head of the queue: the next iteration takes it. */
 export async function runTaskNext(app: App, argument: unknown): Promise<void> {
-  const found = await pickTask(app, argument, vscode.l10n.t('Run Next'));
+  const found = await pickTask(app, argument, vscode.l10n.t('Run Next'), 'pending');
   if (!found) return;
   const { entry, session, taskId } = found;
-  const [first] = session.state.pending;
+  const first = firstReady(session.state);
   if (first === taskId) return tellQuietly(vscode.l10n.t('The task is the next one already.'));
   await steer(app, entry, vscode.l10n.t('The task was not moved.'), ({ steering }) =>
     steering.moveTask(taskId, first ?? null),
@@ -95,10 +126,12 @@ export async function askTaskText(title: string, value: string): Promise<string 
   return typeof answer === 'string' ? answer.trim() : undefined;
 }
 
+/** `only`: of the waiting tasks those that are blocked, or are not. */
 async function pickTask(
   app: App,
   argument: unknown,
   title: string,
+  only: 'pending' | 'blocked' | null = null,
 ): Promise<{ entry: RunEntry; session: Session; taskId: string } | undefined> {
   const entry = await pickRun(app, argument, title, isLive);
   if (!entry) return undefined;
@@ -109,18 +142,28 @@ async function pickTask(
   }
   const named = taskIdOf(argument);
   const { pending, tasks } = session.state;
+  const fits = (id: string) => only === null || tasks.get(id)?.state === only;
+  const choice = pending.filter(fits);
   if (named !== null) {
-    if (pending.includes(named)) return { entry, session, taskId: named };
+    if (pending.includes(named)) {
+      if (fits(named)) return { entry, session, taskId: named };
+      const blocked = vscode.l10n.t('The task is blocked: unblock it first.');
+      tellQuietly(only === 'pending' ? blocked : vscode.l10n.t('The task is not blocked.'));
+      return undefined;
+    }
     void vscode.window.showInformationMessage(vscode.l10n.t('Only a task that waits can be changed.'));
     return undefined;
   }
-  if (pending.length === 0) {
-    void vscode.window.showInformationMessage(vscode.l10n.t('No task is waiting.'));
+  if (choice.length === 0) {
+    const none = only === 'blocked' ? vscode.l10n.t('No task is blocked.') : vscode.l10n.t('No task is waiting.');
+    void vscode.window.showInformationMessage(none);
     return undefined;
   }
-  const items = pending
-    .slice(0, LISTED)
-    .map((taskId) => ({ label: inQuickPick(tasks.get(taskId)?.text ?? ''), description: taskId, taskId }));
+  const items = choice.slice(0, LISTED).map((taskId) => ({
+    label: inQuickPick(tasks.get(taskId)?.text ?? ''),
+    description: taskId,
+    taskId,
+  }));
   const picked = await vscode.window.showQuickPick(items, {
     title,
     placeHolder: vscode.l10n.t('Choose a waiting task'),

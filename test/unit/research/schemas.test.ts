@@ -38,7 +38,7 @@ describe('the JSON Schemas', () => {
     assert.deepEqual(Checkpoint.parse(JSON.parse(JSON.stringify(checkpoint))), checkpoint);
     assert.deepEqual(
       [checkpoint.pending, checkpoint.finished.length],
-      [[{ task_id: 't2', text: 'Compare prices' }], 1],
+      [[{ task_id: 't2', text: 'Compare prices', state: 'pending' }], 1],
     );
   });
 });

@@ -23,6 +23,7 @@ const NO_TAIL = { segment: 1, cut_at: 0, tail_bytes: 0, tail: 'none' } as const;
 function history(choices: readonly number[]): EventDraft[] {
   const drafts: EventDraft[] = startOfRun();
   const pending = ['t1'];
+  const blocked = new Set<string>();
   let made = 1;
   let rounds = 0;
   let calls = 0;
@@ -33,18 +34,18 @@ function history(choices: readonly number[]): EventDraft[] {
     pending.splice(before === null ? pending.length : pending.indexOf(before), 0, id);
   };
   for (const choice of choices) {
-    const first = pending[0];
-    switch (choice % 10) {
+    const first = pending.find((id) => !blocked.has(id));
+    switch (choice % 11) {
       case 0:
       case 1:
         if (first === undefined) break;
-        pending.shift();
+        pending.splice(pending.indexOf(first), 1);
         rounds += 1;
         drafts.push(...iteration(rounds, first, `Result ${rounds}`));
         break;
       case 2:
         if (first === undefined) break;
-        pending.shift();
+        pending.splice(pending.indexOf(first), 1);
         rounds += 1;
         drafts.push(...failedIteration(rounds, first, 'It did not work'));
         break;
@@ -58,6 +59,7 @@ function history(choices: readonly number[]): EventDraft[] {
         const target = pending[choice % Math.max(1, pending.length)];
         if (target === undefined) break;
         pending.splice(pending.indexOf(target), 1);
+        blocked.delete(target);
         drafts.push({ type: 'task.removed', task_id: target, by: 'user', why: 'test' });
         break;
       }
@@ -68,10 +70,20 @@ function history(choices: readonly number[]): EventDraft[] {
         drafts.push({ type: 'tasks.prioritized', order: named, by: 'loop', call_id: null });
         break;
       }
-      case 7:
+      case 7: {
+        const target = pending[choice % Math.max(1, pending.length)];
+        if (target === undefined) break;
+        if (blocked.delete(target)) drafts.push({ type: 'task.unblocked', task_id: target, by: 'user' });
+        else {
+          blocked.add(target);
+          drafts.push({ type: 'task.blocked', task_id: target, by: 'user', why: 'test' });
+        }
+        break;
+      }
+      case 8:
         drafts.push(...unanswered(`f${(calls += 1)}`, choice % 2 === 0 ? 'held' : 'released', 'It failed'));
         break;
-      case 8:
+      case 9:
         drafts.push(...answered(`a${(calls += 1)}`, 'Answer'));
         break;
       default:
@@ -91,7 +103,9 @@ describe('the state of a run', () => {
           const { money, pending, tasks, current } = fold(config, log.slice(0, length));
           assert.ok(money.settled >= 0n && money.held >= 0n && money.reserved >= 0n);
           assert.equal(new Set(pending).size, pending.length);
-          const waiting = [...tasks.values()].filter(({ state }) => state === 'pending').map(({ id }) => id);
+          const waiting = [...tasks.values()]
+            .filter(({ state }) => state === 'pending' || state === 'blocked')
+            .map(({ id }) => id);
           assert.deepEqual([...pending].sort(), waiting.sort());
           const running = [...tasks.values()].filter(({ state }) => state === 'running');
           assert.ok(running.length <= 1 && running.every(({ id }) => id === current?.taskId));
@@ -210,6 +224,16 @@ describe('a log that contradicts itself', () => {
     ],
     'a done task edited': [...iteration(1, 't1', 'x'), { type: 'task.edited', task_id: 't1', text: 'y', by: 'user' }],
     'a done task removed': [...iteration(1, 't1', 'x'), { type: 'task.removed', task_id: 't1', by: 'user', why: 'x' }],
+    'a blocked task started': [
+      { type: 'task.blocked', task_id: 't1', by: 'user' },
+      { type: 'task.started', task_id: 't1', iteration: 1 },
+    ],
+    'a task blocked twice': [
+      { type: 'task.blocked', task_id: 't1', by: 'user' },
+      { type: 'task.blocked', task_id: 't1', by: 'user' },
+    ],
+    'a task unblocked that is not blocked': [{ type: 'task.unblocked', task_id: 't1', by: 'user' }],
+    'a done task blocked': [...iteration(1, 't1', 'x'), { type: 'task.blocked', task_id: 't1', by: 'user' }],
     'a done task put back in the list': [
       ...iteration(1, 't1', 'x'),
       { type: 'tasks.replaced', tasks: [{ task_id: 't1', label: '1', text: 'x' }], call_id: 'x1' },

@@ -52,6 +52,32 @@ describe('steering a run', () => {
     );
   });
 
+  it('blocks and unblocks waiting tasks, once each, and lets them be changed meanwhile', () => {
+    const { steering, state, appended } = steered();
+    steering.blockTask('t3', ' Not before Monday ');
+    steering.blockTask('t3', 'again');
+    assert.deepEqual(
+      [state.tasks.get('t3')?.state, state.tasks.get('t3')?.blockedWhy],
+      ['blocked', 'Not before Monday'],
+    );
+    assert.deepEqual(state.pending, ['t2', 't3', 't4']);
+    steering.editTask('t3', 'Drei');
+    steering.moveTask('t3', 't2');
+    steering.unblockTask('t3');
+    steering.unblockTask('t3');
+    steering.unblockTask('t2');
+    assert.deepEqual([state.tasks.get('t3')?.state, state.tasks.get('t3')?.blockedWhy], ['pending', null]);
+    assert.deepEqual(state.pending, ['t3', 't2', 't4']);
+    assert.deepEqual(
+      appended.map(({ type }) => type),
+      ['task.blocked', 'task.edited', 'tasks.prioritized', 'task.unblocked'],
+    );
+    steering.blockTask('t4', '');
+    steering.removeTask('t4');
+    assert.equal(state.tasks.get('t4')?.state, 'removed');
+    refused('bad_text', () => steering.blockTask('t2', 'x'.repeat(4001)));
+  });
+
   it('moves a task in front of any other, and nothing else', () => {
     fc.assert(
       fc.property(fc.constantFrom('t2', 't3', 't4'), fc.constantFrom('t2', 't3', 't4', null), (id, before) => {
@@ -72,6 +98,8 @@ describe('steering a run', () => {
     for (const work of [
       () => steering.editTask('t1', 'x'),
       () => steering.removeTask('t1'),
+      () => steering.blockTask('t1', ''),
+      () => steering.unblockTask('t1'),
       () => steering.moveTask('t1', null),
     ])
       refused('task_not_waiting', work);
@@ -119,6 +147,8 @@ describe('steering a run', () => {
       () => steering.addTask('x'),
       () => steering.editTask('t2', 'x'),
       () => steering.removeTask('t2'),
+      () => steering.blockTask('t2', ''),
+      () => steering.unblockTask('t2'),
       () => steering.moveTask('t2', null),
       () => steering.raiseLimit('max_iterations', 20),
       () => steering.guide('x'),
@@ -155,6 +185,7 @@ describe('a review', () => {
     'a task was added': (steering) => steering.addTask('Sneaked in'),
     'a task was edited': (steering) => steering.editTask('t2', 'Something else'),
     'a task was removed': (steering) => steering.removeTask('t2'),
+    'a task was blocked': (steering) => steering.blockTask('t2', ''),
     'the order changed': (steering) => steering.moveTask('t4', 't2'),
     'a limit was raised': (steering) => steering.raiseLimit('max_cost_usd', 500),
     'guidance was given': (steering) => steering.guide('Do something else'),

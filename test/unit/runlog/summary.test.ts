@@ -67,7 +67,7 @@ describe('the summary of a run', () => {
     });
     assert.equal(summary.cost_per_result_usd, 0.0055);
     assert.deepEqual(summary.iterations, { done: 2, limit: 10 });
-    assert.deepEqual(summary.task_counts, { pending: 1, running: 0, done: 1, failed: 1, removed: 0 });
+    assert.deepEqual(summary.task_counts, { pending: 1, blocked: 0, running: 0, done: 1, failed: 1, removed: 0 });
     assert.deepEqual(summary.queue, ['t2']);
     assert.deepEqual(summary.results, [{ task_id: 't1', task_text: 'Develop a task list', result_text: 'A plan.' }]);
     assert.deepEqual(

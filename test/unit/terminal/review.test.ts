@@ -93,6 +93,9 @@ describe('a review on the terminal', () => {
       '+ Count the beds',
       'e t3 Three beds',
       'd t4',
+      'b t5 not before Monday',
+      'b t3',
+      'f t3',
       'm u1 t5',
       'u t5',
       'g Prefer shade',
@@ -100,12 +103,18 @@ describe('a review on the terminal', () => {
       'l usd 2.5',
       'a',
     ];
-    const { state, appended } = await ask({}, ...lines);
+    const { state, appended, shown } = await ask({}, ...lines);
     assert.deepEqual(
       state.pending.map((id) => state.tasks.get(id)?.text),
       ['Five', 'Three beds', 'Count the beds'],
     );
     assert.deepEqual(state.guidance, ['Prefer shade']);
+    assert.deepEqual(
+      ['t3', 't5'].map((id) => state.tasks.get(id)?.state),
+      ['pending', 'blocked'],
+    );
+    assert.match(shown, /t5 {2}\(blocked: not before Monday\) Five/);
+    assert.match(shown, /t3 {2}\(blocked\) Three beds/);
     assert.deepEqual([state.limits.max_iterations, state.limits.max_cost_usd], [20, 2.5]);
     assert.equal(state.review, null);
     assert.equal(appended.at(-1)?.type, 'review.decided');

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { INCLUDED } from '../../../src/run/cost-words.ts';
 import { LIMIT_WORDS } from '../../../src/run/limits.ts';
+import { ONLY_BLOCKED_WAIT } from '../../../src/run/queue.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
@@ -48,6 +49,7 @@ const SENTENCES_OF_THE_RUN = [
   '3 planning replies were unusable in a row.',
   'removed by a person',
   'left out of the prioritized list',
+  ONLY_BLOCKED_WAIT,
 ];
 
 /** What a translation must take over as it is: places for values, commands, settings and other code. */

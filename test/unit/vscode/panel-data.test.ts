@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { EventDraft } from '../../../src/run/events.ts';
 import { reviewDigest } from '../../../src/run/review.ts';
 import { fold, type RunState } from '../../../src/run/state.ts';
-import { KEY_LIMIT, STOP_REASONS, type StopReason } from '../../../src/run/stop-reason.ts';
+import { KEY_LIMIT, ONLY_BLOCKED, STOP_REASONS, type StopReason } from '../../../src/run/stop-reason.ts';
 import { MAX_POINTS } from '../../../src/vscode/panel-charts.ts';
 import { panelSections } from '../../../src/vscode/panel-data.ts';
 import { closingAnswer, taskDetail } from '../../../src/vscode/panel-lists.ts';
@@ -262,12 +262,39 @@ describe('the lists of the panel', () => {
     assert.equal(show(state).tasks.rows.at(-1)?.why, 'It is a duplicate of t3 (97 % alike).');
     assert.deepEqual(show(state).progress.counts, {
       running: 0,
+      blocked: 0,
       pending: 2,
       done: 1,
       failed: 1,
       removed: 0,
       suppressed: 1,
     });
+  });
+
+  it('tell the tasks that a person holds back from those that wait, with the reason and the place', () => {
+    const held = fold(
+      makeConfig(),
+      events(
+        ...startOfRun(),
+        task('t2', 'Two'),
+        task('t3', 'Three'),
+        { type: 'task.blocked', task_id: 't1', by: 'user', why: 'not before Monday' },
+        { type: 'task.blocked', task_id: 't3', by: 'user' },
+      ),
+    );
+    const { tasks, progress } = show(held);
+    assert.deepEqual(
+      tasks.rows.map(({ key, group, lineage, why }) => [key, group, lineage.split(', ').at(-1), why]),
+      [
+        ['t2', 'pending', 'number 2 in the queue', null],
+        ['t1', 'blocked', 'held back at number 1 of the queue', 'not before Monday'],
+        ['t3', 'blocked', 'held back at number 3 of the queue', null],
+      ],
+    );
+    assert.deepEqual([progress.queue.waiting, progress.queue.next, progress.counts.blocked], [1, 'Two', 2]);
+    const over = { ...ended('queue_empty'), error: { class: ONLY_BLOCKED, message: 'x' } };
+    const { head } = show(fold(makeConfig(), events(...startOfRun(), over)), {}, 'idle');
+    assert.deepEqual([head.kind, head.state, head.actions[0]], ['stopped', 'Only blocked tasks left', 'resume']);
   });
 
   it('filter, and answer a page too far with the last one', () => {

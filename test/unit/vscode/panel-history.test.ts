@@ -27,6 +27,9 @@ describe('the history of a task', () => {
       { type: 'tasks.prioritized', order: ['c', 'a'], by: 'loop', call_id: 'p2' },
       { type: 'tasks.prioritized', order: ['b', 'c'], by: 'user', call_id: null },
       { type: 'task.edited', task_id: 'c', text: 'New', by: 'user' },
+      { type: 'task.blocked', task_id: 'c', by: 'user', why: 'not before Monday' },
+      { type: 'task.unblocked', task_id: 'c', by: 'user' },
+      { type: 'task.blocked', task_id: 'c', by: 'user' },
       { type: 'task.removed', task_id: 'a', by: 'user', why: 'not needed' },
       ...failedIteration(2, 'b', 'It timed out.'),
     ] as EventDraft[];
@@ -40,6 +43,9 @@ describe('the history of a task', () => {
       'Moved from place 3 to 1 by the loop (Planning, iteration 2)',
       'Moved from place 1 to 2 by a person',
       'Edited by a person',
+      'Blocked by a person: not before Monday',
+      'Unblocked by a person',
+      'Blocked by a person',
     ]);
     assert.deepEqual(historyOf('a', ...log).slice(1), [
       'Moved from place 1 to 3 by the loop (Planning, iteration 2)',

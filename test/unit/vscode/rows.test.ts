@@ -31,8 +31,9 @@ function stateWith(tasks: readonly [string, TaskState, number?][]): RunState {
       resultCallId: null,
       error: null,
       removedWhy: null,
+      blockedWhy: null,
     });
-    if (taskState === 'pending') state.pending.push(id);
+    if (taskState === 'pending' || taskState === 'blocked') state.pending.push(id);
   }
   return state;
 }

@@ -21,6 +21,7 @@ const brief = (more: Partial<RunBrief> = {}): RunBrief => ({
   imported: false,
   status: 'running',
   stopReason: null,
+  onlyBlocked: false,
   stopWords: null,
   byKeyLimit: false,
   iterations: 0,

@@ -118,6 +118,7 @@ function pack(files, exportsOf, terminal) {
   const helpers = [...files.values()]
     .map((text) => HELPERS.exec(text)?.[0] ?? '')
     .sort((a, b) => b.length - a.length)[0];
+  const numbers = new Map([...files.keys()].map((name, index) => [name, index.toString(36)]));
   for (const [name, text] of files) {
     const inside = packOf.get(name);
     const code = text.replaceAll(CHUNK, (whole, chunk) => {
@@ -127,7 +128,11 @@ function pack(files, exportsOf, terminal) {
     });
     if (inside === undefined) packed.set(name, code);
     else {
-      const short = code.replace(HELPERS, '').replaceAll('import_chunk_', 'c_').replaceAll('import_node_', 'n_');
+      const short = code
+        .replace(HELPERS, '')
+        .replaceAll(/import_chunk_([A-Z0-9]{8})/g, (_, hash) => `c_${numbers.get(`chunk-${hash}.js`)}`)
+        .replaceAll(/chunk_[A-Z0-9]{8}_exports/g, 'exports_')
+        .replaceAll('import_node_', 'n_');
       packed.set(inside, `${packed.get(inside) ?? ''}${JSON.stringify(name)}(module,exports){${short}\n},\n`);
     }
   }

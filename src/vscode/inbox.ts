@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Disk } from '../runlog/disk.ts';
-import { problemWords } from './problem-words.ts';
 
 /** What a window asks of the one that a run is in progress in. `digest`: of the review as it was shown. */
 export type Command =
@@ -63,6 +62,7 @@ export class Inbox {
         const command = await this.read(runId, id);
         if (command !== null) act(command);
       } catch (error) {
+        const { problemWords } = await import('./problem-words.ts');
         const why = problemWords(error);
         await this.disk.replace(this.file(runId, id, 'refused'), why);
       }

@@ -3,7 +3,6 @@ import type { Session } from '../engine/session.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { nodeDisk } from '../runlog/disk.ts';
-import { problemWords } from './problem-words.ts';
 import { briefOfState, type RunBrief } from './run-brief.ts';
 import type { FoundRun, RunFiles } from './run-files.ts';
 import type { RunRegistry, Whereabouts } from './run-registry.ts';
@@ -125,6 +124,7 @@ export class Runs implements RunRegistry, vscode.Disposable {
       entry.problem = null;
       this.changed.fire({ run: entry.view, event: null });
     } catch (error) {
+      const { problemWords } = await import('./problem-words.ts');
       entry.problem = problemWords(error).replaceAll('\n', ' ');
     }
     this.entryChanged.fire(entry);

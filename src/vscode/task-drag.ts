@@ -1,7 +1,6 @@
 import * as vscode from 'vscode';
 import { inMessage } from './labels.ts';
 import { RUNS_VIEW } from './ids.ts';
-import { problemWords } from './problem-words.ts';
 import type { Row } from './rows.ts';
 import type { Runs } from './runs.ts';
 import type { RunsTree } from './runs-tree.ts';
@@ -43,6 +42,7 @@ export class TaskDrag implements vscode.TreeDragAndDropController<Row> {
       session.steering.moveTask(dragged.taskId, before);
     } catch (error) {
       // A SteerError: the task began meanwhile.
+      const { problemWords } = await import('./problem-words.ts');
       void vscode.window.showWarningMessage(inMessage(problemWords(error), 300));
     }
   }

@@ -2,16 +2,17 @@ import * as vscode from 'vscode';
 import type { App } from './app.ts';
 import { COMMANDS } from './ids.ts';
 import { inMessage } from './labels.ts';
-import { problemWords } from './problem-words.ts';
 
 /**
  * Shows what kept something from being done: sentences for known errors, with a button where one helps; for others the
  * message, and the log. Resolves when the person has answered.
  */
 export async function tellProblem(app: Pick<App, 'output'>, what: string, error: unknown): Promise<void> {
-  const { sentences, actions } = explain(error);
+  const { problemWords } = await import('./problem-words.ts');
+  const words = problemWords(error);
+  const { sentences, actions } = explain(error, words);
   if (sentences === null) app.output.error(what, error);
-  const message = [what, ...(sentences ?? [problemWords(error)])].join(' ');
+  const message = [what, ...(sentences ?? [words])].join(' ');
   const buttons = sentences === null ? [showLog()] : actions;
   const chosen = await vscode.window.showErrorMessage(inMessage(message, 1000), ...buttons);
   await chosen?.run();
@@ -21,12 +22,12 @@ export interface Action extends vscode.MessageItem {
   readonly run: () => Thenable<unknown>;
 }
 
-function explain(error: unknown): { sentences: readonly string[] | null; actions: readonly Action[] } {
+/** `words`: the error in the language of the window. */
+function explain(error: unknown, words: string): { sentences: readonly string[] | null; actions: readonly Action[] } {
   if (!(error instanceof Error) || !('reason' in error)) return { sentences: null, actions: [] };
   switch (error.name) {
     case 'EngineError': {
       // In English each problem on its own.
-      const words = problemWords(error);
       const problems = 'problems' in error && Array.isArray(error.problems) ? error.problems.map(String) : [words];
       return {
         sentences: words === error.message ? problems : [words],
@@ -40,7 +41,7 @@ function explain(error: unknown): { sentences: readonly string[] | null; actions
       };
     case 'ArchiveError':
     case 'SteerError':
-      return { sentences: [problemWords(error)], actions: [] };
+      return { sentences: [words], actions: [] };
     default:
       return { sentences: null, actions: [] };
   }

@@ -1,6 +1,6 @@
 import { reviewDigest } from './review.ts';
 import type { LimitName } from './limits.ts';
-import { limitProblem, noSuchLimit } from './limits.ts';
+import { LIMIT_WORDS, limitProblem, noSuchLimit } from './limits.ts';
 import type { RunLog } from './ports.ts';
 
 /** What a person may do to a run in progress. Each is an event, or a refusal with a reason; nothing else changes a run. */
@@ -102,6 +102,9 @@ export class Steering {
     if (from === undefined) throw new SteerError('bad_limit', noSuchLimit(limit));
     const problem = limitProblem(limit, to);
     if (problem !== null) throw new SteerError('bad_limit', problem);
+    // What is spent cannot be taken back, so a lower one might be passed already.
+    if (to < from)
+      throw new SteerError('bad_limit', `The ${LIMIT_WORDS[limit].name} is ${from}: it can only be raised.`);
     if (to !== from) this.log.append({ type: 'limit.raised', limit, from, to, by: 'user' });
   }
 

@@ -116,13 +116,13 @@ describe('steering a run', () => {
     assert.deepEqual(appended, []);
   });
 
-  it('changes limits within their range, on record', () => {
+  it('raises limits within their range, on record, and lowers none', () => {
     const { steering, state, appended } = steered();
     steering.raiseLimit('max_iterations', 20);
     steering.raiseLimit('max_iterations', 20);
     assert.equal(state.limits.max_iterations, 20);
     assert.deepEqual(appended, [{ type: 'limit.raised', limit: 'max_iterations', from: 10, to: 20, by: 'user' }]);
-    for (const bad of [0, -1, Number.NaN, 1.5, 1e9])
+    for (const bad of [0, -1, Number.NaN, 1.5, 1e9, 19])
       refused('bad_limit', () => steering.raiseLimit('max_iterations', bad));
     refused('bad_limit', () => steering.raiseLimit('max_tokens', 1000));
     assert.equal(state.config.limits.max_iterations, 10, 'the configuration stays as it was');

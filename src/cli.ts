@@ -10,6 +10,7 @@ import { environmentSnapshot } from './research/environment.ts';
 import { systemClock } from './run/clock.ts';
 import { messageOf } from './run/message.ts';
 import { DEFAULTS } from './run/settings.ts';
+import { VERSION } from './run/version.ts';
 import { nodeDisk } from './runlog/disk.ts';
 import { processTable, thisProcess } from './runlog/machine.ts';
 import { Egress } from './safety/egress.ts';
@@ -36,8 +37,6 @@ import { FolderWorkspace } from './tools/workspace.ts';
 
 /** The composition root for the terminal. Its contract: exit codes, flags, the last line of stdout with --json. */
 
-declare const BABYAGI_VERSION: string;
-
 /** Goes before everything that is said: a sentence may quote what somebody put into the wrong place. */
 const redactor = new Redactor();
 
@@ -45,7 +44,7 @@ async function main(): Promise<number> {
   registerSecrets(process.env);
   const options = Options.parse(process.argv.slice(2), process.env);
   registerSecrets(options.variables);
-  if (options.isSet('version')) return say(BABYAGI_VERSION);
+  if (options.isSet('version')) return say(VERSION);
   if (options.isSet('help') || options.command === '') return say(helpText());
   switch (options.command) {
     case 'run':
@@ -185,7 +184,7 @@ function hostOf(
     environment: () =>
       environmentSnapshot({
         distDirectory: __dirname,
-        extensionVersion: BABYAGI_VERSION,
+        extensionVersion: VERSION,
         vscodeVersion: null,
         workspace,
       }),

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { messageOf } from './run/message.ts';
+import { VERSION } from './run/version.ts';
 import { nodeDisk } from './runlog/disk.ts';
 import { processTable, thisProcess } from './runlog/machine.ts';
 import type { OwnerIdentity } from './runlog/owner.ts';
@@ -31,8 +32,6 @@ import { followRunsFolders } from './vscode/watch.ts';
  * The composition root for VS Code. Activation only wires: the engine, its models and the checks of settings are read
  * from disk on first use, by `import()`.
  */
-
-declare const BABYAGI_VERSION: string;
 
 let control: RunControl | undefined;
 
@@ -72,7 +71,7 @@ function wire(context: vscode.ExtensionContext): void {
     identity,
     ledgerDirectory: vscode.Uri.joinPath(context.globalStorageUri, 'keys').fsPath,
     distDirectory: context.asAbsolutePath('dist'),
-    extensionVersion: BABYAGI_VERSION,
+    extensionVersion: VERSION,
     vscodeVersion: vscode.version,
   };
   control = new RunControl(world, runs, known, inbox);

@@ -11,6 +11,8 @@ export interface RunState {
   status: 'created' | 'running' | 'paused' | 'review' | 'ended';
   lastSeq: number;
   epoch: number;
+  /** The program that the epoch is of; null where the log does not say. */
+  version: string | null;
   /** Active time of the epochs before this one, and of this one so far, milliseconds. */
   earlierMs: number;
   epochMs: number;
@@ -202,6 +204,7 @@ export function initialState(config: RunConfig): RunState {
     status: 'created',
     lastSeq: 0,
     epoch: 0,
+    version: null,
     earlierMs: 0,
     epochMs: 0,
     startedAt: config.created_at,
@@ -269,6 +272,7 @@ function applyBody(state: RunState, event: RunEvent): void {
       state.startedAt = event.ts;
       return;
     case 'epoch.opened':
+      state.version = event.version ?? null;
       state.earlierMs += state.epochMs;
       if (state.review) {
         state.status = 'review';

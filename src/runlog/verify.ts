@@ -7,6 +7,7 @@ import { RunConfig } from '../run/config.ts';
 import type { RunEvent, UnknownEvent } from '../run/events.ts';
 import { apply, initialState, type RunState } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
+import { VERSION } from '../run/version.ts';
 import { parseOutputPath } from '../safety/output-path.ts';
 import { checkpointOf } from './checkpoint.ts';
 import { type Disk, DRAFT, ForeignFile } from './disk.ts';
@@ -14,6 +15,7 @@ import { type ExitFile, exitFiles } from './exit-files.ts';
 import { MOST_CONFIG_BYTES, type RunFolder, runFolder, sixDigits } from './folder.ts';
 import { pausing } from './pause.ts';
 import { type ReadLog, readLog } from './reader.ts';
+import { factsThatDiffer } from './same-facts.ts';
 import { Summary } from './summary.ts';
 import { jsonOrNull } from '../run/json.ts';
 import { messageOf } from '../run/message.ts';
@@ -62,6 +64,15 @@ interface CheckpointFile {
   readonly content: string;
 }
 
+/** Sentences for people in the JSON files: what another version words in its own way. */
+const PROSE: ReadonlySet<string> = new Set(['meaning', 'next', 'continue_with', 'cost.note']);
+
+/** The exit files as a state of the run gives them, and the version whose epoch it is. */
+interface Expected {
+  readonly files: readonly ExitFile[];
+  readonly version: string | null;
+}
+
 /** What folding the log gave. */
 interface Replay {
   readonly complete: boolean;
@@ -69,7 +80,7 @@ interface Replay {
   /** Event that ended the run, if it has ended. */
   readonly endSeq: number | null;
   /** The exit files as of the event that summary.json names. */
-  readonly summarized: readonly ExitFile[] | null;
+  readonly summarized: Expected | null;
 }
 
 class RunVerifier {
@@ -229,7 +240,7 @@ class RunVerifier {
     let counts: string | null = null;
     let most = 0n;
     let endSeq: number | null = null;
-    let summarized: ExitFile[] | null = null;
+    let summarized: Expected | null = null;
     for (const event of events) {
       try {
         const before = spent(state);
@@ -254,8 +265,8 @@ class RunVerifier {
       if (event.type === 'run.ended') endSeq = event.seq;
       if (event.type === 'checkpoint.saved') saved.add(basename(event.file.replaceAll('\\', '/')));
       const checkpoint = checkpoints.get(event.seq);
-      if (checkpoint?.content === `${JSON.stringify(checkpointOf(state))}\n`) right.add(checkpoint.name);
-      if (head?.events === event.seq) summarized = exitFiles(state, endingOf(head));
+      if (checkpoint && this.isCheckpoint(checkpoint, state)) right.add(checkpoint.name);
+      if (head?.events === event.seq) summarized = { files: exitFiles(state, endingOf(head)), version: state.version };
       await this.pause();
     }
     if (problem !== null) this.fail('events', problem);
@@ -267,6 +278,12 @@ class RunVerifier {
       this.pass('counts', 'No request left that the limits of requests and of tokens did not allow.');
     this.checkCheckpoints([...checkpoints.values()], saved, right);
     return { complete: problem === null, state, endSeq: state.end && endSeq, summarized };
+  }
+
+  private isCheckpoint({ name, content }: CheckpointFile, state: RunState): boolean {
+    const expected = checkpointOf(state);
+    if (content === `${JSON.stringify(expected)}\n`) return true;
+    return state.version !== VERSION && this.factThatDiffers(`checkpoints/${name}`, content, [expected]) === null;
   }
 
   private checkCheckpoints(
@@ -330,7 +347,8 @@ class RunVerifier {
         this.notes.push('The exit files are of an earlier end: the process ended before it could write them anew.');
       await this.compare('summary.json', bytes, [summarized]);
       // The last end may have been cut short between two files.
-      const candidates = endSeq === null ? [summarized] : [summarized, exitFiles(state, null)];
+      const candidates =
+        endSeq === null ? [summarized] : [summarized, { files: exitFiles(state, null), version: state.version }];
       for (const name of ['results.json', 'summary.md', 'answer.md'] as const) {
         await this.compare(name, await this.read(join(this.folder.path, name)), candidates);
       }
@@ -338,19 +356,16 @@ class RunVerifier {
   }
 
   /** Compares a file with what the log gives, byte by byte. A document may be edited, or made by another version. */
-  private async compare(
-    name: ExitFile['name'],
-    bytes: Buffer | null,
-    candidates: readonly (readonly ExitFile[])[],
-  ): Promise<void> {
+  private async compare(name: ExitFile['name'], bytes: Buffer | null, candidates: readonly Expected[]): Promise<void> {
     if (bytes === null) {
       this.notes.push(`${name} is not there.`);
       return;
     }
+    if (candidates.some(({ version }) => version !== VERSION) && name.endsWith('.json'))
+      return this.compareFacts(name, bytes, candidates);
     let different = -1;
-    for (const files of candidates) {
-      const pieces = files.find((file) => file.name === name)?.pieces ?? [];
-      different = await this.firstDifference(bytes, pieces);
+    for (const { files } of candidates) {
+      different = await this.firstDifference(bytes, piecesOf(files, name));
       if (different < 0) break;
     }
     const line = different < 0 ? 0 : bytes.subarray(0, different).toString('latin1').split('\n').length;
@@ -360,6 +375,38 @@ class RunVerifier {
         `${name} is not what this version makes of the log, first in line ${line}: edited, or made by another version.`,
       );
     else this.fail(name, `It is not what the log gives, first in line ${line}.`);
+  }
+
+  /** The same for a file that another version may have written: its form may be another one, and its facts must not. */
+  private compareFacts(name: ExitFile['name'], bytes: Buffer, candidates: readonly Expected[]): void {
+    const texts = candidates.map(({ files }) => [...piecesOf(files, name)].join(''));
+    if (texts.includes(String(bytes))) return this.pass(name, 'It is what the log gives.');
+    const at = this.factThatDiffers(
+      name,
+      String(bytes),
+      texts.map((text): unknown => JSON.parse(text)),
+    );
+    if (at === null) this.pass(name, 'It says what the log gives, in the form of another version.');
+    else this.fail(name, `It says other than the log, first in ${at}.`);
+  }
+
+  /** The first place where the JSON text of another version states another fact than these values; null: one agrees. */
+  private factThatDiffers(name: string, text: string, expected: readonly unknown[]): string | null {
+    const actual = jsonOrNull(text);
+    let first: string | null = null;
+    for (const value of expected) {
+      const { at, onlyInFile, onlyExpected } = factsThatDiffer(actual, value, PROSE);
+      if (at !== null) {
+        first ??= at === '' ? 'its form' : at;
+        continue;
+      }
+      if (onlyExpected.length > 0)
+        this.notes.push(`${name} is of another version, without ${onlyExpected.join(', ')}.`);
+      if (onlyInFile.length > 0)
+        this.notes.push(`${name} is of another version, and says what cannot be compared: ${onlyInFile.join(', ')}.`);
+      return null;
+    }
+    return first;
   }
 
   /** Where the bytes are other than the pieces, or -1. */
@@ -393,6 +440,10 @@ class RunVerifier {
     this.checks.push({ name, ok: false, detail });
     return null;
   }
+}
+
+function piecesOf(files: readonly ExitFile[], name: ExitFile['name']): Iterable<string> {
+  return files.find((file) => file.name === name)?.pieces ?? [];
 }
 
 /** Brings the state forward by one event of its own run. Returns the cap after it. Throws where the event does not fit. */

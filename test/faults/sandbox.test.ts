@@ -14,6 +14,7 @@ import {
   rename,
   rm,
   symlink,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -327,6 +328,25 @@ for (const platform of PLATFORMS) {
       await refused(box.write('f', bytes('x')), 'changed_by_others');
       assert.deepEqual((await snapshot(root)).f, 'theirs');
     });
+
+    for (const [what, theirs] of [
+      ['of another length', 'theirs'],
+      ['of the same length', 'one!'],
+    ] as const) {
+      it(`does not overwrite its own file where somebody writes a text ${what} into it meanwhile`, async () => {
+        await sandbox().write('f', bytes('ours'));
+        const change = async () => {
+          await writeFile(join(root, 'f'), theirs);
+          if (theirs.length === 4) await utimes(join(root, 'f'), 1, 1);
+        };
+        const box = sandbox({
+          known: [{ path: 'f', sha256: hash('ours') }],
+          fs: { ...fsPromises, open: interposed(change) },
+        });
+        await refused(box.write('f', bytes('new')), 'changed_by_others');
+        assert.deepEqual((await snapshot(root)).f, theirs);
+      });
+    }
   });
 }
 
@@ -678,6 +698,27 @@ describe('by paths alone (macOS, Windows)', () => {
       });
       await refused(box.write('dir/f', bytes('x')), 'escaped');
       assert.deepEqual(await readdir(victim), []);
+    });
+  }
+
+  for (const platform of ['darwin', 'win32']) {
+    it(`${platform}: a file of others in the folder that was put there stays`, async () => {
+      const victim = join(place, 'victim');
+      await mkdir(victim);
+      await writeFile(join(victim, 'f'), 'precious');
+      const box = open({
+        platform,
+        fs: {
+          ...fsPromises,
+          rename: async (from, to) => {
+            await fsPromises.rename(from, to);
+            await fsPromises.rename(join(root, 'dir'), join(root, 'was'));
+            await fsPromises.symlink(victim, join(root, 'dir'));
+          },
+        },
+      });
+      await refused(box.write('dir/f', bytes('x')), 'escaped');
+      assert.equal(await readFile(join(victim, 'f'), 'utf8'), 'precious');
     });
   }
 

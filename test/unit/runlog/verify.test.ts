@@ -22,6 +22,7 @@ import {
   reserved,
   startOfRun,
   task,
+  unanswered,
 } from '../../support/run-events.ts';
 
 const FOLDER = runFolder('/runs/one');
@@ -293,6 +294,13 @@ describe('verifying a run folder', () => {
       await problem(reserved('c1', { reservedUsd: 0.7 }), reserved('c2', { reservedUsd: 0.4 })),
       'money: After event 5 (call.reserved) $1.10 are settled, held and reserved, above the cap of $1.00.',
     );
+    const held = unanswered('c0', 'held', 'No answer.', { reservedUsd: 0.7 });
+    for (const first of [held, answered('c0', 'x', { reservedUsd: 0.7, costUsd: 0.7 })])
+      assert.match((await problem(...first, reserved('c2', { reservedUsd: 0.4 }))) ?? '', /^money: .* \$1\.10 are/);
+    const lesser = await verified(
+      await folderOf(...answered('c1', 'x', { reservedUsd: 0.7, costUsd: 0.1 }), ...unanswered('c2', 'held', 'No.')),
+    );
+    assert.match(lesser.checks.find(({ name }) => name === 'money')?.detail ?? '', /at most \$0\.70\.$/);
     const raised: EventDraft = { type: 'limit.raised', limit: 'max_cost_usd', from: 1, to: 2, by: 'user' };
     assert.equal(
       await problem(reserved('c1', { reservedUsd: 0.7 }), raised, reserved('c2', { reservedUsd: 0.4 })),

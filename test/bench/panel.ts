@@ -11,8 +11,9 @@ import { eventually } from '../support/eventually.ts';
 import { packaged } from '../support/packaged.ts';
 import { openPanelWindow, type PanelWindow } from '../support/panel-window.ts';
 import { events } from '../support/run-events.ts';
-import { startVscodeServer } from '../support/vscode-server.ts';
+import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
 import type { TreeView } from '../support/tree-view.ts';
+import { vsixOf } from '../support/vsix.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
 /**
@@ -20,6 +21,8 @@ import { openWorkbench, type Workbench } from '../support/workbench.ts';
  * 10 000 events is there: in a real VS Code, with the packaged extension where that matters.
  */
 const REPETITIONS = 5;
+/** New windows of each kind. */
+const WINDOWS = 3;
 const OBJECTIVE = 'Find out what this garden lacks';
 const REHEARSED = 60;
 
@@ -61,6 +64,29 @@ const PAINTED = `new Promise((done) => {
   setTimeout(() => done(Math.max(...painted)), 1000);
 })`;
 
+const EMPTY_TITLE = 'Open Empty';
+
+/** An extension that opens a webview with one line of text: what VS Code itself needs for one. */
+const EMPTY_MANIFEST = {
+  name: 'empty',
+  engines: { vscode: '^1.101.0' },
+  extensionKind: ['workspace'],
+  activationEvents: ['onStartupFinished'],
+  contributes: {
+    commands: [{ command: 'empty.open', title: EMPTY_TITLE, icon: '$(circle)' }],
+    menus: { 'view/item/context': [{ command: 'empty.open', when: 'view == babyagi.runs', group: 'inline@9' }] },
+  },
+};
+const EMPTY_MAIN = `
+const vscode = require('vscode');
+exports.activate = (context) => {
+  context.subscriptions.push(vscode.commands.registerCommand('empty.open', () => {
+    const panel = vscode.window.createWebviewPanel('empty', 'Empty', vscode.ViewColumn.Active, { enableScripts: true });
+    panel.webview.html = '<!DOCTYPE html><html><body><h1 data-empty>Nothing</h1></body></html>';
+  }));
+};
+`;
+
 async function main(): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), 'panel-bench-'));
   try {
@@ -88,23 +114,28 @@ async function inTheProduct(root: string): Promise<void> {
   const server = await startVscodeServer({
     workspace,
     dataDir: join(root, 'data'),
-    extensions: [vsix],
+    extensions: [vsix, await vsixOf(root, EMPTY_MANIFEST, EMPTY_MAIN)],
   });
+  const firsts = { ours: [] as number[], empty: [] as number[] };
+  for (let window = 0; window < WINDOWS; window += 1) {
+    for (const kind of ['empty', 'ours'] as const) firsts[kind].push(await firstOfAWindow(server, kind));
+  }
+  say(`the first panel of a window, a run of ${count} events: ${figures(firsts.ours)}`);
+  say(`the first webview of a window, with nothing in it: ${figures(firsts.empty)}`);
+  say(
+    `of it ours: ${(percentile(firsts.ours, 0.5) - percentile(firsts.empty, 0.5)).toFixed(0)} ms; the rest is VS Code`,
+  );
   const workbench = await openWorkbench(server, { theme: 'dark' });
   try {
     const runs = await sideBar(workbench);
-    const opened: number[] = [];
-    for (let repetition = 0; repetition <= REPETITIONS; repetition += 1) {
-      await workbench.runCommand('View: Close All Editors');
-      await runs.waitForRow(nameOf(repetition));
-      const started = performance.timeOrigin + performance.now();
-      await runs.inlineAction(nameOf(repetition), 'Open Summary');
-      const frame = await panelFrame(workbench);
-      opened.push((await frame.evaluate<number>(PAINTED)) - started);
+    await opened(workbench, nameOf(0), 'empty');
+    const later = { ours: [] as number[], empty: [] as number[] };
+    for (let repetition = 1; repetition <= REPETITIONS; repetition += 1) {
+      for (const kind of ['empty', 'ours'] as const)
+        later[kind].push(await opened(workbench, nameOf(repetition), kind));
     }
-    say(`one after the other: ${opened.map((each) => each.toFixed(0)).join(', ')} ms`);
-    say(`the first panel of a window, a run of ${count} events: ${opened.shift()?.toFixed(0)} ms`);
-    say(`command to painted panel, ${count} events: ${figures(opened)} (goal 500 ms)`);
+    say(`command to painted panel, ${count} events, later ones: ${figures(later.ours)} (goal 500 ms)`);
+    say(`with nothing in it, later ones: ${figures(later.empty)}`);
 
     await workbench.runCommand('View: Close All Editors');
     await workbench.runCommand('BabyAGI: Rehearse Objective…');
@@ -132,18 +163,43 @@ async function inTheProduct(root: string): Promise<void> {
   }
 }
 
+type Kind = 'ours' | 'empty';
+
+/** In a new window of a new browser: how long it takes until its first webview is on the screen, milliseconds. */
+async function firstOfAWindow(server: VscodeServer, kind: Kind): Promise<number> {
+  const workbench = await openWorkbench(server, { theme: 'dark' });
+  try {
+    return await opened(workbench, nameOf(0), kind);
+  } finally {
+    await workbench.close();
+  }
+}
+
+/** From the click on the row of a run that was not read before to the picture, milliseconds. */
+async function opened(workbench: Workbench, row: string, kind: Kind): Promise<number> {
+  await workbench.runCommand('View: Close All Editors');
+  const runs = await sideBar(workbench);
+  await runs.waitForRow(row);
+  const started = performance.timeOrigin + performance.now();
+  await runs.inlineAction(row, kind === 'ours' ? 'Open Summary' : EMPTY_TITLE);
+  const frame = await (kind === 'ours' ? panelFrame(workbench) : frameWith(workbench, 'h1[data-empty]'));
+  return (await frame.evaluate<number>(PAINTED)) - started;
+}
+
 async function sideBar(workbench: Workbench): Promise<TreeView> {
   await workbench.openView('BabyAGI');
   return workbench.view('Runs');
 }
 
-async function panelFrame(workbench: Workbench): Promise<Frame> {
-  return eventually('the panel', async () => {
+function panelFrame(workbench: Workbench): Promise<Frame> {
+  return frameWith(workbench, 'body[data-run-id] .tile');
+}
+
+function frameWith(workbench: Workbench, selector: string): Promise<Frame> {
+  const look = `document.querySelector(${JSON.stringify(selector)}) !== null`;
+  return eventually(`a frame with ${selector}`, async () => {
     for (const frame of workbench.page.frames()) {
-      if (
-        await frame.evaluate<boolean>('document.querySelector("body[data-run-id] .tile") !== null').catch(() => false)
-      )
-        return frame;
+      if (await frame.evaluate<boolean>(look).catch(() => false)) return frame;
     }
     return undefined;
   });

@@ -16,6 +16,11 @@ const FEATURES: readonly [RegExp, Feature][] = [
 const UNDECIDED = [408, 409, 425];
 /** Statuses from 500 on that another attempt meets again. */
 const NEVER = [501, 505];
+/** Statuses of a server that has no such thing at all, and so has done nothing. */
+const ABSENT = [405, 501];
+/** How servers with a 400 say that a model makes no embeddings. */
+const NO_EMBEDDINGS = /embedding/i;
+const NOT = /\bnot (support|work|implement|available|enabled)|unsupported|OperationNotSupported/i;
 
 /** What an answer with an error status means, and whether it was certainly not billed. */
 export function errorOfStatus(
@@ -46,6 +51,13 @@ export function errorOfStatus(
       `${origin} does not know the ${what} model ${prepared.model} or its path (${status})${said}.`,
       options,
     );
+  }
+  const lacking = ABSENT.includes(status) || (refused && NO_EMBEDDINGS.test(message) && NOT.test(`${code} ${message}`));
+  if (prepared.request.kind === 'embedding' && lacking) {
+    return new ModelError('unsupported', `${origin} has no embeddings with ${prepared.model} (${status})${said}.`, {
+      unbilled: wellFormed,
+      feature: 'embeddings',
+    });
   }
   if (status === 402 || (status === 429 && code === 'insufficient_quota')) {
     return new ModelError('quota', `The account behind the key at ${origin} has no quota left${said}.`, { unbilled });

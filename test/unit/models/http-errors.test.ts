@@ -121,9 +121,26 @@ describe('an answer with an error status', () => {
     assert.ok(classified(500, { message: 'x'.repeat(50_000) }).message.length < 500);
   });
 
-  it('of an embedding request with 404 says that there are no embeddings', () => {
-    assert.equal(classified(404, { message: 'nothing here' }, {}, prepared('embedding')).feature, 'embeddings');
-    assert.equal(classified(500, { message: 'broken' }, {}, prepared('embedding')).feature, null);
+  it('of an embedding request may say that there are no embeddings', () => {
+    const of = (status: number, error: object) => {
+      const { feature, unbilled } = classified(status, error, {}, prepared('embedding'));
+      return [feature, unbilled];
+    };
+    for (const [status, error] of [
+      [404, { message: 'nothing here' }],
+      [405, { message: 'Method Not Allowed' }],
+      [501, { message: 'This server does not support embeddings.', type: 'not_supported_error' }],
+      [
+        400,
+        { message: 'The embeddings operation does not work with the specified model.', code: 'OperationNotSupported' },
+      ],
+      [400, { message: 'The model does not support Embeddings API' }],
+    ] as const)
+      assert.deepEqual(of(status, error), ['embeddings', true], error.message);
+    assert.deepEqual(of(500, { message: 'broken' }), [null, false]);
+    assert.deepEqual(of(400, { message: 'The embeddings input is too long' }), [null, true]);
+    assert.equal(classified(501, { message: 'This server does not support embeddings.' }).feature, null);
+    assert.equal(classified(501, '<html>', {}, prepared('embedding')).unbilled, false);
   });
 });
 

@@ -63,10 +63,17 @@ const PRIVATE_DIRECTORY = 0o700;
 
 export const nodeDisk: Disk = {
   async makeDirectory(path) {
-    const first = await fs.mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY });
-    if (first === undefined) return;
-    for (let made = path; made.length >= first.length; made = dirname(made))
-      await nodeDisk.syncDirectory(dirname(made));
+    // Not with `recursive`: that asks for ever where the parent is there and takes none, as /proc does.
+    const parent = dirname(path);
+    try {
+      await fs.mkdir(path, { mode: PRIVATE_DIRECTORY });
+    } catch (error) {
+      if (await isDirectory(path)) return;
+      if (codeOf(error) !== 'ENOENT' || (await isDirectory(parent))) throw error;
+      await nodeDisk.makeDirectory(parent);
+      return nodeDisk.makeDirectory(path);
+    }
+    await nodeDisk.syncDirectory(parent);
   },
   async create(path) {
     await refuseLink(dirname(path));
@@ -102,8 +109,7 @@ export const nodeDisk: Disk = {
       await fs.access(path);
       return true;
     } catch (error) {
-      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-        return false;
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false;
       throw error;
     }
   },
@@ -150,6 +156,17 @@ export const nodeDisk: Disk = {
     }
   },
 };
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return fs.stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+}
 
 /** A run folder may come from anywhere: a link in it could lead reading and writing out of it. */
 async function refuseLink(path: string): Promise<void> {

@@ -65,13 +65,17 @@ export const nodeDisk: Disk = {
   async makeDirectory(path) {
     // Not with `recursive`: that asks for ever where the parent is there and takes none, as /proc does.
     const parent = dirname(path);
+    const make = () => fs.mkdir(path, { mode: PRIVATE_DIRECTORY });
     try {
-      await fs.mkdir(path, { mode: PRIVATE_DIRECTORY });
+      await make();
     } catch (error) {
       if (await isDirectory(path)) return;
-      if (codeOf(error) !== 'ENOENT' || (await isDirectory(parent))) throw error;
-      await nodeDisk.makeDirectory(parent);
-      return nodeDisk.makeDirectory(path);
+      if (codeOf(error) !== 'ENOENT') throw error;
+      if (!(await isDirectory(parent))) await nodeDisk.makeDirectory(parent);
+      // Somebody else may have made it, or what is above it, meanwhile.
+      await make().catch(async (again: unknown) => {
+        if (!(await isDirectory(path))) throw again;
+      });
     }
     await nodeDisk.syncDirectory(parent);
   },

@@ -38,13 +38,9 @@ export class PowerRecorder {
         // A file is opened for reading by number.
         return typeof flags === 'string' && path.startsWith(this.root) ? this.handle(handle, path, flags) : handle;
       },
-      mkdir: async (path: string, options: { recursive: true; mode: number }) => {
-        const first = await mkdir(path, options);
-        if (first === undefined || !path.startsWith(this.root)) return first;
-        const made: string[] = [];
-        for (let at = path; at.length >= first.length; at = dirname(at)) made.unshift(at);
-        for (const folder of made) this.operations.push({ kind: 'enter', path: folder, file: 'folder' });
-        return first;
+      mkdir: async (path: string, options: { mode: number }) => {
+        await mkdir(path, options);
+        if (path.startsWith(this.root)) this.operations.push({ kind: 'enter', path, file: 'folder' });
       },
       rename: async (path: string, to: string) => {
         const file = this.files.get(path);

@@ -245,6 +245,18 @@ export class Options {
     if (UNSET.has(name)) return false;
     return YES.test(this.text(name) ?? '');
   }
+
+  /** What was given: yes or no for a switch, a list for what may be repeated; undefined where nothing was. */
+  given(name: FlagName): string | boolean | string[] | undefined {
+    const { type, multiple }: Flag = FLAGS[name];
+    if (type === 'boolean') {
+      const isGiven = this.flags[name] !== undefined || (!UNSET.has(name) && this.text(name) !== undefined);
+      return isGiven ? this.isSet(name) : undefined;
+    }
+    if (multiple !== true) return this.text(name);
+    const texts = this.texts(name);
+    return texts.length === 0 ? undefined : texts;
+  }
 }
 
 const YES = /^\s*(1|true|yes|on)\s*$/i;

@@ -155,7 +155,7 @@ export function promptsOf(options: Options): Map<string, { text: string; file: s
   const directory = resolve(named ?? '.babyagi/prompts');
   try {
     if (named === undefined && !existsSync(directory)) return new Map();
-    const names = readdirSync(directory).filter((name) => name.endsWith('.md'));
+    const names = readdirSync(directory).filter((name) => /\.md$/i.test(name));
     return new Map(
       names.map((name) => [basename(name, '.md'), { text: readFileSync(join(directory, name), 'utf8'), file: name }]),
     );

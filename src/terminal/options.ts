@@ -62,7 +62,7 @@ export const FLAGS = {
   'prompts-dir': {
     type: 'string',
     value: 'DIR',
-    help: 'prompt files that override the built-in ones (.babyagi/prompts)',
+    help: 'files <agent>.md, and no other *.md, that replace built-in prompts (.babyagi/prompts)',
   },
   'checkpoint-every': { type: 'string', value: 'N', help: 'iterations between checkpoints (5)' },
   'review-every': {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { PromptRecord, Strategy } from '../run/config.ts';
-import { checkTemplate } from './template.ts';
+import { quoted } from '../run/limits.ts';
+import { checkTemplate, TemplateError } from './template.ts';
 
 /**
  * The built-in prompts, and the values each may use. A file `<name>.md` in a prompts folder overrides one. Constant
@@ -110,16 +111,28 @@ export function builtInPrompts(strategy: Strategy): Readonly<Record<string, Prom
   return strategy === 'classic' ? CLASSIC : GUARDED;
 }
 
-/** The prompts of a run, with overrides by name. Throws TemplateError naming the file where an override is not usable. */
+/**
+ * The prompts of a run, with overrides by agent. Throws TemplateError naming the file where one is not usable: it names a
+ * value or an agent that there is not. A file that nothing reads would be taken for one that counts.
+ */
 export function promptRecords(
   strategy: Strategy,
   overrides: ReadonlyMap<string, { text: string; file: string }>,
 ): Record<string, PromptRecord> {
   const records: Record<string, PromptRecord> = {};
-  for (const [name, prompt] of Object.entries(builtInPrompts(strategy))) {
+  const prompts = builtInPrompts(strategy);
+  const strange = [...overrides].find(([name]) => !Object.hasOwn(prompts, name));
+  if (strange) {
+    const names = Object.keys(prompts).map((name) => `${name}.md`);
+    throw new TemplateError(
+      'unknown_agent',
+      `${quoted(strange[1].file)} is for no agent of the strategy ${strategy}: it has ${names.join(', ')}.`,
+    );
+  }
+  for (const [name, prompt] of Object.entries(prompts)) {
     const override = overrides.get(name);
     const text = override?.text ?? prompt.text;
-    checkTemplate(text, prompt.values);
+    checkOverride(override?.file ?? name, text, prompt.values);
     records[name] = {
       sha256: createHash('sha256').update(text).digest('hex'),
       text,
@@ -127,4 +140,13 @@ export function promptRecords(
     };
   }
   return records;
+}
+
+function checkOverride(file: string, text: string, values: readonly string[]): void {
+  try {
+    checkTemplate(text, values);
+  } catch (error) {
+    if (error instanceof TemplateError) throw new TemplateError(error.reason, `${quoted(file)}: ${error.message}`);
+    throw error;
+  }
 }

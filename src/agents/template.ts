@@ -8,7 +8,7 @@ import type { ChatMessage } from '../run/ports.ts';
 export type Values = Readonly<Record<string, string>>;
 
 export class TemplateError extends Error {
-  readonly reason: 'unknown_variable' | 'unclosed_section';
+  readonly reason: 'unknown_variable' | 'unclosed_section' | 'unknown_agent';
   constructor(reason: TemplateError['reason'], message: string) {
     super(message);
     this.name = 'TemplateError';

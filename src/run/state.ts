@@ -13,6 +13,8 @@ export interface RunState {
   epoch: number;
   /** The program that the epoch is of; null where the log does not say. */
   version: string | null;
+  /** The segments of the log that hold its events, with the number of their first one. */
+  readonly segments: { readonly number: number; readonly firstSeq: number }[];
   /** Active time of the epochs before this one, and of this one so far, milliseconds. */
   earlierMs: number;
   epochMs: number;
@@ -116,6 +118,8 @@ export interface Task {
   removedWhy: string | null;
   /** What was said when it was blocked, where it is and something was. */
   blockedWhy: string | null;
+  /** The event that last changed it. */
+  changedSeq: number;
 }
 
 export interface Call {
@@ -133,6 +137,8 @@ export interface Call {
   readonly reserved: Pico;
   readonly reservedSeq: number;
   readonly reservedAt: string;
+  /** The event that told its outcome, once one did. */
+  endedSeq: number | null;
   status: 'reserved' | 'settled' | 'held' | 'released';
   /** The requested model, then the exact one that the server says answered. */
   model: string;
@@ -205,6 +211,7 @@ export function initialState(config: RunConfig): RunState {
     lastSeq: 0,
     epoch: 0,
     version: null,
+    segments: [],
     earlierMs: 0,
     epochMs: 0,
     startedAt: config.created_at,
@@ -261,6 +268,7 @@ export function apply(state: RunState, event: RunEvent): void {
   if (event.seq !== state.lastSeq + 1) throw new FoldError(event, `follows event ${state.lastSeq}`);
   applyBody(state, event);
   state.lastSeq = event.seq;
+  if (event.epoch !== state.epoch) state.segments.push({ number: event.epoch, firstSeq: event.seq });
   state.epoch = event.epoch;
   state.epochMs = event.mono_ms;
   state.updatedAt = event.ts;
@@ -512,6 +520,7 @@ function reserve(state: RunState, event: RunEventOf<'call.reserved'>): void {
     reserved,
     reservedSeq: event.seq,
     reservedAt: event.ts,
+    endedSeq: null,
     status: 'reserved',
     model: event.model,
     cost: 0n,
@@ -564,6 +573,7 @@ function openCall(state: RunState, event: RunEventOf<'call.settled' | 'call.held
   if (call.status !== 'reserved') throw new FoldError(event, `call ${call.id} is already ${call.status}`);
   state.money.reserved -= call.reserved;
   state.tokens.reserved -= call.boundInputTokens + call.maxOutputTokens;
+  call.endedSeq = event.seq;
   call.model = event.model;
   call.inputTokens = event.input_tokens ?? 0;
   call.cachedTokens = event.cached_tokens ?? 0;
@@ -591,6 +601,7 @@ function createTask(state: RunState, event: RunEventOf<'task.created'>): void {
     error: null,
     removedWhy: null,
     blockedWhy: null,
+    changedSeq: event.seq,
   });
   if (event.by === 'loop') state.tally.created += 1;
   if (event.by !== 'user') state.taskCounter += 1;
@@ -629,6 +640,7 @@ function replaceTasks(state: RunState, event: RunEventOf<'tasks.replaced'>): voi
       error: null,
       removedWhy: null,
       blockedWhy: null,
+      changedSeq: event.seq,
     });
   }
   state.pending = replacedAround(
@@ -678,11 +690,13 @@ export function activeMs(state: RunState): number {
   return state.earlierMs + state.epochMs;
 }
 
+/** The task that the event is about to change. */
 function taskOf(state: RunState, event: RunEvent, id: string, ...expected: readonly TaskState[]): Task {
   const task = state.tasks.get(id);
   if (!task) throw new FoldError(event, `there is no task ${id}`);
   if (!expected.includes(task.state))
     throw new FoldError(event, `task ${id} is ${task.state}, not ${expected.join(' or ')}`);
+  task.changedSeq = event.seq;
   return task;
 }
 

@@ -4,6 +4,7 @@ import type { Ending } from '../run/stop.ts';
 import { answerMarkdown } from './answer.ts';
 import type { Disk } from './disk.ts';
 import type { RunFolder } from './folder.ts';
+import { logPlaces } from './log-places.ts';
 import { pausing } from './pause.ts';
 import { resultsJson, storedResults } from './results.ts';
 import { summarize, summaryJson } from './summary.ts';
@@ -24,7 +25,7 @@ export function exitFiles(state: RunState, unlogged: Ending | null): ExitFile[] 
   const summary = summarize(state, unlogged);
   return [
     { name: 'summary.json', pieces: summaryJson(summary) },
-    { name: 'summary.md', pieces: summaryMarkdown(summary) },
+    { name: 'summary.md', pieces: summaryMarkdown(summary, logPlaces(state)) },
     { name: 'answer.md', pieces: answerMarkdown(state, summary) },
     { name: 'results.json', pieces: resultsJson(storedResults(state)) },
   ];

@@ -1,5 +1,7 @@
 import { formatUsd, MAX_USD, picoFromUsd } from '../budget/money.ts';
 import { duration } from '../run/duration.ts';
+import { OutputPathError, parseOutputPath } from '../safety/output-path.ts';
+import type { LogPlaces } from './log-places.ts';
 import { anchorOf, codeSpan, containedMarkdown, type Frame, plainText } from './markdown.ts';
 import type { Summary } from './summary.ts';
 
@@ -11,15 +13,16 @@ const TITLE = 160;
 const CELL = 240;
 
 /** summary.md, in pieces that follow each other. */
-export function* summaryMarkdown(summary: Summary): Generator<string> {
+export function* summaryMarkdown(summary: Summary, places: LogPlaces): Generator<string> {
   yield `# ${plainText(summary.objective, TITLE)}\n\n`;
   yield verdict(summary);
   yield facts(summary);
   yield criteria(summary);
-  yield* tasks(summary);
+  yield* tasks(summary, places);
   if (summary.results.length > 0) yield '## Results\n\n';
   yield* resultSections(summary.results, { level: 3, file: '' });
   yield requests(summary);
+  yield unanswered(places);
   yield suppressed(summary);
   yield decisions(summary);
   yield hosts(summary);
@@ -150,14 +153,15 @@ function criteria({ acceptance_criteria }: Summary): string {
   )}`;
 }
 
-function* tasks(summary: Summary): Generator<string> {
+function* tasks(summary: Summary, log: LogPlaces): Generator<string> {
   if (summary.tasks.length === 0) return;
   const places = new Map(summary.queue.map((id, index) => [id, index + 1]));
   const shown = new Set(summary.results.map(({ task_id }) => task_id));
   const stateOf = ({ task_id, state, error, removed_why, blocked_why }: Summary['tasks'][number]) => {
     const why = error?.message ?? removed_why ?? blocked_why;
     const place = places.get(task_id);
-    return `${state}${place === undefined ? '' : `, no. ${place} of the queue`}${why === null ? '' : `: ${plainText(why, CELL)}`}`;
+    const link = log.tasks.get(task_id);
+    return `${link === undefined ? state : `[${state}](${link})`}${place === undefined ? '' : `, no. ${place} of the queue`}${why === null ? '' : `: ${plainText(why, CELL)}`}`;
   };
   yield '## Tasks\n\n| | Task | State | Iteration | From |\n|---|---|---|---:|---|\n';
   for (const task of summary.tasks.slice(0, MAX_ROWS)) {
@@ -190,6 +194,21 @@ function requestCount({ calls, held, released }: Summary['agents'][number]): str
     (words) => words !== '',
   );
   return `${calls}${unanswered.length > 0 ? ` (${unanswered.join(', ')})` : ''}`;
+}
+
+function unanswered({ unanswered: calls }: LogPlaces): string {
+  if (calls.length === 0) return '';
+  const rows = calls
+    .slice(0, MAX_ROWS)
+    .map(({ id, link, agent, taskId, iteration, status, error }) => [
+      `[${plainText(id, 40)}](${link})`,
+      agent,
+      plainText(taskId ?? '', 40),
+      `${iteration}`,
+      `${status}${error === null ? '' : `: ${plainText(error.message, CELL)}`}`,
+    ]);
+  const more = calls.length <= MAX_ROWS ? '' : `${calls.length - MAX_ROWS} more are in [log/](log/).\n\n`;
+  return `## Requests without an answer\n\n${table(['Request', 'Agent', 'Task', 'Iteration', 'What became of it'], rows)}${more}`;
 }
 
 const WHY = {
@@ -237,7 +256,7 @@ function hosts({ hosts_contacted, notices }: Summary): string {
 function files(summary: Summary): string {
   const written = summary.files
     .slice(0, MAX_ROWS)
-    .map(({ name, bytes }) => `- ${codeSpan(`output/${name}`, 400)}: ${whole(bytes)} bytes\n`);
+    .map(({ name, bytes }) => `- ${outputLink(name)}: ${whole(bytes)} bytes\n`);
   return `## Files
 
 - [answer.md](answer.md): the answer
@@ -246,6 +265,22 @@ function files(summary: Summary): string {
 - [config.json](config.json): what the run was started with
 - [log/](log/): every event; all other files are made from it
 ${written.join('')}`;
+}
+
+/** A link only where a run could have written the file: what a log says may be anybody's. */
+function outputLink(name: string): string {
+  const shown = codeSpan(`output/${name}`, 400);
+  try {
+    const { segments } = parseOutputPath(name);
+    const address = segments
+      .map(encodeURIComponent)
+      .join('/')
+      .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+    return `[${shown}](output/${address})`;
+  } catch (error) {
+    if (error instanceof OutputPathError) return shown;
+    throw error;
+  }
 }
 
 function andMore(count: number): string {

@@ -155,7 +155,7 @@ export function promptsOf(options: Options): Map<string, { text: string; file: s
   const directory = resolve(named ?? '.babyagi/prompts');
   try {
     if (named === undefined && !existsSync(directory)) return new Map();
-    const names = readdirSync(directory).filter((name) => name.endsWith('.md'));
+    const names = readdirSync(directory).filter((name) => /\.md$/i.test(name));
     return new Map(
       names.map((name) => [basename(name, '.md'), { text: readFileSync(join(directory, name), 'utf8'), file: name }]),
     );
@@ -167,11 +167,12 @@ export function promptsOf(options: Options): Map<string, { text: string; file: s
   }
 }
 
+/** Every flag that was given, as flag or as variable, and the variables. */
 export function snapshotOf(options: Options): Record<string, unknown> {
-  const flags = Object.keys(FLAGS) as (keyof typeof FLAGS)[];
-  const given = flags.flatMap((name) =>
-    options.text(name) === undefined ? [] : [[name, options.text(name)] as const],
-  );
+  const given = (Object.keys(FLAGS) as FlagName[]).flatMap((name) => {
+    const value = options.given(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
   return { flags: Object.fromEntries(given), variables: variableSnapshot(options.variables) };
 }
 

@@ -62,7 +62,7 @@ export const FLAGS = {
   'prompts-dir': {
     type: 'string',
     value: 'DIR',
-    help: 'prompt files that override the built-in ones (.babyagi/prompts)',
+    help: 'files <agent>.md, and no other *.md, that replace built-in prompts (.babyagi/prompts)',
   },
   'checkpoint-every': { type: 'string', value: 'N', help: 'iterations between checkpoints (5)' },
   'review-every': {
@@ -244,6 +244,18 @@ export class Options {
     if (typeof flag === 'boolean') return flag;
     if (UNSET.has(name)) return false;
     return YES.test(this.text(name) ?? '');
+  }
+
+  /** What was given: yes or no for a switch, a list for what may be repeated; undefined where nothing was. */
+  given(name: FlagName): string | boolean | string[] | undefined {
+    const { type, multiple }: Flag = FLAGS[name];
+    if (type === 'boolean') {
+      const isGiven = this.flags[name] !== undefined || (!UNSET.has(name) && this.text(name) !== undefined);
+      return isGiven ? this.isSet(name) : undefined;
+    }
+    if (multiple !== true) return this.text(name);
+    const texts = this.texts(name);
+    return texts.length === 0 ? undefined : texts;
   }
 }
 

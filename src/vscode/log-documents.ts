@@ -17,6 +17,8 @@ const HOST_SHARE = 20;
 /** A log that somebody looks at. */
 interface OpenLog {
   readonly lines: string[];
+  /** Its costs are accounted for elsewhere. */
+  readonly included: boolean;
   lastSeq: number;
   /** The lines are not all, or not those of the file any more. */
   stale: boolean;
@@ -53,12 +55,12 @@ export class LogDocuments implements vscode.Disposable {
   }
 
   async text(runId: string): Promise<string> {
-    const directory = this.runs.entry(runId)?.directory;
-    if (directory === undefined) return `${vscode.l10n.t('This run is not there any more.')}\n`;
-    const log = this.open.get(runId) ?? freshLog();
+    const entry = this.runs.entry(runId);
+    if (entry === undefined) return `${vscode.l10n.t('This run is not there any more.')}\n`;
+    const log = this.open.get(runId) ?? freshLog(entry.brief.included);
     this.open.set(runId, log);
     const started = performance.now();
-    if (log.stale) await this.read(log, directory);
+    if (log.stale) await this.read(log, entry.directory);
     const newest = log.lines.slice(-MOST_LINES);
     const left = log.lines.length - newest.length;
     const older = left === 0 ? [] : [vscode.l10n.t('{0} older events are in the raw log only.', left)];
@@ -73,7 +75,7 @@ export class LogDocuments implements vscode.Disposable {
     try {
       const { events, damage } = await readLog(nodeDisk, runFolder(directory));
       log.lines.length = 0;
-      for (const event of events) log.lines.push(logLine(event));
+      for (const event of events) log.lines.push(logLine(event, log.included));
       log.lastSeq = events.at(-1)?.seq ?? 0;
       log.damage = damage === null ? null : vscode.l10n.t('The log is damaged from here on: {0}.', damage.what);
     } catch (error) {
@@ -85,7 +87,7 @@ export class LogDocuments implements vscode.Disposable {
     const log = this.open.get(run.runId);
     if (log === undefined) return;
     if (event !== null && !log.stale && event.seq === log.lastSeq + 1) {
-      log.lines.push(logLine(event));
+      log.lines.push(logLine(event, log.included));
       log.lastSeq = event.seq;
     } else if (event === null || event.seq > log.lastSeq) {
       log.stale = true;
@@ -134,6 +136,6 @@ export class LogDocuments implements vscode.Disposable {
   }
 }
 
-function freshLog(): OpenLog {
-  return { lines: [], lastSeq: 0, stale: true, damage: null, timer: null, tookMs: 0, shown: 0 };
+function freshLog(included: boolean): OpenLog {
+  return { lines: [], included, lastSeq: 0, stale: true, damage: null, timer: null, tookMs: 0, shown: 0 };
 }

@@ -1,4 +1,5 @@
 import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import { INCLUDED } from '../run/cost-words.ts';
 import type { RunEvent, UnknownEvent } from '../run/events.ts';
 import { printable } from '../safety/text.ts';
 import { reviewPlace } from '../run/review.ts';
@@ -12,8 +13,11 @@ export function logHeading(): string {
   return row(l10n.t('time (UTC)'), l10n.t('event'), l10n.t('task'), l10n.t('agent'), l10n.t('cost'), l10n.t('what'));
 }
 
-/** An event as one line: time, event, task, agent, cost, what happened. Money that is only reserved is in the last column. */
-export function logLine(event: RunEvent | UnknownEvent): string {
+/**
+ * An event as one line: time, event, task, agent, cost, what happened. Money that is only reserved is in the last column.
+ * `included`: somebody else accounts for the requests of the run, at a price that is not known here.
+ */
+export function logLine(event: RunEvent | UnknownEvent, included: boolean): string {
   if (event.type === 'unknown') {
     const { ts, type } = event.raw;
     const known = (value: unknown) => (typeof value === 'string' ? value : '');
@@ -21,8 +25,8 @@ export function logLine(event: RunEvent | UnknownEvent): string {
   }
   const task = 'task_id' in event ? (event.task_id ?? '') : '';
   const agent = 'agent' in event ? event.agent : '';
-  const cost = 'cost_usd' in event ? usd(event.cost_usd) : '';
-  return row(event.ts, event.type, task, agent, cost, whatOf(event));
+  const cost = !('cost_usd' in event) ? '' : included ? l10n.known(INCLUDED) : usd(event.cost_usd);
+  return row(event.ts, event.type, task, agent, cost, whatOf(event, included));
 }
 
 export interface Fold {
@@ -64,7 +68,7 @@ function row(time: string, type: string, task: string, agent: string, cost: stri
   return cells.join('  ').trimEnd();
 }
 
-function whatOf(event: RunEvent): string {
+function whatOf(event: RunEvent, included: boolean): string {
   switch (event.type) {
     case 'run.created':
       return `format ${event.format_version}`;
@@ -82,7 +86,8 @@ function whatOf(event: RunEvent): string {
       return `${event.stop_reason}: ${event.detail}`;
     case 'call.reserved': {
       const again = event.attempt > 1 ? `, ${l10n.t('attempt {0}', event.attempt)}` : '';
-      return `${event.call_id}${again}: ${l10n.t('{0} reserved', usd(event.reserved_usd))}`;
+      const cost = included ? l10n.t('cost included') : l10n.t('{0} reserved', usd(event.reserved_usd));
+      return `${event.call_id}${again}: ${cost}`;
     }
     case 'call.settled': {
       const tokens = `${event.input_tokens ?? '?'} + ${event.output_tokens ?? '?'} tokens`;

@@ -165,7 +165,7 @@ export async function folderProblems(folders: {
 /** `<agent>.md` files that replace built-in prompts. */
 export async function promptFiles(directory: string): Promise<Map<string, { text: string; file: string }>> {
   const names = await nodeDisk.list(directory).catch(() => [] as string[]);
-  const files = names.filter((name) => name.endsWith('.md')).sort();
+  const files = names.filter((name) => /\.md$/i.test(name)).sort();
   const texts = await Promise.all(files.map((name) => nodeDisk.read(join(directory, name))));
   return new Map(files.map((name, index) => [basename(name, '.md'), { text: String(texts[index]), file: name }]));
 }

@@ -213,6 +213,23 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
     assert.match(result.stderr, /^The prompt files in .* cannot be read \(EISDIR\)/);
   });
 
+  it('with a prompt file that no agent reads names it, and asks nothing', async (t) => {
+    const server = await serverFor(t);
+    const cwd = temporaryFolder();
+    mkdirSync(join(cwd, 'my'));
+    writeFileSync(join(cwd, 'my', 'nonsense.md'), 'x');
+    writeFileSync(join(cwd, 'my', 'notes.txt'), 'x');
+    const args = ['run', 'x', ...LIMITS, '--prompts-dir', 'my', '--base-url', server.baseUrl];
+    const result = await start(t, args, KEY, cwd).ended;
+    assert.equal(result.code, 2);
+    assert.match(
+      result.stderr,
+      /"nonsense\.md" is for no agent of the strategy guarded: it has execution\.md, .*\.\n$/,
+    );
+    assert.equal(sentences(result).length, 1, result.stderr);
+    assert.deepEqual([server.requests.length, existsSync(join(cwd, '.babyagi'))], [0, false]);
+  });
+
   it('takes the file of BABYAGI_ENV_FILE, with a mark at its beginning, for what the environment leaves blank', async (t) => {
     const server = await serverFor(t);
     const cwd = temporaryFolder();

@@ -77,4 +77,21 @@ describe('the prompts of a run', () => {
     assert.equal(override('Do {{task}}.')['execution']?.source, 'execution.md');
     assert.throws(() => override('Do {{everything}}.'), TemplateError);
   });
+
+  it('names the file that no agent would read, or that cannot be used', () => {
+    const refusal = (name: string, text: string) => {
+      try {
+        promptRecords('guarded', new Map([[name, { text, file: `${name}.md` }]]));
+      } catch (error) {
+        if (error instanceof TemplateError) return error.message;
+        throw error;
+      }
+      return null;
+    };
+    const names = 'it has execution.md, planning.md, repair.md, judge.md, synthesis.md.';
+    for (const name of ['nonsense', 'README', 'creation', 'Execution', 'toString'])
+      assert.equal(refusal(name, 'x'), `"${name}.md" is for no agent of the strategy guarded: ${names}`);
+    assert.match(refusal('judge', '{{task}}') ?? '', /^"judge\.md": There is no value \{\{task\}\}/);
+    assert.equal(refusal('judge', 'Judge.'), null);
+  });
 });

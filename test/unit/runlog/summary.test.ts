@@ -5,6 +5,7 @@ import { marked } from 'marked';
 import type { EventDraft } from '../../../src/run/events.ts';
 import { fold } from '../../../src/run/state.ts';
 import { codeSpan, containedMarkdown, plainText } from '../../../src/runlog/markdown.ts';
+import { type LogPlaces, logPlaces } from '../../../src/runlog/log-places.ts';
 import { Summary, summarize, summaryJson } from '../../../src/runlog/summary.ts';
 import { summaryMarkdown } from '../../../src/runlog/summary-markdown.ts';
 import {
@@ -21,8 +22,9 @@ import {
   unanswered,
 } from '../../support/run-events.ts';
 
+const NOWHERE = { tasks: new Map(), unanswered: [] };
 const summaryOf = (drafts: readonly EventDraft[], config = makeConfig()) => summarize(fold(config, events(...drafts)));
-const markdownOf = (summary: Summary) => [...summaryMarkdown(summary)].join('');
+const markdownOf = (summary: Summary, places: LogPlaces = NOWHERE) => [...summaryMarkdown(summary, places)].join('');
 
 const WHOLE_RUN: readonly EventDraft[] = [
   ...startOfRun(),
@@ -260,7 +262,31 @@ describe('summary.md', () => {
     assert.match(text, /\| planning \| 5 \(1 held, 1 released\) \|/);
     assert.match(text, /\| Gather the figures \| similar as t2 \(0\.950\) \| 1 \|/);
     assert.match(text, /2025-01-02 03:04:05 UTC/);
-    assert.match(text, /`output\/figures\.csv`: 12 bytes/);
+    assert.match(text, /\[`output\/figures\.csv`\]\(output\/figures\.csv\): 12 bytes/);
+  });
+
+  it('links the files that a run can have written, and no name that only claims to be one', () => {
+    const written = (name: string): EventDraft => ({
+      type: 'file.written',
+      name,
+      sha256: 'a'.repeat(64),
+      bytes: 1,
+      task_id: 't1',
+    });
+    const names = ["Plan (v2) #1 100%'s.md", 'données/[a](b).csv', '../config.json', 'a\u202eb', 'https://e.example/x'];
+    const text = markdownOf(summaryOf([...startOfRun(), ...names.map(written)]));
+    assertHarmless(text);
+    const list = text
+      .slice(text.indexOf('## Files'))
+      .split('\n')
+      .slice(-names.length - 1, -1);
+    const html = marked.parse(list.join('\n'), { async: false });
+    assert.deepEqual(
+      [...html.matchAll(/href="([^"]*)"/g)].map(([, address = '']) => decodeURIComponent(address)),
+      ["output/Plan (v2) #1 100%'s.md", 'output/données/[a](b).csv'],
+    );
+    assert.match(list[0] ?? '', /\(output\/Plan%20%28v2%29%20%231%20100%25%27s\.md\)/);
+    assert.match(list[2] ?? '', /^- `output\/\.\.\/config\.json`: 1 bytes$/);
   });
 
   it('stays a document that opens, however long the run was', () => {
@@ -299,10 +325,11 @@ describe('summary.md', () => {
         iteration: 2,
       },
       { type: 'guidance.given', text: hostile, by: 'user' },
+      ...unanswered('y', 'released', hostile, { taskId: hostile }),
       ...answered('x', hostile, { model: hostile, fingerprint: hostile, origin: hostile }),
       { type: 'run.ended', stop_reason: 'error', error: { class: hostile, message: hostile }, detail: hostile },
     ];
-    const text = markdownOf(summaryOf(drafts, config));
+    const text = markdownOf(summaryOf(drafts, config), logPlaces(fold(config, events(...drafts))));
     const headings = marked
       .lexer(text)
       .flatMap((token) => (token.type === 'heading' ? [token.raw.slice(0, 9).trim()] : []));
@@ -312,6 +339,7 @@ describe('summary.md', () => {
       '## Tasks',
       '## Result',
       '### t1',
+      '## Reques',
       '## Reques',
       '## Tasks',
       '## Decisi',
@@ -434,7 +462,7 @@ function assertHarmless(markdown: string): string {
     assert.ok(ELEMENTS.has(name), `${tag} in ${markdown}`);
     const address = /href="([^"]*)"/.exec(attributes)?.[1];
     if (address !== undefined)
-      assert.match(address, /^(https?:\/\/|mailto:|#|(summary|answer|results|config)\.(md|json)|log\/)/);
+      assert.match(address, /^(https?:\/\/|mailto:|#|(summary|answer|results|config)\.(md|json)|log\/|output\/(?!\.))/);
   }
   return html;
 }

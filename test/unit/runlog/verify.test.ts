@@ -126,6 +126,29 @@ async function wholeRun(): Promise<Files> {
   return files;
 }
 
+describe('summary.md of a run folder', () => {
+  it('links tasks, and requests without an answer, to their lines of the log, in whichever segment they are', async () => {
+    const files = await folderOf(
+      ...RUN.slice(0, -1),
+      ...unanswered('h1', 'held', 'No answer within 60 s.', { taskId: 't2', iteration: 2 }),
+      ended('queue_empty'),
+    );
+    const text = String(files.get(FOLDER.summaryMarkdown));
+    const linked = [...text.matchAll(/\[([^\]]*)\]\((log\/\d{6}\.jsonl)#L(\d+)\)/g)].map(
+      ([, words, file = '', number]) => {
+        const line = String(files.get(`${FOLDER.path}/${file}`)).split('\n')[Number(number) - 1] ?? '';
+        const { type, task_id, call_id } = (JSON.parse(line) as { e: Record<string, unknown> }).e;
+        return [words, file, type, type === 'call.held' ? call_id : task_id];
+      },
+    );
+    assert.deepEqual(linked, [
+      ['done', 'log/000001.jsonl', 'task.completed', 't1'],
+      ['done', 'log/000002.jsonl', 'task.completed', 't2'],
+      ['h1', 'log/000002.jsonl', 'call.held', 'h1'],
+    ]);
+  });
+});
+
 describe('verifying a run folder', () => {
   it('finds a whole run right, and says what it looked at', async () => {
     const result = await verified(await wholeRun());

@@ -17,7 +17,7 @@ describe('a line of the log document', () => {
     const lines = events(
       ...startOfRun(),
       ...answered('c1', 'Two beds.\nOne path.', { costUsd: 0.0012, taskId: 't1' }),
-    ).map(logLine);
+    ).map((event) => logLine(event, false));
     const settled = lines.at(-1) ?? '';
     assert.match(
       settled,
@@ -30,18 +30,31 @@ describe('a line of the log document', () => {
     );
   });
 
+  it('says that the cost is included, and no amount, where somebody else accounts for it', () => {
+    const free = { costUsd: 0, reservedUsd: 0 };
+    const lines = events(...answered('c1', 'Two beds.', free), ...unanswered('c2', 'held', 'Gone.', free)).map(
+      (event) => logLine(event, true),
+    );
+    assert.match(lines[0] ?? '', /call\.reserved .* {2}c1: cost included$/);
+    for (const line of [lines[1] ?? '', lines[3] ?? '']) assert.match(line, / included {2}c\d/);
+    assert.doesNotMatch(lines.join(), /\$/);
+  });
+
   it('stays one line whatever a model wrote, and of a length that can be read', () => {
-    const [line = ''] = events(task('t2', `a\nb\u202e\u2028${'x'.repeat(5000)}`)).map(logLine);
+    const [line = ''] = events(task('t2', `a\nb\u202e\u2028${'x'.repeat(5000)}`)).map((event) => logLine(event, false));
     assert.equal(/[\n\r\u2028\u202e]/.test(line), false);
     assert.ok(line.length < 400);
   });
 
   it('shows an event of a later version', () => {
-    const line = logLine({
-      type: 'unknown',
-      seq: 9,
-      raw: { ts: '2030-01-01T00:00:00Z', type: 'dream.dreamt', seq: 9 },
-    });
+    const line = logLine(
+      {
+        type: 'unknown',
+        seq: 9,
+        raw: { ts: '2030-01-01T00:00:00Z', type: 'dream.dreamt', seq: 9 },
+      },
+      false,
+    );
     assert.match(line, /^2030-01-01T00:00:00Z +dream\.dreamt .*later version/);
   });
 });
@@ -54,7 +67,7 @@ describe('the folds of the log document', () => {
       ...iteration(1, 't1', 'One.'),
       ...iteration(2, 't2', 'Two.'),
       ended('max_iterations'),
-    ).map(logLine),
+    ).map((event) => logLine(event, false)),
     '',
   ];
 
@@ -82,7 +95,7 @@ describe('the place of a call in the log document', () => {
       ...unanswered('c2', 'held', hostile),
       reserved('c3'),
       task('t2', hostile),
-    ).map(logLine),
+    ).map((event) => logLine(event, false)),
     '',
   ];
 

@@ -32,6 +32,7 @@ function stateWith(tasks: readonly [string, TaskState, number?][]): RunState {
       error: null,
       removedWhy: null,
       blockedWhy: null,
+      changedSeq: 1,
     });
     if (taskState === 'pending' || taskState === 'blocked') state.pending.push(id);
   }

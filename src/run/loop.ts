@@ -201,6 +201,8 @@ async function changed(parts: LoopParts, atMostMs = Number.POSITIVE_INFINITY): P
   const wake = () => waiting.abort();
   const unsubscribe = parts.log.subscribe(wake);
   parts.signal.addEventListener('abort', wake, { once: true });
+  // A stop between two waits is told to nobody.
+  if (parts.signal.aborted) wake();
   try {
     await parts.clock.sleep(Math.max(1, Math.min(atMostMs, LONGEST_WAIT_MS)), waiting.signal);
   } finally {

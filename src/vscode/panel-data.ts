@@ -79,11 +79,13 @@ function headOf(state: RunState, moment: Moment): HeadSection {
 
 function endingOf(end: NonNullable<RunState['end']>, waits: boolean, { where }: Moment): HeadSection['end'] {
   const { meaning, next } = explainStop(end, waits, l10n.t);
+  // Nothing is said twice.
+  const said = endDetail(end, inWindow());
   return {
     reason: end.reason,
     meaning,
     next: whyReadOnly(where) ?? next,
-    detail: printable(endDetail(end, inWindow()), 600),
+    detail: printable(said === meaning || end.reason === 'objective_complete' ? '' : said, 600),
     error: end.error && !isKeyLimit(end) && end.error.message !== end.detail ? printable(end.error.message, 600) : null,
   };
 }

@@ -67,8 +67,9 @@ function button(action: PanelAction, main: boolean): HTMLElement {
   return h('button', attributes, icon(name), label);
 }
 
-function criteria({ criteria: list }: HeadSection, open: boolean): HTMLElement {
+function criteria({ criteria: list, end }: HeadSection, open: boolean): HTMLElement {
   const met = list.filter((each) => each.met === true).length;
+  const ended = end !== null;
   const judged = list.some((each) => each.met !== null);
   const rows = list.map(({ text, met: is }) =>
     h(
@@ -87,7 +88,9 @@ function criteria({ criteria: list }: HeadSection, open: boolean): HTMLElement {
       {},
       judged
         ? l10n.t('Acceptance criteria: {0} of {1} met', met, list.length)
-        : l10n.t('Acceptance criteria: {0}, not judged yet', list.length),
+        : ended
+          ? l10n.t('Acceptance criteria: {0}, not judged', list.length)
+          : l10n.t('Acceptance criteria: {0}, not judged yet', list.length),
     ),
     h('ul', {}, ...rows),
   );

@@ -19,7 +19,7 @@ export function reviewCard(review: ReviewSection): HTMLElement {
     { class: 'review-card', 'data-key': 'review', 'aria-labelledby': 'review-title' },
     h('h2', { id: 'review-title' }, icon('eye'), review.title),
     h('p', { dir: 'auto' }, l10n.t('Reason: {0}.', review.why)),
-    h('p', { class: 'dim' }, `${l10n.t('It waits since {0}.', formatTime(review.since))} ${review.unattended}`),
+    h('p', { class: 'dim' }, `${l10n.t('It has waited since {0}.', formatTime(review.since))} ${review.unattended}`),
     h('ul', { class: 'facts-list' }, ...review.happened.map((line) => h('li', {}, line))),
     asksToWrite && h('div', { class: 'waiting-files' }, h('h3', {}, l10n.t('Files that wait to be written')), ...files),
     h(

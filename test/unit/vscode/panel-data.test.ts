@@ -120,6 +120,17 @@ describe('the panel sections of a run', () => {
     assert.equal(meaning(waits), 'The run waits for a person at a checkpoint review.');
   });
 
+  it('say nothing twice of an end', () => {
+    const detail = (reason: StopReason, said: string) =>
+      show(stateAfter(ended(reason, said)), {}, 'idle').head.end?.detail;
+    assert.equal(detail('stopped_by_user', 'A person stopped the run.'), '');
+    assert.equal(
+      detail('stopped_by_user', 'Stopped while waiting to try again.'),
+      'Stopped while waiting to try again.',
+    );
+    assert.equal(detail('objective_complete', 'Every acceptance criterion is met.'), '');
+  });
+
   it('offer nothing that cannot work for a run that can only be looked at, and say why', () => {
     const done = stateAfter(...iteration(1, 't1', 'A result'), ended('max_iterations'));
     for (const [where, why] of [

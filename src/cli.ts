@@ -71,9 +71,9 @@ async function main(): Promise<number> {
 async function start(options: Options, provider: 'openai' | 'rehearsal'): Promise<number> {
   // All that is wrong is said at once.
   const check = new Check();
-  const settings = check.of(() => settingsOf(options, provider));
   const baseUrl = options.text('base-url') ?? DEFAULTS.baseUrl;
   const origin = check.of(() => originOf(baseUrl));
+  const settings = check.of(() => settingsOf(options, provider, origin));
   const key = check.of(() => {
     const found = keyOf(options);
     if (provider === 'openai' && found === null && origin !== undefined && needsKey(baseUrl))

@@ -36,7 +36,15 @@ export class Check {
   }
 }
 
-export function settingsOf(options: Options, provider: 'openai' | 'rehearsal'): RunSettings {
+/**
+ * `origin`: that of the server, undefined where there is none: what is wrong with its address is said already, and not
+ * once more here.
+ */
+export function settingsOf(
+  options: Options,
+  provider: 'openai' | 'rehearsal',
+  origin: string | undefined,
+): RunSettings {
   const rehearsed =
     provider === 'rehearsal' ? REHEARSAL_LIMITS : { max_iterations: undefined, max_cost_usd: undefined };
   const embedding = options.text('embedding-model');
@@ -50,7 +58,7 @@ export function settingsOf(options: Options, provider: 'openai' | 'rehearsal'): 
     strategy: options.text('strategy'),
     model: options.text('model'),
     embeddingModel: embedding === 'none' ? null : embedding,
-    baseUrl: options.text('base-url'),
+    baseUrl: origin === undefined ? undefined : options.text('base-url'),
     temperature: options.number('temperature'),
     seed: options.number('seed'),
     max_iterations: options.number('max-iterations') ?? rehearsed.max_iterations,

@@ -12,7 +12,7 @@ import { verifyRun } from '../runlog/verify.ts';
 import type { Redactor } from '../safety/redaction.ts';
 import { printable } from '../safety/text.ts';
 import { FolderWorkspace } from '../tools/workspace.ts';
-import { Check, folderOperand, pricesOf, promptsOf, settingsOf } from './configuration.ts';
+import { Check, folderOperand, originOf, pricesOf, promptsOf, settingsOf } from './configuration.ts';
 import { interruption } from './interruption.ts';
 import { snakeCase } from './json.ts';
 import type { Options } from './options.ts';
@@ -22,11 +22,12 @@ import { FAILED, OK, say, SENTENCE } from './result.ts';
 
 export async function forecast(options: Options, redactor: Redactor): Promise<number> {
   const check = new Check();
-  const settings = check.of(() => settingsOf(options, 'openai'));
   const baseUrl = options.text('base-url') ?? DEFAULTS.baseUrl;
+  const origin = check.of(() => originOf(baseUrl));
+  const settings = check.of(() => settingsOf(options, 'openai', origin));
   const prices = check.of(() => pricesOf(options, options.text('model') ?? DEFAULTS.model, baseUrl));
   const promptOverrides = check.of(() => promptsOf(options));
-  if (!settings || !prices || !promptOverrides) throw check.error();
+  if (!settings || !origin || !prices || !promptOverrides) throw check.error();
   const host = {
     clock: systemClock,
     redactor,

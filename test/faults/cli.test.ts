@@ -176,6 +176,18 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
       { ...KEY, BABYAGI_WEBHOOK_URL: 'hooks/T000/secret-part' },
       /^BABYAGI_WEBHOOK_URL cannot be used: it is not a complete URL\. Write it like https:\/\/hooks\.slack/,
     ],
+    [
+      'a base URL that is no address',
+      ['run', 'x', ...LIMITS, '--base-url', 'foo'],
+      KEY,
+      /^The base URL cannot be used: The address is not a complete URL\. Write it like /,
+    ],
+    [
+      'a base URL of another kind',
+      ['forecast', 'x', ...LIMITS, '--base-url', 'ftp://x'],
+      {},
+      /^The base URL cannot be used: The address must start with https:/,
+    ],
   ];
   for (const [what, args, variables, message] of misuse) {
     it(`with ${what} says so in one sentence`, async (t) => {

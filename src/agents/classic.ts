@@ -2,11 +2,18 @@ import type { EventDraft } from '../run/events.ts';
 import { StepFailed, StopRun } from '../run/ports.ts';
 import type { Call, Task } from '../run/state.ts';
 import type { Strategy } from '../run/strategy.ts';
-import { messagesOf, type StrategyParts } from './context.ts';
+import {
+  createdBy,
+  creationRequest,
+  executionRequest,
+  flatText,
+  numberedLines,
+  prioritizationRequest,
+} from './classic-requests.ts';
+import type { Asked, StrategyParts } from './context.ts';
 
-/** Constants of the original: 4000 tokens of context, half of them for the answer, five recalled tasks. */
+/** Constants of the original: half of its 4000 tokens of context are for the answer; five recalled tasks. */
 const MAX_TOKENS = 2000;
-const PROMPT_TOKENS = 2000;
 const RECALLED = 5;
 
 /**
@@ -26,49 +33,25 @@ export class ClassicStrategy implements Strategy {
   }
 
   async execute(task: Task, iteration: number): Promise<Call> {
-    const { state } = this.parts;
+    const { state, tokens } = this.parts;
     const recalled = state.memory.size === 0 ? [] : await this.recall(task, iteration);
-    const context = recalled
-      .flatMap((id) => state.memory.get(id) ?? [])
-      .flatMap((entry) => state.tasks.get(entry.taskId)?.text ?? []);
-    return this.chat(
-      'execute',
-      'execution',
-      task,
-      iteration,
-      { memory_ids: [...recalled] },
-      {
-        objective: state.config.objective,
-        context: context.join('\n'),
-        task: task.text,
-      },
-    );
+    await tokens.ready();
+    return this.chat('execute', 'execution', task, iteration, executionRequest(this.parts, task, recalled));
   }
 
   async plan(task: Task, result: Call, iteration: number): Promise<EventDraft[]> {
-    const { state } = this.parts;
-    await this.embed(`result/${task.id}`, result.answer ?? '', 'embed-result', task, iteration);
+    const { state, tokens } = this.parts;
+    await this.embed(`result/${task.id}`, 'embed-result', task, iteration);
+    await tokens.ready();
     const waiting = state.pending.flatMap((id) => state.tasks.get(id) ?? []);
     const creation = await this.chat(
       'create',
       'creation',
       task,
       iteration,
-      { task_ids: waiting.map(({ id }) => id) },
-      {
-        objective: state.config.objective,
-        result: result.answer ?? '',
-        task: task.text,
-        incomplete: waiting.map(({ text }) => text).join(', '),
-      },
+      creationRequest(this.parts, task, result.answer ?? '', waiting),
     );
-    const created = numberedLines(creation.answer ?? '')
-      .filter(({ label }) => label !== '')
-      .map(({ text }, index) => ({
-        id: `t${state.taskCounter + index + 1}`,
-        label: String(state.taskCounter + index + 1),
-        text,
-      }));
+    const created = createdBy(state, creation);
     // Blocked ones keep their places, whatever the reply says.
     const list = [...waiting.filter(({ state: how }) => how !== 'blocked'), ...created];
     const prioritization = await this.chat(
@@ -76,11 +59,7 @@ export class ClassicStrategy implements Strategy {
       'prioritization',
       task,
       iteration,
-      { task_ids: list.map(({ id }) => id) },
-      {
-        tasks: list.map(({ text }) => text).join('\n'),
-        objective: state.config.objective,
-      },
+      prioritizationRequest(this.parts, list),
     );
     const changes: EventDraft[] = created.map(({ id, label, text }) => ({
       type: 'task.created',
@@ -109,18 +88,17 @@ export class ClassicStrategy implements Strategy {
 
   private async recall(task: Task, iteration: number): Promise<readonly string[]> {
     const { state, memory } = this.parts;
-    await this.embed('objective', state.config.objective, 'embed-objective', task, iteration);
+    await this.embed('objective', 'embed-objective', task, iteration);
     return memory.nearest('objective', Math.min(RECALLED, state.memory.size));
   }
 
-  private async embed(what: string, text: string, step: string, task: Task, iteration: number): Promise<void> {
+  private async embed(what: string, step: string, task: Task, iteration: number): Promise<void> {
     const { state, caller } = this.parts;
     if (state.config.embedding === null) return;
     const inputs = { embeds: [what] };
     try {
-      await caller.embed({ step, agent: 'embedding', taskId: task.id, iteration, inputs }, [
-        text.replaceAll('\n', ' '),
-      ]);
+      const texts = [flatText(state, what)];
+      await caller.embed({ step, agent: 'embedding', taskId: task.id, iteration, inputs }, texts);
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
       throw new StopRun('error', `The original ends where an embedding fails. ${error.message}`, {
@@ -135,40 +113,10 @@ export class ClassicStrategy implements Strategy {
     agent: 'execution' | 'creation' | 'prioritization',
     task: Task,
     iteration: number,
-    inputs: Call['inputs'],
-    values: Readonly<Record<string, string>>,
+    { request, inputs }: Asked,
   ): Promise<Call> {
-    const { state, caller, tokens } = this.parts;
-    await tokens.ready();
-    const messages = messagesOf(state.config, agent, values).map(({ role, content }) => ({
-      role,
-      content: tokens.head(content, PROMPT_TOKENS),
-    }));
-    const { temperature } = state.config.parameters;
-    return caller.chat(
-      { step, agent, taskId: task.id, iteration, inputs },
-      { messages, schema: null, temperature, topP: null, seed: null },
-      MAX_TOKENS,
-    );
+    return this.parts.caller.chat({ step, agent, taskId: task.id, iteration, inputs }, request, MAX_TOKENS);
   }
-}
-
-/** Lines split at their first period: the digits before it, the words behind it without any punctuation. */
-export function numberedLines(reply: string): { label: string; text: string }[] {
-  return reply
-    .trim()
-    .split('\n')
-    .flatMap((raw) => {
-      const line = raw.trim();
-      const period = line.indexOf('.');
-      if (period < 0) return [];
-      const label = [...line.slice(0, period)].filter((char) => /\p{N}/u.test(char)).join('');
-      const text = line
-        .slice(period + 1)
-        .replace(/[^\p{L}\p{N}_\s]+/gu, '')
-        .trim();
-      return text === '' ? [] : [{ label, text }];
-    });
 }
 
 /** Gives each line the task of the same text, or a new id where the reply renamed or invented one. */

@@ -1,6 +1,6 @@
-import type { Caller } from '../run/call.ts';
+import type { Caller, ChatDraft } from '../run/call.ts';
 import type { RunConfig } from '../run/config.ts';
-import type { EventDraft } from '../run/events.ts';
+import type { CallInputs, EventDraft } from '../run/events.ts';
 import type { ChatMessage, ChatRequest, Memory, Tokens } from '../run/ports.ts';
 import type { RunState, Task } from '../run/state.ts';
 import { render, type Values } from './template.ts';
@@ -13,6 +13,15 @@ export interface StrategyParts {
   readonly tokens: Tokens;
   /** Appends an event of its own, outside the batch of the plan. */
   readonly record: (draft: EventDraft) => void;
+}
+
+/** What a request is made from, beside the ids that its call records. */
+export type Sources = Pick<StrategyParts, 'state' | 'tokens'>;
+
+/** What an agent is asked, and the ids to record with the call. */
+export interface Asked {
+  readonly request: ChatDraft;
+  readonly inputs: CallInputs;
 }
 
 /** The messages of an agent: its prompt from the config, filled. */
@@ -40,7 +49,7 @@ export function chatOf(
   config: RunConfig,
   messages: readonly ChatMessage[],
   schema: ChatRequest['schema'] = null,
-): Omit<ChatRequest, 'kind' | 'maxOutputTokens'> {
+): ChatDraft {
   const { temperature, top_p, seed } = config.parameters;
   return { messages, schema, temperature, topP: top_p, seed };
 }
@@ -54,16 +63,20 @@ export interface Excerpt {
  * Recalled results as lines `[t3] task: excerpt`, best first, within a token budget shared evenly. The instructions of a
  * prompt are never cut for them.
  */
-export function excerpts(parts: StrategyParts, memoryIds: readonly string[], tokenBudget: number): Excerpt[] {
-  const { state, tokens } = parts;
-  const share = Math.floor(tokenBudget / Math.max(1, memoryIds.length));
-  return memoryIds.flatMap((memoryId) => {
+export function excerpts({ state, tokens }: Sources, memoryIds: readonly string[], tokenBudget: number): Excerpt[] {
+  // An empty result takes no share: what comes out is what the ids of it give again.
+  const usable = memoryIds.flatMap((memoryId) => {
     const entry = state.memory.get(memoryId);
     const task = entry && state.tasks.get(entry.taskId);
     const text = entry && state.calls.get(entry.callId)?.answer;
-    if (!task || !text || share < SHORTEST_EXCERPT) return [];
-    return { memoryId, line: tokens.excerpt(`[${task.id}] ${brief(task)}: ${text.replace(/\s+/g, ' ')}`, share) };
+    return task && text ? { memoryId, task, text } : [];
   });
+  const share = Math.floor(tokenBudget / Math.max(1, usable.length));
+  if (share < SHORTEST_EXCERPT) return [];
+  return usable.map(({ memoryId, task, text }) => ({
+    memoryId,
+    line: tokens.excerpt(`[${task.id}] ${brief(task)}: ${text.replace(/\s+/g, ' ')}`, share),
+  }));
 }
 
 /** Fewer tokens than this say nothing. */

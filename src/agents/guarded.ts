@@ -3,16 +3,23 @@ import { StepFailed } from '../run/ports.ts';
 import { readyTasks } from '../run/queue.ts';
 import type { Call, Task } from '../run/state.ts';
 import type { Strategy } from '../run/strategy.ts';
-import { brief, chatOf, excerpts, frameOf, messagesOf, numbered, type StrategyParts } from './context.ts';
+import type { StrategyParts } from './context.ts';
+import {
+  criteriaOf,
+  executionRequest,
+  judgeRequest,
+  PLAN_TOKENS,
+  planningRequest,
+  type Proposal,
+  proposalsOf,
+  repairRequest,
+  textToEmbed,
+} from './guarded-requests.ts';
 import { placement, queueWindow } from './queue-window.ts';
+import type * as replyModule from './reply.ts';
 import type { JudgeReply, PlanReply } from './reply.ts';
 import { normalized } from '../memory/text.ts';
 
-/** Completion tokens of a plan: a few tasks of a line each, and a dozen ids. */
-const PLAN_TOKENS = 800;
-/** Prompt tokens of the last result in a planning request; the whole of it stays in the log. */
-const RESULT_TOKENS = 400;
-const JUDGE_RESULTS_TOKENS = 3000;
 /** Iterations after a verdict of "not yet" before the judge is asked again. */
 const JUDGE_EVERY = 10;
 /** Texts that got no vector when they came are embedded later, so many at a time. */
@@ -34,21 +41,11 @@ export class GuardedStrategy implements Strategy {
     const { state, caller, memory } = this.parts;
     const { config } = state;
     if (state.memory.size > 0) await this.parts.tokens.ready();
-    const recalled = excerpts(
-      this.parts,
-      memory.recall(task.id, config.loop.recall_results),
-      config.loop.recall_tokens,
-    );
-    const messages = messagesOf(config, 'execution', {
-      ...frameOf(state),
-      results: recalled.map((entry) => entry.line).join('\n'),
-      task_id: task.id,
-      task: task.text,
-    });
-    const inputs = { memory_ids: recalled.map((entry) => entry.memoryId) };
+    const recalled = memory.recall(task.id, config.loop.recall_results);
+    const { request, inputs } = executionRequest(this.parts, task, recalled);
     const call = await caller.chat(
       { step: 'execute', agent: 'execution', taskId: task.id, iteration, inputs },
-      chatOf(config, messages),
+      request,
     );
     if ((call.answer ?? '').trim() === '') throw new StepFailed('empty_result', 'The model gave an empty result.');
     return call;
@@ -57,13 +54,13 @@ export class GuardedStrategy implements Strategy {
   async plan(task: Task, result: Call, iteration: number): Promise<EventDraft[]> {
     const { state, tokens } = this.parts;
     await tokens.ready();
+    const reply = await import('./reply.ts');
     const shown = queueWindow(readyTasks(state), iteration);
-    const answer = await this.planReply(task, result, iteration, shown);
+    const answer = await this.planReply(task, result, iteration, shown, reply);
     const plan = typeof answer.plan === 'string' ? null : answer.plan;
-    const wanted = plan?.new_tasks.map((text) => text.trim()).filter((text) => text !== '') ?? [];
-    const { max_new_tasks_per_iteration: most, max_pending_tasks: room } = state.config.loop;
-    const candidates = wanted.slice(0, most).map((text, index) => ({ text, id: `t${state.taskCounter + index + 1}` }));
-    const vectors = await this.embed(task, result, iteration, candidates);
+    const { proposed: candidates, tooMany } = proposalsOf(state, plan);
+    const { max_pending_tasks: room } = state.config.loop;
+    const vectors = await this.embed(task, iteration, candidates);
 
     // A person may have taken tasks away, or blocked them, while the request was under way.
     const ready = new Set(readyTasks(state));
@@ -104,7 +101,7 @@ export class GuardedStrategy implements Strategy {
         iteration,
       });
     }
-    for (const text of wanted.slice(most)) {
+    for (const text of tooMany) {
       changes.push({
         type: 'task.suppressed',
         text,
@@ -131,28 +128,18 @@ export class GuardedStrategy implements Strategy {
 
   async judge(iteration: number): Promise<boolean> {
     const { state, caller, memory } = this.parts;
-    const { config } = state;
     if (state.judged?.complete === true) return true;
+    // Nothing may happen between the making of a request and its reservation: so all waiting comes first.
     await this.parts.tokens.ready();
-    const criteria = config.acceptance_criteria.length > 0 ? config.acceptance_criteria : [config.objective];
-    const newest = [...state.memory.keys()].reverse();
-    const recalled = excerpts(
-      this.parts,
-      [...new Set([...memory.nearest('objective', 20), ...newest])].slice(0, 30),
-      JUDGE_RESULTS_TOKENS,
-    );
-    if (recalled.length === 0) return false;
-    const messages = messagesOf(config, 'judge', {
-      objective: config.objective,
-      criteria: numbered(criteria),
-      results: recalled.map((entry) => entry.line).join('\n'),
-    });
-    const inputs = { memory_ids: recalled.map((entry) => entry.memoryId) };
     const { JUDGE_SCHEMA, parseJudge } = await import('./reply.ts');
+    const newest = [...state.memory.keys()].reverse();
+    const recalled = [...new Set([...memory.nearest('objective', 20), ...newest])].slice(0, 30);
+    const { request, inputs } = judgeRequest(this.parts, recalled, JUDGE_SCHEMA);
+    if (inputs.memory_ids?.length === 0) return false;
     try {
       const step = { step: 'judge', agent: 'judge' as const, taskId: null, iteration, inputs };
-      const call = await caller.chat(step, chatOf(config, messages, JUDGE_SCHEMA), PLAN_TOKENS);
-      return this.verdict(call, parseJudge(call.answer ?? ''), criteria.length);
+      const call = await caller.chat(step, request, PLAN_TOKENS);
+      return this.verdict(call, parseJudge(call.answer ?? ''), criteriaOf(state).length);
     } catch (error) {
       if (error instanceof StepFailed) return false;
       throw error;
@@ -184,55 +171,37 @@ export class GuardedStrategy implements Strategy {
     result: Call,
     iteration: number,
     shown: readonly string[],
+    reply: typeof replyModule,
   ): Promise<{ plan: PlanReply | string; callId: string }> {
-    const { state, caller, tokens } = this.parts;
-    const { config } = state;
-    const messages = messagesOf(config, 'planning', {
-      ...frameOf(state),
-      max_new_tasks: String(config.loop.max_new_tasks_per_iteration),
-      task_id: task.id,
-      task: brief(task),
-      result: tokens.excerpt(result.answer ?? '', RESULT_TOKENS),
-      waiting: shown
-        .flatMap((id) => state.tasks.get(id) ?? [])
-        .map((waiting) => `${waiting.id} ${brief(waiting)}`)
-        .join('\n'),
-      waiting_note: shown.length < state.pending.length ? ` (${shown.length} of ${state.pending.length})` : '',
-    });
+    const { caller } = this.parts;
+    const { parsePlan, PLAN_SCHEMA } = reply;
     const step = { agent: 'planning' as const, taskId: task.id, iteration };
-    const { parsePlan, PLAN_SCHEMA } = await import('./reply.ts');
-    const chat = chatOf(config, messages, PLAN_SCHEMA);
-    const call = await caller.chat({ ...step, step: 'plan', inputs: { task_ids: [...shown] } }, chat, PLAN_TOKENS);
+    const { request, inputs } = planningRequest(this.parts, task, result.answer ?? '', shown, PLAN_SCHEMA);
+    const call = await caller.chat({ ...step, step: 'plan', inputs }, request, PLAN_TOKENS);
     const plan = parsePlan(call.answer ?? '');
     if (typeof plan !== 'string') return { plan, callId: call.id };
-    const problem = call.finishReason === 'length' ? 'the reply was cut off at the token limit' : plan;
-    const repair = messagesOf(config, 'repair', { reply: tokens.excerpt(call.answer ?? '', PLAN_TOKENS), problem });
-    const repairStep = { ...step, step: 'plan-repair', agent: 'repair' as const, inputs: { repairs: call.id } };
-    const repaired = await caller.chat(repairStep, chatOf(config, repair, PLAN_SCHEMA), PLAN_TOKENS);
+    const repair = repairRequest(this.parts, call, plan, PLAN_SCHEMA);
+    const repairStep = { ...step, step: 'plan-repair', agent: 'repair' as const, inputs: repair.inputs };
+    const repaired = await caller.chat(repairStep, repair.request, PLAN_TOKENS);
     const second = parsePlan(repaired.answer ?? '');
     return { plan: second, callId: repaired.id };
   }
 
   /** One request for everything that needs a vector now. Without one, likeness falls back to words. */
-  private async embed(
-    task: Task,
-    result: Call,
-    iteration: number,
-    candidates: readonly { id: string; text: string }[],
-  ): Promise<Call | null> {
+  private async embed(task: Task, iteration: number, candidates: readonly Proposal[]): Promise<Call | null> {
     const { state, caller } = this.parts;
     if (state.config.embedding === null || state.adaptations.has('embeddings')) return null;
     const wanted = new Map<string, string>();
-    const want = (what: string, text: string | null | undefined) => {
+    const want = (what: string) => {
+      const text = textToEmbed(state, what, candidates);
       if (text && !state.vectors.has(what)) wanted.set(what, text);
     };
-    for (const candidate of candidates) wanted.set(`task/${candidate.id}`, candidate.text);
-    want(`result/${task.id}`, result.answer);
-    want(`task/${task.id}`, task.text);
-    want('objective', state.config.objective);
-    for (const id of state.pending.slice(0, CATCH_UP)) want(`task/${id}`, state.tasks.get(id)?.text);
-    for (const entry of [...state.memory.values()].slice(-CATCH_UP))
-      want(`result/${entry.taskId}`, state.calls.get(entry.callId)?.answer);
+    for (const { id, text } of candidates) wanted.set(`task/${id}`, text);
+    want(`result/${task.id}`);
+    want(`task/${task.id}`);
+    want('objective');
+    for (const id of state.pending.slice(0, CATCH_UP)) want(`task/${id}`);
+    for (const { taskId } of [...state.memory.values()].slice(-CATCH_UP)) want(`result/${taskId}`);
     try {
       const step = {
         step: 'embed',

@@ -7,9 +7,11 @@ import type { Limits } from '../run/limits.ts';
 import type { Call } from '../run/state.ts';
 import { StepFailed, StopRun } from '../run/ports.ts';
 import type { StopReason } from '../run/stop-reason.ts';
-import { chatOf, excerpts, frameOf, messagesOf, type StrategyParts } from './context.ts';
+import { type Asked, chatOf, excerpts, frameOf, messagesOf, type Sources, type StrategyParts } from './context.ts';
 
 const PROMPT_TOKENS = 6000;
+/** Prompt tokens of the results, most first: with fewer the request may fit. */
+export const SYNTHESIS_BUDGETS: readonly number[] = [1, 2, 4, 8].map((part) => PROMPT_TOKENS / part);
 const ANSWER_TOKENS = 1500;
 const FRAME_TOKENS = 400;
 /** The most that is kept back for the synthesis, as a share of the limit. */
@@ -42,13 +44,8 @@ export async function synthesize(parts: StrategyParts): Promise<Call | null> {
   if (!config.loop.synthesis || state.memory.size === 0) return null;
   await parts.tokens.ready();
   const ids = [...new Set([...memory.nearest('objective', 40), ...[...state.memory.keys()].reverse()])].slice(0, 60);
-  for (let tokens = PROMPT_TOKENS; tokens >= PROMPT_TOKENS / 8; tokens = Math.floor(tokens / 2)) {
-    const results = excerpts(parts, ids, tokens);
-    const messages = messagesOf(config, 'synthesis', {
-      ...frameOf(state),
-      results: results.map(({ line }) => line).join('\n'),
-    });
-    const inputs = { memory_ids: results.map(({ memoryId }) => memoryId) };
+  for (const budget of SYNTHESIS_BUDGETS) {
+    const { request, inputs } = synthesisRequest(parts, ids, budget);
     try {
       const step = {
         step: `synthesize-${state.memory.size}`,
@@ -57,7 +54,7 @@ export async function synthesize(parts: StrategyParts): Promise<Call | null> {
         iteration: state.iteration,
         inputs,
       };
-      const call = await caller.chat(step, chatOf(config, messages), answerTokens(config));
+      const call = await caller.chat(step, request, answerTokens(config));
       return (call.answer ?? '').trim() === '' ? null : call;
     } catch (error) {
       // With fewer results it may fit.
@@ -67,6 +64,17 @@ export async function synthesize(parts: StrategyParts): Promise<Call | null> {
     }
   }
   return null;
+}
+
+/** `budget`: prompt tokens that the results may take. */
+export function synthesisRequest(sources: Sources, memoryIds: readonly string[], budget: number): Asked {
+  const { state } = sources;
+  const results = excerpts(sources, memoryIds, budget);
+  const messages = messagesOf(state.config, 'synthesis', {
+    ...frameOf(state),
+    results: results.map(({ line }) => line).join('\n'),
+  });
+  return { request: chatOf(state.config, messages), inputs: { memory_ids: results.map(({ memoryId }) => memoryId) } };
 }
 
 function answerTokens({ parameters }: RunConfig): number {

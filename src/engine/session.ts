@@ -25,8 +25,9 @@ import { LogWriter } from '../runlog/writer.ts';
 import type { Redactor } from '../safety/redaction.ts';
 import type { OutputWriter } from '../tools/output.ts';
 import type { Host, Outcome } from './host.ts';
-import { modelFor, tokensFor } from './model.ts';
+import { modelFor } from './model.ts';
 import { owning } from './owning.ts';
+import { tokensFor } from './run-tokens.ts';
 
 /** A run in progress in this process. */
 export class Session {

@@ -7,7 +7,7 @@ import { runFolder, runFolderName } from '../runlog/folder.ts';
 import { keepReserve } from '../runlog/reserve.ts';
 import { onDisk } from './engine-error.ts';
 import type { Host, StartOptions } from './host.ts';
-import { tokensFor } from './model.ts';
+import { tokensFor } from './run-tokens.ts';
 import { owning } from './owning.ts';
 import { Session } from './session.ts';
 import { snapshotConfig } from './snapshot.ts';

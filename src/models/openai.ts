@@ -1,9 +1,8 @@
-// Types of the official client: what is sent and read is checked against them. The client itself is not used, as it
-// retries by itself, and each retry may be another bill.
-import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
-import type { CreateEmbeddingResponse, EmbeddingCreateParams } from 'openai/resources/embeddings';
+// Types of the official client: what is read is checked against them. The client itself is not used, as it retries by
+// itself, and each retry may be another bill.
+import type { ChatCompletion } from 'openai/resources/chat/completions';
+import type { CreateEmbeddingResponse } from 'openai/resources/embeddings';
 import {
-  type ChatRequest,
   type LanguageModel,
   ModelError,
   type ModelReply,
@@ -15,6 +14,7 @@ import type { RunState } from '../run/state.ts';
 import { type Egress, EgressError } from '../safety/egress.ts';
 import { needsKey } from '../safety/origin.ts';
 import { errorOfStatus } from './http-errors.ts';
+import { isAzure, openAiBody } from './request-body.ts';
 
 export interface OpenAiModelOptions {
   /** Up to and including `/v1`, or an Azure deployment's address with its `api-version`. */
@@ -49,13 +49,11 @@ export class OpenAiModel implements LanguageModel {
 
   prepare(request: ModelRequest, adaptations: Adaptations): PreparedRequest {
     const { model, embedding } = this.options;
-    const params =
-      request.kind === 'chat' ? this.chatParams(request, adaptations) : this.embeddingParams(request.texts);
     return {
       request,
       model: request.kind === 'chat' ? model : (embedding?.model ?? model),
       origin: this.origin,
-      body: Buffer.from(JSON.stringify(params), 'utf8'),
+      body: openAiBody(this.options, request, adaptations),
     };
   }
 
@@ -129,49 +127,8 @@ export class OpenAiModel implements LanguageModel {
 
   private authorization(key: string | null): Record<string, string> {
     if (key === null) return {};
-    return this.isAzure() ? { 'api-key': key } : { authorization: `Bearer ${key}` };
+    return isAzure(this.base) ? { 'api-key': key } : { authorization: `Bearer ${key}` };
   }
-
-  private isAzure(): boolean {
-    return /\.(openai|services\.ai|cognitiveservices)\.azure\.com$/.test(this.base.hostname);
-  }
-
-  private chatParams(request: ChatRequest, adaptations: Adaptations): ChatCompletionCreateParamsNonStreaming {
-    const newName =
-      this.isAzure() || this.base.hostname.endsWith('openai.com')
-        ? !adaptations.has('max_completion_tokens')
-        : adaptations.has('max_tokens');
-    return {
-      model: this.options.model,
-      messages: request.messages.map(({ role, content }) => ({ role, content })),
-      ...(newName ? { max_completion_tokens: request.maxOutputTokens } : { max_tokens: request.maxOutputTokens }),
-      ...(adaptations.has('temperature') ? {} : { temperature: request.temperature }),
-      ...(request.topP === null || adaptations.has('top_p') ? {} : { top_p: request.topP }),
-      ...(request.seed === null || adaptations.has('seed') ? {} : { seed: request.seed }),
-      ...responseFormat(request, adaptations),
-    };
-  }
-
-  private embeddingParams(texts: readonly string[]): EmbeddingCreateParams {
-    const { embedding, model } = this.options;
-    return {
-      model: embedding?.model ?? model,
-      input: [...texts],
-      encoding_format: 'base64',
-      ...(embedding?.dimensions ? { dimensions: embedding.dimensions } : {}),
-    };
-  }
-}
-
-function responseFormat(
-  request: ChatRequest,
-  adaptations: Adaptations,
-): Pick<ChatCompletionCreateParamsNonStreaming, 'response_format'> {
-  if (request.schema === null) return {};
-  const { name, schema } = request.schema;
-  if (!adaptations.has('json_schema'))
-    return { response_format: { type: 'json_schema', json_schema: { name, strict: true, schema: { ...schema } } } };
-  return adaptations.has('json_object') ? {} : { response_format: { type: 'json_object' } };
 }
 
 /** The parts of an answer that are read, none of which a server can be trusted to send. */

@@ -16,6 +16,7 @@ import { findingsOf } from './rehearsal-findings.ts';
 import { WorkspaceIndex } from './rehearsal-index.ts';
 import { creationReply, NO_TASKS, planReply, prioritizationReply, repairReply } from './rehearsal-planning.ts';
 import { type Frame, type Question, questionOf } from './rehearsal-question.ts';
+import { rehearsalBody } from './request-body.ts';
 
 /** The name and version that answers carry: other rules are another version. */
 export const REHEARSAL_MODEL = 'rehearsal-1';
@@ -53,8 +54,7 @@ export class RehearsalModel implements LanguageModel {
 
   prepare(request: ModelRequest): PreparedRequest {
     const { modelName: model } = this.parts;
-    const body = new TextEncoder().encode(JSON.stringify({ model, request }));
-    return { request, model, origin: REHEARSAL_ORIGIN, body };
+    return { request, model, origin: REHEARSAL_ORIGIN, body: rehearsalBody(model, request) };
   }
 
   /** Throws ModelError: `aborted` at once, `timeout` where the pace is slower than the time allowed. */

@@ -70,22 +70,17 @@ export class Caller {
     this.parts = parts;
   }
 
-  /** Throws StepFailed where this step cannot be had, StopRun where nothing further can. */
-  async chat(
-    step: StepRequest,
-    request: Omit<ChatRequest, 'kind' | 'maxOutputTokens'>,
-    wanted?: number,
-  ): Promise<Call> {
+  /**
+   * Throws StepFailed where this step cannot be had, StopRun where nothing further can. The request must have been made
+   * from the state as it is now: so the log records it, for whoever makes it again.
+   */
+  async chat(step: StepRequest, request: ChatDraft, wanted?: number): Promise<Call> {
     const { config } = this.parts.log.state;
     const output = {
       wanted: wanted ?? config.parameters.max_completion_tokens,
       min: config.parameters.min_completion_tokens,
     };
-    return this.settled(step, config.prices.chat, output, (maxOutputTokens) => ({
-      kind: 'chat',
-      ...request,
-      maxOutputTokens,
-    }));
+    return this.settled(step, config.prices.chat, output, (maxOutputTokens) => chatRequest(request, maxOutputTokens));
   }
 
   async embed(step: StepRequest, texts: readonly string[]): Promise<Call> {
@@ -103,13 +98,14 @@ export class Caller {
     const { log, clock, random } = this.parts;
     const known = settledCall(log.state, step.iteration, step.step);
     if (known) return known;
+    const madeAt = log.state.lastSeq;
     let spentMs = 0;
     for (let attempt = 1; ; ) {
       this.assertNotQuarantined(step);
       const remainingMs = this.remainingMs(spentMs);
       const started = clock.monotonic();
       const adaptations = log.state.adaptations.size;
-      const outcome = await this.attempt(step, rates, output, request, remainingMs);
+      const outcome = await this.attempt(step, madeAt, rates, output, request, remainingMs);
       spentMs += clock.monotonic() - started;
       if (!(outcome instanceof ModelError)) return outcome;
       this.stopIfAborted('Stopped while a request was under way.');
@@ -138,9 +134,13 @@ export class Caller {
     }
   }
 
-  /** One reservation and at most one request. `keyFree` is what the key's own limit left at the last look, if it was too little. */
+  /**
+   * One reservation and at most one request, made from the state after event `madeAt`. `keyFree` is what the key's own limit
+   * left at the last look, if it was too little.
+   */
   private async attempt(
     step: StepRequest,
+    madeAt: number,
     rates: Rates,
     output: { wanted: number; min: number },
     request: (maxOutputTokens: number) => ChatRequest | EmbeddingRequest,
@@ -180,7 +180,7 @@ export class Caller {
       step: step.step,
       origin: prepared.origin,
       request_sha256: createHash('sha256').update(prepared.body).digest('hex'),
-      inputs: step.inputs,
+      inputs: state.lastSeq === madeAt ? step.inputs : { ...step.inputs, state_seq: madeAt },
       bound_input_tokens: bound,
       max_output_tokens: maxOutputTokens,
       reserved_usd: usdFromPico(reserved),
@@ -191,7 +191,7 @@ export class Caller {
       // A shorter answer may fit into what the others left.
       if (left >= reserved)
         throw outOf(keyAllowance(rates, left), needs(maxOutputTokens), state.limits, ledger ?? null);
-      return this.attempt(step, rates, output, request, timeoutMs, left);
+      return this.attempt(step, madeAt, rates, output, request, timeoutMs, left);
     }
     const sentAt = clock.monotonic();
     const latency = () => Math.round((clock.monotonic() - sentAt) * 10) / 10;
@@ -459,6 +459,13 @@ export class Caller {
     if (!call) throw new Error(`call ${id} vanished`);
     return call;
   }
+}
+
+/** A chat request, but for the length that the limits leave its answer. */
+export type ChatDraft = Omit<ChatRequest, 'kind' | 'maxOutputTokens'>;
+
+export function chatRequest(draft: ChatDraft, maxOutputTokens: number): ChatRequest {
+  return { kind: 'chat', ...draft, maxOutputTokens };
 }
 
 /** The prompt tokens that a chat request of two messages would reserve at the most for texts of so many. */

@@ -57,6 +57,8 @@ const CallInputs = z.object({
   embeds: z.array(z.string()).optional(),
   /** The call whose answer this one repairs. */
   repairs: z.string().optional(),
+  /** The event after which the request was made, where that is not the one before its reservation: a later attempt, mostly. */
+  state_seq: z.int().min(1).optional(),
 });
 export type CallInputs = z.infer<typeof CallInputs>;
 

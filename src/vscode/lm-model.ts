@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
+import { type LanguageModelBody, languageModelBody } from '../models/request-body.ts';
 import { messageOf } from '../run/message.ts';
 import {
-  type ChatRequest,
   type LanguageModel,
   ModelError,
   type ModelReply,
@@ -18,12 +18,6 @@ const APPEARS_MS = 10_000;
 const COUNT_MS = 5_000;
 
 export type FindModel = () => Promise<vscode.LanguageModelChat | undefined>;
-
-/** What is sent, in the order in which it is sent; the API has no role for instructions. */
-interface Body {
-  readonly model: string;
-  readonly messages: readonly { readonly role: 'user'; readonly content: string }[];
-}
 
 /**
  * A language model that VS Code offers to extensions: no key and no price; the person allows its use in VS Code. It takes
@@ -42,9 +36,7 @@ export class LmModel implements LanguageModel {
   }
 
   prepare(request: ModelRequest): PreparedRequest {
-    const messages = request.kind === 'chat' ? messagesOf(request) : [];
-    const body: Body = { model: this.family, messages };
-    return { request, model: this.family, origin: this.origin, body: new TextEncoder().encode(JSON.stringify(body)) };
+    return { request, model: this.family, origin: this.origin, body: languageModelBody(this.family, request) };
   }
 
   async send(
@@ -55,7 +47,7 @@ export class LmModel implements LanguageModel {
       const message = 'Models of VS Code give no embeddings.';
       throw new ModelError('unsupported', message, { unbilled: true, feature: 'embeddings' });
     }
-    const { messages } = JSON.parse(new TextDecoder().decode(body)) as Body;
+    const { messages } = JSON.parse(new TextDecoder().decode(body)) as LanguageModelBody;
     const cancellation = new vscode.CancellationTokenSource();
     const end = ending(timeoutMs, signal, cancellation);
     try {
@@ -71,7 +63,7 @@ export class LmModel implements LanguageModel {
   }
 
   private async exchange(
-    messages: Body['messages'],
+    messages: LanguageModelBody['messages'],
     maxOutputTokens: number,
     token: vscode.CancellationToken,
   ): Promise<ModelReply> {
@@ -150,18 +142,10 @@ async function findModel(origin: string): Promise<vscode.LanguageModelChat | und
   });
 }
 
-function messagesOf({ messages, schema }: ChatRequest): Body['messages'] {
-  const texts = messages.map(({ content }) => content);
-  if (schema !== null) {
-    texts.push(`Answer with nothing but JSON that this JSON Schema accepts:\n${JSON.stringify(schema.schema)}`);
-  }
-  return [{ role: 'user', content: texts.join('\n\n') }];
-}
-
 /** Counted by the model's own tokenizer, as the API reports no usage. Null where it does not count. */
 async function usageOf(
   model: vscode.LanguageModelChat,
-  messages: Body['messages'],
+  messages: LanguageModelBody['messages'],
   answer: string,
   token: vscode.CancellationToken,
 ): Promise<Usage | null> {

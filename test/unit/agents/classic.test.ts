@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { numberedLines } from '../../../src/agents/classic.ts';
+import { numberedLines } from '../../../src/agents/classic-requests.ts';
 import { builtInPrompts } from '../../../src/agents/prompts.ts';
 import { render } from '../../../src/agents/template.ts';
 import { embedWords } from '../../support/model-embeddings.ts';

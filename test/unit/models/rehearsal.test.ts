@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { numberedLines } from '../../../src/agents/classic.ts';
+import { numberedLines } from '../../../src/agents/classic-requests.ts';
 import { builtInPrompts } from '../../../src/agents/prompts.ts';
 import { placement, queueWindow } from '../../../src/agents/queue-window.ts';
 import { type PlanReply, parseJudge, parsePlan, JUDGE_SCHEMA, PLAN_SCHEMA } from '../../../src/agents/reply.ts';

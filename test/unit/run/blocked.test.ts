@@ -107,7 +107,7 @@ describe('a blocked task', () => {
     assert.equal(summary.meaning, 'Only blocked tasks were left.');
     assert.match(summary.next ?? '', /resume the run and unblock them/);
     assert.match(summary.continue_with ?? '', / resume .* --unblock-tasks$/);
-    assert.match(text('summary.md'), /\| Sow \| blocked, no\. 1 of the queue \|/);
+    assert.match(text('summary.md'), /\| Sow \| \[blocked\]\(log\/000001\.jsonl#L\d+\), no\. 1 of the queue \|/);
     for (const brief of [
       briefOfState(state, false),
       briefOfFiles(JSON.parse(text('config.json')), JSON.parse(text('summary.json')), false),

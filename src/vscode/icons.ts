@@ -59,10 +59,11 @@ function endIcon(reason: RunBrief['stopReason']): vscode.ThemeIcon {
   }
 }
 
-export function taskIcon(state: TaskState): vscode.ThemeIcon {
+/** `live`: its run is in progress. */
+export function taskIcon(state: TaskState, live: boolean): vscode.ThemeIcon {
   switch (state) {
     case 'running':
-      return icon('loading~spin', BLUE);
+      return live ? icon('loading~spin', BLUE) : icon('debug-pause', BLUE);
     case 'blocked':
       return icon('lock', YELLOW);
     case 'pending':

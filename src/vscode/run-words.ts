@@ -90,14 +90,15 @@ export function spokenRun(brief: RunBrief, objective: string): string {
   );
 }
 
-export function taskStateWords(state: TaskState): string {
+/** `live`: its run is in progress; else the task in hand waits for it to be resumed. */
+export function taskStateWords(state: TaskState, live = true): string {
   switch (state) {
     case 'pending':
       return vscode.l10n.t('waiting');
     case 'blocked':
       return vscode.l10n.t('blocked');
     case 'running':
-      return vscode.l10n.t('running');
+      return live ? vscode.l10n.t('running') : vscode.l10n.t('begun');
     case 'done':
       return vscode.l10n.t('done');
     case 'failed':

@@ -114,7 +114,10 @@ export class RunsTree implements vscode.TreeDataProvider<Row>, vscode.Disposable
         const run = this.runs.find(row.runId);
         const task = run?.state.tasks.get(row.taskId);
         if (run === undefined || task === undefined) return new vscode.TreeItem('');
-        return taskItem(row, run.state, task, this.calls.of(run.state, task.id).length, run.session !== null);
+        return taskItem(row, run.state, task, this.calls.of(run.state, task.id).length, {
+          live: this.isLive(row.runId),
+          here: run.session !== null,
+        });
       }
       case 'call': {
         const state = this.runs.find(row.runId)?.state;
@@ -142,7 +145,7 @@ export class RunsTree implements vscode.TreeDataProvider<Row>, vscode.Disposable
       if (entry) item.tooltip = runTooltip(entry);
     } else if (row.kind === 'task') {
       const task = state?.tasks.get(row.taskId);
-      if (state && task) item.tooltip = taskTooltip(state, task);
+      if (state && task) item.tooltip = taskTooltip(state, task, this.isLive(row.runId));
     } else if (row.kind === 'call') {
       const call = state?.calls.get(row.callId);
       if (state && call) item.tooltip = callTooltip(state, call, this.isLive(row.runId));

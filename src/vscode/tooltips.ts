@@ -65,9 +65,10 @@ function countedRows(state: RunState): [string, string][] {
   ]);
 }
 
-export function taskTooltip(state: RunState, task: Task): vscode.MarkdownString {
+/** `live`: the run is in progress. */
+export function taskTooltip(state: RunState, task: Task, live: boolean): vscode.MarkdownString {
   const text = untrusted();
-  text.appendText(`${taskName(state, task)} · ${taskStateWords(task.state)}`).appendMarkdown('\n\n');
+  text.appendText(`${taskName(state, task)} · ${taskStateWords(task.state, live)}`).appendMarkdown('\n\n');
   text.appendText(printable(task.text, EXCERPT));
   const result = state.calls.get(task.resultCallId ?? '')?.answer;
   const more = task.error?.message ?? task.removedWhy ?? task.blockedWhy ?? result ?? null;

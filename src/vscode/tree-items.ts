@@ -10,7 +10,7 @@ import type { RunEntry } from './runs.ts';
 
 const LABEL = 120;
 /** Leaves room for the figures beside it in a narrow side bar; the tooltip has the whole. */
-const RUN_LABEL = 28;
+const RUN_LABEL = 20;
 export function runItem(row: RunRow, entry: RunEntry): vscode.TreeItem {
   const { brief } = entry;
   const objective = printable(brief.objective, LABEL);
@@ -37,18 +37,25 @@ export function taskName(state: RunState, task: Task): string {
   return state.config.strategy === 'classic' ? task.label : task.id;
 }
 
-/** `calls`: how many were made for it. `live`: its run is in progress in this window. */
-export function taskItem(row: TaskRow, state: RunState, task: Task, calls: number, live: boolean): vscode.TreeItem {
+/** `calls`: how many were made for it. `live`: its run is in progress, and `here`, in this window. */
+export function taskItem(
+  row: TaskRow,
+  state: RunState,
+  task: Task,
+  calls: number,
+  { live, here }: { live: boolean; here: boolean },
+): vscode.TreeItem {
   const text = printable(task.text, LABEL);
   const { Collapsed, None } = vscode.TreeItemCollapsibleState;
   const item = new vscode.TreeItem(text, calls > 0 ? Collapsed : None);
   item.id = row.id;
   const iteration = task.iteration === null ? '' : ` · ${vscode.l10n.t('iteration {0}', task.iteration)}`;
-  item.description = `${taskStateWords(task.state)} · ${taskName(state, task)}${iteration}`;
-  item.iconPath = taskIcon(task.state);
-  item.contextValue = taskFacets(task, live);
+  const words = taskStateWords(task.state, live);
+  item.description = `${words} · ${taskName(state, task)}${iteration}`;
+  item.iconPath = taskIcon(task.state, live);
+  item.contextValue = taskFacets(task, here);
   item.accessibilityInformation = {
-    label: vscode.l10n.t('Task {0}, {1}{2}', text, taskStateWords(task.state), iteration),
+    label: vscode.l10n.t('Task {0}, {1}{2}', text, words, iteration),
   };
   item.command = { command: COMMANDS.openSummary, title: vscode.l10n.t('Open Summary'), arguments: [row] };
   return item;

@@ -23,6 +23,7 @@ export interface HostTestOptions {
  * and returns its absolute path. The same module serves @vscode/test-electron.
  */
 export async function bundleHostTests(files: readonly string[] = hostTestFiles()): Promise<string> {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
   const outfile = path.resolve('out', 'test', 'host', 'index.cjs');
   const imports = files.map((file) => `import ${JSON.stringify(path.resolve(file))};`);
   const contents = [...imports, `export { run } from './test/host/index.ts';`].join('\n');
@@ -33,6 +34,7 @@ export async function bundleHostTests(files: readonly string[] = hostTestFiles()
     platform: 'node',
     target: 'node20',
     format: 'cjs',
+    define: { BABYAGI_VERSION: JSON.stringify(version) },
     external: ['vscode'],
     sourcemap: 'inline',
     logLevel: 'error',

@@ -46,12 +46,14 @@ export type PanelRequest =
   /** Decides the pending review, for exactly the state whose digest was shown. */
   | { readonly type: 'decide'; readonly runId: string; readonly decision: ReviewDecision; readonly digest: string }
   | { readonly type: 'task'; readonly runId: string; readonly taskId: string }
+  | { readonly type: 'call'; readonly runId: string; readonly callId: string }
   | { readonly type: 'answer'; readonly runId: string };
 
 export type PanelReply =
   /** The sections that changed; all of them after `ready`. */
   | { readonly type: 'sections'; readonly sections: Partial<PanelSections> }
   | { readonly type: 'task'; readonly detail: TaskDetail }
+  | { readonly type: 'call'; readonly detail: CallDetail }
   | { readonly type: 'answer'; readonly answer: PanelAnswer }
   /** Something that was asked for could not be done. */
   | { readonly type: 'problem'; readonly text: string }
@@ -236,6 +238,29 @@ export interface CallsSection {
   readonly rows: readonly CallRow[];
 }
 
+export interface CallDetail {
+  readonly callId: string;
+  /** The one that the rest belongs to. */
+  readonly status: CallRow['status'];
+  /** Null: it is still being made again from the log. */
+  readonly request: CallRequest | null;
+  /** `markdown`: a model wrote it as such. */
+  readonly answer: { readonly text: string; readonly markdown: boolean } | null;
+  readonly error: string | null;
+  /** What else is to be said about the answer, in sentences. */
+  readonly notes: readonly string[];
+}
+
+export interface CallRequest {
+  readonly proof: 'same' | 'different' | 'not_possible';
+  /** The proof in one sentence. */
+  readonly words: string;
+  /** `temperature 0`, in the words of the API. */
+  readonly parameters: readonly string[];
+  /** The texts of the request, in the order sent; `cut`: there is more. */
+  readonly parts: readonly { readonly title: string; readonly text: string; readonly cut: boolean }[];
+}
+
 export interface TaskDetail {
   readonly taskId: string;
   readonly text: string;
@@ -283,6 +308,10 @@ export function parsePanelRequest(message: unknown): PanelRequest | null {
     case 'task': {
       const taskId = id(fields['taskId']);
       return taskId === null ? null : { type: 'task', runId, taskId };
+    }
+    case 'call': {
+      const callId = id(fields['callId']);
+      return callId === null ? null : { type: 'call', runId, callId };
     }
     case 'answer':
       return { type: 'answer', runId };

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { activeMs } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
+import type { CallReader } from './call-reader.ts';
 import { HistoryReader } from './history-reader.ts';
+import { callDetail, callRequest } from './panel-call.ts';
 import { type Moment, panelSections } from './panel-data.ts';
 import { l10n } from './panel-l10n.ts';
 import { closingAnswer, taskDetail } from './panel-lists.ts';
@@ -91,11 +93,14 @@ class SummaryPanel {
   private timer: NodeJS.Timeout | null = null;
   private lastUpdateTook = 0;
   private readonly histories = new HistoryReader();
+  private readonly distDirectory: string;
+  private callReader: Promise<CallReader> | null = null;
 
   constructor(panel: vscode.WebviewPanel, runId: string, runs: RunRegistry, extension: vscode.Uri) {
     this.panel = panel;
     this.runId = runId;
     this.runs = runs;
+    this.distDirectory = vscode.Uri.joinPath(extension, 'dist').fsPath;
     panel.webview.onDidReceiveMessage((message: unknown) => this.receive(message));
     panel.onDidChangeViewState(() => {
       if (!panel.visible) this.rest();
@@ -153,6 +158,8 @@ class SummaryPanel {
         return;
       case 'task':
         return this.sendTask(run, request.taskId);
+      case 'call':
+        return this.sendCall(run, request.callId);
       case 'answer':
         return this.post({ type: 'answer', answer: closingAnswer(run.state, [...run.state.calls.values()]) });
     }
@@ -165,6 +172,19 @@ class SummaryPanel {
     this.post({ type: 'task', detail });
     const histories = await this.histories.of(state, directory);
     this.post({ type: 'task', detail: { ...detail, history: histories.get(taskId) ?? [] } });
+  }
+
+  /** At once the answer, and the request as soon as it has been made again from the log. */
+  private async sendCall({ state, directory }: RunView, callId: string): Promise<void> {
+    const detail = callDetail(state, callId);
+    const call = state.calls.get(callId);
+    if (detail === null || !call) return;
+    this.post({ type: 'call', detail });
+    this.callReader ??= import('./call-reader.ts').then((module) => new module.CallReader(this.distDirectory));
+    const { again, usageNote } = await (await this.callReader).of(state, directory, callId);
+    const notes = usageNote === null ? [] : [l10n.t('Usage: {0}.', l10n.known(usageNote))];
+    const request = callRequest(again, call);
+    this.post({ type: 'call', detail: { ...detail, notes: [...detail.notes, ...notes], request } });
   }
 
   private async begin(view: PanelView): Promise<void> {

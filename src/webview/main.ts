@@ -3,6 +3,7 @@ import {
   PANEL_ACTIONS,
   PANEL_TABS,
   REVIEW_DECISIONS,
+  type CallDetail,
   type PanelAnswer,
   type PanelReply,
   type PanelRequest,
@@ -38,9 +39,10 @@ let gone = false;
 let hover: Hover | null = null;
 let progressAt = performance.now();
 let restored = false;
-/** Of the tasks that are unfolded: the version of the row that the detail belongs to. */
+/** Of the tasks and calls that are unfolded: the version of the row that the detail belongs to. */
 const asked = new Map<string, string>();
 const details = new Map<string, TaskDetail>();
+const callDetails = new Map<string, CallDetail>();
 let frame = 0;
 
 function draw(): void {
@@ -49,7 +51,17 @@ function draw(): void {
     const focused = document.activeElement;
     merge(
       root,
-      panel({ ui, sections, details, answer, problem, gone, hover, sinceMs: performance.now() - progressAt }),
+      panel({
+        ui,
+        sections,
+        details,
+        callDetails,
+        answer,
+        problem,
+        gone,
+        hover,
+        sinceMs: performance.now() - progressAt,
+      }),
     );
     // A row that has moved in its list loses the focus.
     if (focused instanceof HTMLElement && focused.isConnected && focused !== document.activeElement) {
@@ -80,6 +92,12 @@ function receive(reply: PanelReply): void {
       // The history comes later: until then the one from before is shown.
       details.set(reply.detail.taskId, withHistory(reply.detail));
       break;
+    case 'call': {
+      const { callId, request } = reply.detail;
+      // A request never changes: the one that was made before is shown until it is made anew.
+      callDetails.set(callId, { ...reply.detail, request: request ?? callDetails.get(callId)?.request ?? null });
+      break;
+    }
     case 'answer':
       answer = reply.answer;
       break;
@@ -100,10 +118,24 @@ function withHistory(detail: TaskDetail): TaskDetail {
 /** Asks for what is unfolded and on this page, and not known as it is now. */
 function askDetails(): void {
   for (const { taskId, version } of sections.tasks?.rows ?? []) {
-    if (taskId === null || !ui.unfolded.includes(`task/${taskId}`) || asked.get(taskId) === version) continue;
-    asked.set(taskId, version);
-    api.postMessage({ type: 'task', runId, taskId });
+    if (taskId !== null && isToAsk(`task/${taskId}`, version)) api.postMessage({ type: 'task', runId, taskId });
   }
+  for (const { id, status } of sections.calls?.rows ?? []) {
+    if (isToAsk(`call/${id}`, status)) api.postMessage({ type: 'call', runId, callId: id });
+  }
+}
+
+function isToAsk(what: string, version: string): boolean {
+  if (!ui.unfolded.includes(what) || asked.get(what) === version) return false;
+  asked.set(what, version);
+  return true;
+}
+
+/** What is folded is asked for anew when it is unfolded: requests and answers are long. */
+function forget(what: string): void {
+  if (!what.startsWith('call/') || ui.unfolded.includes(what)) return;
+  asked.delete(what);
+  callDetails.delete(what.slice('call/'.length));
 }
 
 function askAnswer(): void {
@@ -149,6 +181,7 @@ function act({ dataset }: HTMLElement): void {
     case 'unfold': {
       const what = dataset['what'] ?? '';
       save(fold(ui, what, !ui.unfolded.includes(what)));
+      forget(what);
       askDetails();
       break;
     }

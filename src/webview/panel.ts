@@ -1,5 +1,5 @@
 import { l10n } from '../vscode/panel-l10n.ts';
-import type { PanelAnswer, PanelSections, TaskDetail } from '../vscode/panel-messages.ts';
+import type { CallDetail, PanelAnswer, PanelSections, TaskDetail } from '../vscode/panel-messages.ts';
 import { calls } from './calls.ts';
 import { charts, type Hover } from './charts.ts';
 import { type Child, h } from './dom.ts';
@@ -16,6 +16,7 @@ export interface PanelModel {
   readonly ui: UiState;
   readonly sections: Partial<PanelSections>;
   readonly details: ReadonlyMap<string, TaskDetail>;
+  readonly callDetails: ReadonlyMap<string, CallDetail>;
   readonly answer: PanelAnswer | null;
   readonly problem: string | null;
   readonly gone: boolean;
@@ -95,7 +96,7 @@ function tabContent(model: PanelModel, unfolded: (what: string) => boolean): Chi
         ? tasks(sections.tasks, sections.progress.counts, model.details, unfolded)
         : loading();
     case 'calls':
-      return sections.calls ? calls(sections.calls) : loading();
+      return sections.calls ? calls(sections.calls, model.callDetails, unfolded) : loading();
     case 'answer':
       return model.answer ? answer(model.answer) : loading();
   }

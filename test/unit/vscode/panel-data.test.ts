@@ -392,6 +392,7 @@ describe('a message from the panel', () => {
       { type: 'decide', runId, decision: 'approve', digest: 'a'.repeat(64) },
       { type: 'decide', runId, decision: 'stop', digest: 'a'.repeat(64) },
       { type: 'task', runId, taskId: 't12' },
+      { type: 'call', runId, callId: 'c12' },
       { type: 'answer', runId },
     ]) {
       assert.deepEqual(parsePanelRequest({ ...message, more: 'is dropped' }), message);
@@ -412,6 +413,8 @@ describe('a message from the panel', () => {
       { type: 'decide', runId, decision: 'postpone', digest: 'a'.repeat(64) },
       { type: 'task', runId, taskId: 'a/b' },
       { type: 'task', runId, taskId: 3 },
+      { type: 'call', runId, callId: '../c1' },
+      { type: 'call', runId },
       { type: 'view', runId, view: { ...FIRST_VIEW, taskPage: -1 } },
       { type: 'view', runId, view: { ...FIRST_VIEW, callPage: 0.5 } },
       { type: 'view', runId, view: { ...FIRST_VIEW, tab: 'settings' } },

@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { aheadWords, happenedWords, reviewReport } from '../research/review-report.ts';
 import type { LimitName } from '../run/limits.ts';
 import { reviewDigest, reviewPlace, waitingFiles } from '../run/review.ts';
@@ -30,10 +30,9 @@ export async function askReview(
   signal: AbortSignal,
 ): Promise<'answered' | 'left'> {
   const { output } = streams;
-  const reader = createInterface(streams);
-  const gone = new AbortController();
-  reader.once('close', () => gone.abort());
-  const either = AbortSignal.any([signal, gone.signal]);
+  const reader = createInterface({ ...streams, prompt: '> ', signal });
+  // Lines that are sent at once wait here for their turns.
+  const lines = reader[Symbol.asyncIterator]();
   try {
     while (state.review) {
       const shown = reviewDigest(state);
@@ -48,7 +47,12 @@ export async function askReview(
       for (const id of state.pending.slice(0, SHOWN))
         output.write(`  ${id}  ${blockedMark(state, id)}${printable(state.tasks.get(id)?.text ?? '', 100)}\n`);
       if (state.pending.length > SHOWN) output.write(`  … and ${state.pending.length - SHOWN} more\n`);
-      const answer = (await reader.question(`${HELP}\n> `, { signal: either })).trim();
+      output.write(`${HELP}\n`);
+      reader.prompt();
+      const line = await lines.next();
+      // Or else the run was stopped while the question stood.
+      if (line.done === true) return signal.aborted ? 'answered' : 'left';
+      const answer = line.value.trim();
       if (answer === 'v') {
         for (const { name, content } of waitingFiles(state)) output.write(fileText(name, content));
         continue;
@@ -60,10 +64,6 @@ export async function askReview(
         output.write(`${error.message}\n`);
       }
     }
-  } catch (error) {
-    // The run was stopped while the question stood, or the input ended.
-    if (!(error instanceof Error && (error.name === 'AbortError' || 'code' in error))) throw error;
-    if (gone.signal.aborted) return 'left';
   } finally {
     reader.close();
   }

@@ -119,6 +119,19 @@ export function readSettings(inspect: Inspect): Configured {
   };
 }
 
+/** Those of the limits that are set somewhere, unchecked. */
+export function limitsIn(
+  { limits }: Pick<Configured, 'limits'>,
+  names: readonly LimitName[],
+): Partial<Record<LimitName, unknown>> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = limits[name]?.value;
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
 function valueOf(name: SettingName, inspected: Inspected): unknown {
   const own = ownValue(inspected);
   if (USER_ONLY.has(name)) return own;

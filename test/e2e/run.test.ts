@@ -31,6 +31,8 @@ describe('a run in VS Code', () => {
     model = await startModelServer({ reply: brain(), latency: { firstTokenMs: 150 } });
     const userSettings = {
       'babyagi.reviewEvery': 2,
+      'babyagi.maxWallTimeMinutes': 77,
+      'babyagi.taskTimeoutSeconds': 88,
     };
     // Where requests go and what they cost is set for the machine: VS Code keeps that apart from the user's own settings.
     writeJson(path.join(dataDir, 'data', 'Machine', 'settings.json'), {
@@ -83,7 +85,7 @@ describe('a run in VS Code', () => {
     await (await workbench.quickInput(`${title} (2/3)`)).enter('3');
     await (await workbench.quickInput(`${title} (3/3)`)).accept();
     const runs = workbench.view('Runs');
-    await runs.waitForRow('Find out what this garden lacks', /running/);
+    await runs.waitForRow(/^Find out what this garden l/, /running/);
     const states = new Set<string>();
     await eventually('tasks to run and to be done', async () => {
       for (const row of await runs.rows())
@@ -91,6 +93,14 @@ describe('a run in VS Code', () => {
       return states.has('running') && states.has('done') && states.has('waiting');
     });
     await workbench.screenshot('run-in-progress-dark');
+    const [folder = ''] = runFolders();
+    const { limits } = JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8')) as { limits: object };
+    assert.deepEqual(limits, {
+      max_iterations: 3,
+      max_cost_usd: 1,
+      max_wall_time_minutes: 77,
+      task_timeout_seconds: 88,
+    });
   });
 
   it('asks for a review on the way, and goes on when it is approved', async () => {
@@ -124,7 +134,7 @@ describe('a run in VS Code', () => {
     await input.enter('2');
     await refused(input, /Give more than 3/);
     await input.enter('4');
-    await workbench.view('Runs').waitForRow('Find out what this garden lacks', /iteration limit · 4\/4/);
+    await workbench.view('Runs').waitForRow(/^Find out what this garden l/, /iteration limit · 4\/4/);
   });
 
   it('opens the summary of the run beside its tasks', async () => {

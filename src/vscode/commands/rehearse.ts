@@ -1,11 +1,14 @@
 import * as vscode from 'vscode';
 import type { App } from '../app.ts';
+import { limitsIn } from '../settings.ts';
 import { BACK, runSteps } from '../steps.ts';
 import { askFolder, settingsOf } from '../workspace.ts';
 import { launch } from './launch.ts';
 import { askLimitText, askObjective, limitOf, tellSettings } from './run-objective.ts';
 
 const ASKED = ['max_iterations', 'max_cost_usd'] as const;
+/** The settings count, as they do for a run. */
+const NOT_ASKED = ['max_requests', 'max_tokens', 'max_wall_time_minutes', 'task_timeout_seconds'] as const;
 
 /** A run with the built-in offline model: no key, no network, nothing spent. */
 export async function rehearse(app: App): Promise<void> {
@@ -30,6 +33,7 @@ export async function rehearse(app: App): Promise<void> {
   const { checkSettings } = await import('../run-world.ts');
   const checked = checkSettings({
     ...configured.raw,
+    ...limitsIn(configured, NOT_ASKED),
     objective: draft.objective,
     max_iterations: limitOf(draft.limits.max_iterations),
     max_cost_usd: limitOf(draft.limits.max_cost_usd),

@@ -28,6 +28,9 @@ interface Asked {
   readonly appended: readonly EventDraft[];
 }
 
+/** In place of a line: the review was decided elsewhere. */
+const DECIDED = '';
+
 /** A person types these lines, each when the question is there. */
 async function ask(
   request: Partial<Extract<EventDraft, { type: 'review.requested' }>>,
@@ -56,13 +59,15 @@ async function ask(
   let shown = '';
   output.setEncoding('utf8').on('data', (text: string) => {
     shown += text;
-    if (!text.includes('> ')) return;
+    if (!text.endsWith('> ')) return;
     const line = lines.shift();
     if (line === undefined) input.end();
+    else if (line === DECIDED) elsewhere.abort();
     else input.write(`${line}\n`);
   });
-  const signal = new AbortController().signal;
-  const how = await askReview(state, new Steering(log as unknown as RunLog), { input, output }, signal);
+  const elsewhere = new AbortController();
+  const steering = new Steering(log as unknown as RunLog);
+  const how = await askReview(state, steering, { input, output }, elsewhere.signal);
   return { state, shown, how, appended };
 }
 
@@ -132,5 +137,19 @@ describe('a review on the terminal', () => {
     assert.ok(state.review);
     assert.equal(how, 'left');
     assert.equal((await ask({}, 'a')).how, 'answered');
+  });
+
+  it('ends where it was decided elsewhere, and stops nothing', async () => {
+    const { appended, how } = await ask({}, 'g Be brief.', DECIDED);
+    assert.deepEqual([appended.length, how], [1, 'answered']);
+  });
+
+  it('does all of what is sent at once, one line after another', async () => {
+    const { appended, how } = await ask({}, 'l iterations 30\ng Be brief.\na');
+    assert.deepEqual(
+      appended.map(({ type }) => type),
+      ['limit.raised', 'guidance.given', 'review.decided'],
+    );
+    assert.equal(how, 'answered');
   });
 });

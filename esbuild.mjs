@@ -131,7 +131,9 @@ function pack(files, exportsOf, terminal) {
       const short = code
         .replace(HELPERS, '')
         .replaceAll(/import_chunk_([A-Z0-9]{8})/g, (_, hash) => `c_${numbers.get(`chunk-${hash}.js`)}`)
-        .replaceAll(/chunk_[A-Z0-9]{8}_exports/g, 'exports_')
+        // Only packed code reads it, by name.
+        .replaceAll(/var (chunk_[A-Z0-9]{8}_exports)=\{\};__export\(\1,/g, '__export(exports,')
+        .replaceAll(/module\.exports=__toCommonJS\(chunk_[A-Z0-9]{8}_exports\);/g, '')
         .replaceAll('import_node_', 'n_');
       packed.set(inside, `${packed.get(inside) ?? ''}${JSON.stringify(name)}(module,exports){${short}\n},\n`);
     }

@@ -31,7 +31,7 @@ export async function snapshotConfig(
       provider: options.provider,
       base_url: rehearsal ? 'local:rehearsal' : settings.baseUrl,
       requested: settings.model,
-      pin: /\d{4}-?\d{2}-?\d{2}$/.test(settings.model) ? settings.model : null,
+      pin: isPinned(settings.model) ? settings.model : null,
     },
     embedding:
       settings.embeddingModel === null || options.provider === 'vscode-lm'
@@ -64,6 +64,15 @@ export async function snapshotConfig(
     settings: { ...options.snapshot },
     environment,
   };
+}
+
+const DATE = /\d{4}-?\d{2}-?\d{2}(-preview)?$/;
+/** Older names of OpenAI end in month and day: gpt-4-0613. */
+const MONTH_AND_DAY = /^gpt-.+-(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(-preview)?$/;
+
+/** Whether the name is that of one dated snapshot, which its provider does not move. */
+export function isPinned(model: string): boolean {
+  return DATE.test(model) || MONTH_AND_DAY.test(model);
 }
 
 function promptsFor(

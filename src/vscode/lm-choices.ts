@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { RunSettings } from '../run/settings.ts';
 import { originOfLanguageModel } from './lm-names.ts';
 
 const ANSWERS_MS = 2000;
@@ -10,6 +11,18 @@ export interface LanguageModelChoice {
   readonly family: string;
   /** `vscode:lm/<vendor>/<family>`. */
   readonly origin: string;
+}
+
+/** The lowest cost limit there is: no request of a run whose cost is included has a price, and none may come to have one. */
+export const NO_MONEY = 0.000001;
+
+/** What is to be asked: the server of the settings, or a model of VS Code. */
+export function asking(
+  languageModel: LanguageModelChoice | null,
+  settings: RunSettings,
+): { settings: RunSettings; provider: 'openai' | 'vscode-lm' } {
+  if (languageModel === null) return { settings, provider: 'openai' };
+  return { settings: { ...settings, baseUrl: languageModel.origin, embeddingModel: null }, provider: 'vscode-lm' };
 }
 
 /** The models that VS Code offers, one of each family; none where it does not answer soon. Never rejects. */

@@ -103,7 +103,9 @@ describe('VS Code in German', () => {
     await workbench.runCommand('BabyAGI: Prüfen…');
     await (await workbench.quickInput(/Zwischenprüfung/)).pick('Billigen');
     await workbench.openView('BabyAGI');
-    await workbench.view('Läufe').waitForRow(OBJECTIVE, /^keine Aufgabe mehr · \d\/6 · \$[\d.]+ von \$1\.00/);
+    await workbench
+      .view('Läufe')
+      .waitForRow(/^Herausfinden, was/, /^keine Aufgabe mehr · \d\/6 · \$[\d.]+ von \$1\.00/);
     const panel = await workbench.webviewFrame(OBJECTIVE);
     await panel.locator('.ending').getByText('Keine Aufgabe war mehr zu tun.').waitFor();
     for (const [index, [tab]] of TABS.entries()) {

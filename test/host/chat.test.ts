@@ -87,12 +87,18 @@ const jsonOf = ({ content }: vscode.LanguageModelToolResult) => {
 const refusedFor = (reason: ToolRefused['reason']) => (error: unknown) =>
   error instanceof ToolRefused && error.reason === reason;
 
+const OFFERED = [{ name: 'M 1', vendor: 'test', family: 'm-1', origin: 'vscode:lm/test/m-1' }];
+const around = (folders = vscode.workspace.workspaceFolders ?? []) => ({
+  folders: () => folders,
+  models: () => Promise.resolve(OFFERED),
+});
+
 describe('language-model tools', () => {
   it('are there, with limits that are required', () => {
     const tools = vscode.lm.tools.filter(({ name }) => name.startsWith('babyagi_'));
     assert.deepEqual(tools.map(({ name }) => name).sort(), Object.values(TOOLS).sort());
     const start = tools.find(({ name }) => name === TOOLS.startRun)?.inputSchema;
-    assert.deepEqual(start && Reflect.get(start, 'required'), ['objective', 'max_iterations', 'max_cost_usd']);
+    assert.deepEqual(start && Reflect.get(start, 'required'), ['objective', 'max_iterations']);
   });
 
   it('ask with the objective and the limits before a run is started', async () => {
@@ -131,6 +137,60 @@ describe('language-model tools', () => {
     const keyless = appWith({ key: null });
     await assert.rejects(invokeStart(keyless.app, input), refusedFor('no_key'));
     assert.deepEqual([...started, ...keyless.started], []);
+  });
+
+  it('ask a model of VS Code where one is named, with limits of requests and of tokens, and without a key', async () => {
+    const { app, started } = appWith({ key: null });
+    const input = { objective: 'x', max_iterations: 7, max_requests: 22, max_tokens: 55_000, vscode_model: 'test/m-1' };
+    const { confirmationMessages } = await prepareStart(app, input, around());
+    const message = confirmationMessages?.message;
+    assert.ok(message instanceof vscode.MarkdownString);
+    assert.match(message.value, /7 iterations, 22 requests, 55000 tokens, .* cost included\n- Model: m-1 at VS Code/);
+    await assert.rejects(invokeStart(app, input, around()), /started/);
+    const [request] = started;
+    assert.equal(request?.provider, 'vscode-lm');
+    const { baseUrl, model, embeddingModel, limits } = request.settings;
+    assert.deepEqual([baseUrl, model, embeddingModel], ['vscode:lm/test/m-1', 'm-1', null]);
+    assert.deepEqual([limits.max_iterations, limits.max_requests, limits.max_tokens], [7, 22, 55_000]);
+    assert.ok(limits.max_cost_usd < 0.00001);
+    for (const wrong of [
+      { ...input, max_requests: undefined },
+      { ...input, max_tokens: undefined, max_cost_usd: 1 },
+      { ...input, vscode_model: 'm-1' },
+      { ...input, vscode_model: 'test/m-2' },
+    ]) {
+      await assert.rejects(invokeStart(app, wrong, around()), refusedFor('input'));
+    }
+    const configuration = vscode.workspace.getConfiguration('babyagi');
+    await configuration.update('maxRequests', 21, vscode.ConfigurationTarget.Global);
+    await assert.rejects(invokeStart(app, input, around()), refusedFor('input'));
+    await configuration.update('maxRequests', undefined, vscode.ConfigurationTarget.Global);
+    const paid = { objective: 'x', max_iterations: 7, max_cost_usd: 0.25 };
+    await assert.rejects(
+      invokeStart(app, paid, around()),
+      (error) => refusedFor('no_key')(error) && /vscode_model \("test\/m-1"\)/.test((error as Error).message),
+    );
+    assert.equal(started.length, 1);
+  });
+
+  it('keep a run in the folder that is named where several are open, and in none that nobody named', async () => {
+    const { app, started } = appWith();
+    const folders = ['one', 'two', 'two'].map((name, index) => ({
+      name,
+      index,
+      uri: vscode.Uri.file(path.join(tmpdir(), `${index}`, name)),
+    }));
+    const input = { objective: 'x', max_iterations: 7, max_cost_usd: 0.25 };
+    for (const folder of [undefined, 'three', 'two'])
+      await assert.rejects(invokeStart(app, { ...input, folder }, around(folders)), refusedFor('folder'));
+    await assert.rejects(prepareStart(app, input, around([])), refusedFor('untrusted'));
+    const second = folders[1]?.uri.fsPath ?? '';
+    for (const folder of ['one', second])
+      await assert.rejects(invokeStart(app, { ...input, folder }, around(folders)), /started/);
+    assert.deepEqual(
+      started.map(({ workspace }) => workspace),
+      [folders[0]?.uri.fsPath, second],
+    );
   });
 
   it('need no key for a server on the own network by plain http', async () => {

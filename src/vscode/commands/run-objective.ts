@@ -1,14 +1,14 @@
 import * as vscode from 'vscode';
 import { formatUsd, picoFromUsd } from '../../budget/money.ts';
 import type { LimitName } from '../../run/limits.ts';
-import type { RawSettings, RunSettings } from '../../run/settings.ts';
+import type { RawSettings } from '../../run/settings.ts';
 import { needsKey } from '../../safety/origin.ts';
 import type { App } from '../app.ts';
 import { SECTION } from '../ids.ts';
 import { inMessage, inQuickPick } from '../labels.ts';
-import { type LanguageModelChoice, languageModelChoices } from '../lm-choices.ts';
+import { asking, type LanguageModelChoice, languageModelChoices, NO_MONEY } from '../lm-choices.ts';
 import { l10n } from '../panel-l10n.ts';
-import { type Configured, SETTING_OF_LIMIT } from '../settings.ts';
+import { type Configured, limitsIn, SETTING_OF_LIMIT } from '../settings.ts';
 import { askPick, askText, BACK, runSteps } from '../steps.ts';
 import { openSettings, setApiKey as setApiKeyAction, tellProblem } from '../tell.ts';
 import { askFolder, settingsOf } from '../workspace.ts';
@@ -54,9 +54,6 @@ const REQUESTS_EACH = 3;
 /** What an iteration uses as a rule, and what the last requests reserve beside it. */
 const TOKENS_EACH = 5_000;
 const TOKENS_BESIDE = 20_000;
-
-/** The lowest cost limit there is: no request of a run whose cost is included has a price, and none may come to have one. */
-const NO_MONEY = 0.000001;
 
 type Where = 'next' | 'back' | 'cancel' | number;
 
@@ -105,7 +102,7 @@ export async function runObjective(app: App, argument?: unknown): Promise<void> 
   const checked = checkSettings(rawOf(draft, configured));
   if ('problems' in checked) return tellSettings(checked.problems);
   if (draft.saveLimits) await saveLimits(draft);
-  await launch(app, { ...choiceOf(draft, checked.settings), configured, folder });
+  await launch(app, { ...asking(draft.languageModel, checked.settings), configured, folder });
 }
 
 /** Where nothing has a price, requests and tokens are asked instead of the cost; else they may be settings. */
@@ -116,15 +113,6 @@ function limitsOf({ languageModel }: Pick<Draft, 'languageModel'>): readonly Ask
 
 function totalOf(draft: Draft): number {
   return BEFORE_LIMITS + limitsOf(draft).length + 1;
-}
-
-/** What is to be asked: the server, or the model of VS Code. */
-function choiceOf(
-  { languageModel }: Draft,
-  settings: RunSettings,
-): { settings: RunSettings; provider: 'openai' | 'vscode-lm' } {
-  if (languageModel === null) return { settings, provider: 'openai' };
-  return { settings: { ...settings, baseUrl: languageModel.origin, embeddingModel: null }, provider: 'vscode-lm' };
 }
 
 function objectiveIn(argument: unknown): string {
@@ -398,7 +386,7 @@ async function forecastOf(
     const checked = checkSettings(rawOf(draft, configured));
     if ('problems' in checked) return unknown;
     const { expectedUsd, worstUsd, requests, tokens, iterations, endsAfter, endsBy } = await app.control.forecast(
-      requestOf({ ...choiceOf(draft, checked.settings), configured, folder }),
+      requestOf({ ...asking(draft.languageModel, checked.settings), configured, folder }),
       signal,
     );
     const endsEarly =
@@ -477,26 +465,19 @@ function dollars(amount: number): string {
   return formatUsd(picoFromUsd(amount));
 }
 
-function rawOf(draft: Draft, { raw, limits }: Configured): RawSettings {
-  const set = (names: readonly LimitName[]) =>
-    Object.fromEntries(
-      names.flatMap((name) => {
-        const value = limits[name]?.value;
-        return value === undefined ? [] : [[name, value]];
-      }),
-    );
+function rawOf(draft: Draft, configured: Configured): RawSettings {
   return {
-    ...raw,
+    ...configured.raw,
     objective: draft.objective,
     acceptanceCriteria: criteriaOf(draft.criteria),
     model: draft.languageModel?.family ?? draft.model,
     max_iterations: limitOf(draft.limits.max_iterations),
     max_cost_usd: draft.languageModel === null ? limitOf(draft.limits.max_cost_usd) : NO_MONEY,
     ...(draft.languageModel === null
-      ? set(['max_requests', 'max_tokens'])
+      ? limitsIn(configured, ['max_requests', 'max_tokens'])
       : { max_requests: limitOf(draft.limits.max_requests), max_tokens: limitOf(draft.limits.max_tokens) }),
     max_wall_time_minutes: limitOf(draft.limits.max_wall_time_minutes),
-    ...set(['task_timeout_seconds']),
+    ...limitsIn(configured, ['task_timeout_seconds']),
   };
 }
 

@@ -53,10 +53,15 @@ export function heir(baseUrl: string, overrides: Partial<Host> = {}): Host {
   return testHost(baseUrl, { clock: impatientClock(), processes: { isAlive: () => false }, ...overrides });
 }
 
-/** What a crash must not change: everything but money, attempts and times. */
+/** What a crash must not change: everything but money, attempts, times and places in the log. */
 export function essence(state: RunState): unknown {
   return {
-    tasks: [...state.tasks.values()].map((task) => ({ ...task, resultCallId: null, result: resultOf(state, task) })),
+    tasks: [...state.tasks.values()].map((task) => ({
+      ...task,
+      changedSeq: null,
+      resultCallId: null,
+      result: resultOf(state, task),
+    })),
     pending: state.pending,
     iteration: state.iteration,
     iterations: state.iterations.map(({ iteration, taskId, failed, queue, created }) => ({

@@ -85,7 +85,7 @@ describe('a run in VS Code', () => {
     await (await workbench.quickInput(`${title} (2/3)`)).enter('3');
     await (await workbench.quickInput(`${title} (3/3)`)).accept();
     const runs = workbench.view('Runs');
-    await runs.waitForRow(/^Find out what this garden l/, /running/);
+    await runs.waitForRow(/^Find out what this/, /running/);
     const states = new Set<string>();
     await eventually('tasks to run and to be done', async () => {
       for (const row of await runs.rows())
@@ -134,7 +134,7 @@ describe('a run in VS Code', () => {
     await input.enter('2');
     await refused(input, /Give more than 3/);
     await input.enter('4');
-    await workbench.view('Runs').waitForRow(/^Find out what this garden l/, /iteration limit · 4\/4/);
+    await workbench.view('Runs').waitForRow(/^Find out what this/, /iteration limit · 4\/4/);
   });
 
   it('opens the summary of the run beside its tasks', async () => {

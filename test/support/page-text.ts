@@ -8,9 +8,10 @@ export interface PageElement {
   querySelector(selector: string): PageElement | null;
 }
 
-/** A locator filter that takes the whole text, not a part of it. */
-export function exactly(text: string): RegExp {
-  return new RegExp(`^\\s*${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*$`);
+/** A locator filter that takes one of these texts whole, not a part of it. */
+export function exactly(...texts: readonly string[]): RegExp {
+  const quoted = texts.map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^\\s*(?:${quoted.join('|')})\\s*$`);
 }
 
 export function matches(text: string, wanted: string | RegExp): boolean {

@@ -13,6 +13,14 @@ export interface TreeRow {
   readonly ariaLabel: string;
 }
 
+/** The name of a run is cut to leave room for its figures; other names are shown whole. */
+const RUN_NAME = 20;
+
+/** How a row of this name may be labelled. */
+function labelsOf(name: string): string[] {
+  return name.length > RUN_NAME ? [name, `${name.slice(0, RUN_NAME - 1).trimEnd()}…`] : [name];
+}
+
 /** One view of the side bar: its header, its rows or, when it has none, its welcome text. */
 export class TreeView {
   private readonly pane: Locator;
@@ -51,7 +59,9 @@ export class TreeView {
   waitForRow(label: string | RegExp, description?: string | RegExp): Promise<TreeRow> {
     return eventually(`the row ${label} in the view ${this.name}`, async () =>
       (await this.rows()).find(
-        (row) => matches(row.label, label) && (description === undefined || matches(row.description, description)),
+        (row) =>
+          (typeof label === 'string' ? labelsOf(label).includes(row.label) : label.test(row.label)) &&
+          (description === undefined || matches(row.description, description)),
       ),
     );
   }
@@ -80,9 +90,9 @@ export class TreeView {
     const at = async () => ((await focused.count()) > 0 ? plainText(await focused.first().innerText()) : '');
     await this.page.keyboard.press('Home');
     await eventually(`the focus to be on ${label}`, async () => {
-      if ((await at()) === label) return true;
+      if (labelsOf(label).includes(await at())) return true;
       await this.page.keyboard.press('ArrowDown');
-      return (await at()) === label;
+      return labelsOf(label).includes(await at());
     });
   }
 
@@ -179,7 +189,7 @@ export class TreeView {
   }
 
   private row(label: string): Locator {
-    const name = this.page.locator('.label-name').filter({ hasText: exactly(label) });
+    const name = this.page.locator('.label-name').filter({ hasText: exactly(...labelsOf(label)) });
     return this.pane.locator('.monaco-list-row').filter({ has: name }).first();
   }
 

@@ -94,7 +94,8 @@ function refusedNames(): string[] {
 }
 
 /** What people meet as an error with words. */
-const ERRORS = /new (?:EngineError|ArchiveError|TemplateError|ForeignFile|RunLost)\(/g;
+const ERRORS =
+  /(?:new (?:EngineError|ArchiveError|TemplateError|ForeignFile|RunLost)|throw (?:unsafe|damaged|tooLarge))\(/g;
 
 /** From an opening bracket to the one that closes it. */
 function bracketed(text: string, open: number): string {

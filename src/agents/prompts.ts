@@ -124,9 +124,13 @@ export function promptRecords(
   const strange = [...overrides].find(([name]) => !Object.hasOwn(prompts, name));
   if (strange) {
     const names = Object.keys(prompts).map((name) => `${name}.md`);
-    throw new TemplateError(
-      'unknown_agent',
-      `${quoted(strange[1].file)} is for no agent of the strategy ${strategy}: it has ${names.join(', ')}.`,
+    throw new TemplateError('unknown_agent', (translated) =>
+      translated(
+        '{0} is for no agent of the strategy {1}: it has {2}.',
+        quoted(strange[1].file),
+        strategy,
+        names.join(', '),
+      ),
     );
   }
   for (const [name, prompt] of Object.entries(prompts)) {
@@ -146,7 +150,8 @@ function checkOverride(file: string, text: string, values: readonly string[]): v
   try {
     checkTemplate(text, values);
   } catch (error) {
-    if (error instanceof TemplateError) throw new TemplateError(error.reason, `${quoted(file)}: ${error.message}`);
+    if (error instanceof TemplateError)
+      throw new TemplateError(error.reason, (translated) => `${quoted(file)}: ${error.words(translated)}`);
     throw error;
   }
 }

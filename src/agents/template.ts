@@ -4,13 +4,14 @@
  * it the whole is one system message.
  */
 import type { ChatMessage } from '../run/ports.ts';
+import { TranslatableError } from '../run/translate.ts';
 
 export type Values = Readonly<Record<string, string>>;
 
-export class TemplateError extends Error {
+export class TemplateError extends TranslatableError {
   readonly reason: 'unknown_variable' | 'unclosed_section' | 'unknown_agent';
-  constructor(reason: TemplateError['reason'], message: string) {
-    super(message);
+  constructor(reason: TemplateError['reason'], words: TemplateError['words']) {
+    super(words);
     this.name = 'TemplateError';
     this.reason = reason;
   }
@@ -32,7 +33,7 @@ export function render(template: string, values: Values): ChatMessage[] {
 export function checkTemplate(template: string, names: readonly string[]): void {
   const messages = render(template, Object.fromEntries(names.map((name) => [name, 'x'])));
   if (messages.some(({ content }) => /\{\{[#/]/.test(content))) {
-    throw new TemplateError('unclosed_section', 'A {{#section}} is not closed.');
+    throw new TemplateError('unclosed_section', (translated) => translated('A {{#section}} is not closed.'));
   }
 }
 
@@ -41,7 +42,9 @@ function fill(template: string, values: Values): string {
     const found = values[name];
     if (found === undefined) {
       const known = Object.keys(values).join(', ');
-      throw new TemplateError('unknown_variable', `There is no value {{${name}}}; known are: ${known}.`);
+      throw new TemplateError('unknown_variable', (translated) =>
+        translated('There is no value {0}; known are: {1}.', `{{${name}}}`, known),
+      );
     }
     return found;
   };

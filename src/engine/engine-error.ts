@@ -1,9 +1,10 @@
 import { RunLost } from '../run/ports.ts';
+import { inEnglish, type Translate, TranslatableError, wordsOf } from '../run/translate.ts';
 import { ForeignFile } from '../runlog/disk.ts';
 import { OwnedElsewhere } from '../runlog/owner.ts';
 
 /** Why a run cannot start or go on. Each problem is one sentence that says what to do. */
-export class EngineError extends Error {
+export class EngineError extends TranslatableError {
   readonly reason:
     | 'configuration'
     | 'not_a_run'
@@ -14,11 +15,11 @@ export class EngineError extends Error {
     | 'has_ended'
     | 'disk';
   readonly problems: readonly string[];
-  constructor(reason: EngineError['reason'], problems: readonly string[]) {
-    super(problems.join('\n'));
+  constructor(reason: EngineError['reason'], problems: (translated: Translate) => readonly string[]) {
+    super((translated) => problems(translated).join('\n'));
     this.name = 'EngineError';
     this.reason = reason;
-    this.problems = problems;
+    this.problems = problems(inEnglish);
   }
 }
 
@@ -27,12 +28,18 @@ export async function onDisk<T>(where: string, work: () => Promise<T>): Promise<
   try {
     return await work();
   } catch (error) {
-    if (error instanceof OwnedElsewhere) throw new EngineError('owned_elsewhere', [error.message]);
+    if (error instanceof OwnedElsewhere)
+      throw new EngineError('owned_elsewhere', (translated) => [wordsOf(error, translated)]);
     if (error instanceof RunLost || error instanceof ForeignFile)
-      throw new EngineError('disk', [`${where}: ${error.message}`]);
+      throw new EngineError('disk', (translated) => [`${where}: ${wordsOf(error, translated)}`]);
     if (error instanceof Error && 'code' in error && typeof error.code === 'string' && 'syscall' in error) {
-      throw new EngineError('disk', [
-        `The run folder cannot be written below ${where} (${error.code}): choose another folder, or mend its permissions.`,
+      const { code } = error;
+      throw new EngineError('disk', (translated) => [
+        translated(
+          'The run folder cannot be written below {0} ({1}): choose another folder, or mend its permissions.',
+          where,
+          code,
+        ),
       ]);
     }
     throw error;

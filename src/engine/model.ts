@@ -5,8 +5,8 @@ import { EngineError } from './engine-error.ts';
 import type { Host } from './host.ts';
 
 export function modelElsewhere(): EngineError {
-  return new EngineError('configuration', [
-    'This run asks a language model of VS Code: resume it there, with BabyAGI: Resume.',
+  return new EngineError('configuration', (translated) => [
+    translated('This run asks a language model of VS Code: resume it there, with BabyAGI: Resume.'),
   ]);
 }
 

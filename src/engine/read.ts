@@ -1,8 +1,8 @@
 import { jsonOrNull } from '../run/json.ts';
-import { messageOf } from '../run/message.ts';
 import { RunConfig } from '../run/config.ts';
 import type { RunEvent } from '../run/events.ts';
 import { fold, type RunState } from '../run/state.ts';
+import { known, wordsOf } from '../run/translate.ts';
 import { type Disk, ForeignFile } from '../runlog/disk.ts';
 import { MOST_CONFIG_BYTES, type RunFolder, runFolder } from '../runlog/folder.ts';
 import { type LogEnd, readLog } from '../runlog/reader.ts';
@@ -23,16 +23,21 @@ export async function readRun(disk: Disk, directory: string): Promise<RunState> 
 /** Throws EngineError. */
 export async function readConfig(disk: Disk, folder: RunFolder): Promise<{ config: RunConfig; bytes: string }> {
   const bytes = await disk.read(folder.config, MOST_CONFIG_BYTES).then(String, (error: unknown) => {
-    const why = error instanceof ForeignFile ? ` ${error.message}` : '';
-    throw new EngineError('not_a_run', [
-      `${folder.path} is not a run folder: it has no config.json that can be read.${why}`,
-    ]);
+    throw new EngineError('not_a_run', (translated) => {
+      const why = error instanceof ForeignFile ? ` ${wordsOf(error, translated)}` : '';
+      return [`${translated('{0} is not a run folder: it has no config.json that can be read.', folder.path)}${why}`];
+    });
   });
   const parsed = RunConfig.safeParse(jsonOrNull(bytes));
   if (parsed.success) return { config: parsed.data, bytes };
   const [issue] = parsed.error.issues;
-  throw new EngineError('damaged', [
-    `${folder.config} is not a valid run configuration: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
+  throw new EngineError('damaged', (translated) => [
+    translated(
+      '{0} is not a valid run configuration: {1} {2}',
+      folder.config,
+      issue?.path.join('.') ?? '',
+      issue?.message ?? '',
+    ),
   ]);
 }
 
@@ -43,21 +48,26 @@ export async function readState(
   config: RunConfig,
 ): Promise<{ state: RunState; end: LogEnd | null }> {
   const log = await readLog(disk, folder).catch((error: unknown) => {
-    throw new EngineError(error instanceof ForeignFile ? 'damaged' : 'disk', [
-      `The log below ${folder.log} cannot be read: ${messageOf(error)}`,
+    throw new EngineError(error instanceof ForeignFile ? 'damaged' : 'disk', (translated) => [
+      translated('The log below {0} cannot be read: {1}', folder.log, wordsOf(error, translated)),
     ]);
   });
   if (log.damage) {
     const { segment, offset, what } = log.damage;
-    throw new EngineError('damaged', [
-      `The log is damaged in segment ${segment} at byte ${offset}: ${what}. The run can be looked at, not resumed.`,
+    throw new EngineError('damaged', (translated) => [
+      translated(
+        'The log is damaged in segment {0} at byte {1}: {2}. The run can be looked at, not resumed.',
+        segment,
+        offset,
+        known(what, translated),
+      ),
     ]);
   }
   const events: RunEvent[] = [];
   for (const event of log.events) {
     if (event.type === 'unknown') {
-      throw new EngineError('newer_version', [
-        `Event ${event.seq} was written by a newer version: install that one to resume the run.`,
+      throw new EngineError('newer_version', (translated) => [
+        translated('Event {0} was written by a newer version: install that one to resume the run.', event.seq),
       ]);
     }
     events.push(event);
@@ -65,8 +75,8 @@ export async function readState(
   try {
     return { state: fold(config, events), end: log.end.seq === 0 ? null : log.end };
   } catch (error) {
-    throw new EngineError('damaged', [
-      `The log contradicts itself. ${messageOf(error)} The run can be looked at, not resumed.`,
+    throw new EngineError('damaged', (translated) => [
+      translated('The log contradicts itself. {0} The run can be looked at, not resumed.', wordsOf(error, translated)),
     ]);
   }
 }

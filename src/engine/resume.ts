@@ -2,6 +2,7 @@ import { usdFromPico } from '../budget/money.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { EventDraft } from '../run/events.ts';
 import { firstTask } from '../run/first-task.ts';
+import { inEnglish, type Translate, wordsOf } from '../run/translate.ts';
 import { type LimitName, limitProblem, noSuchLimit } from '../run/limits.ts';
 import type { RunState } from '../run/state.ts';
 import { runFolder } from '../runlog/folder.ts';
@@ -38,17 +39,25 @@ export async function resumeRun(directory: string, options: ResumeOptions, host:
   checkServer(config, host);
   return onDisk(directory, async () => {
     if (await disk.exists(folder.imported))
-      throw new EngineError('imported', [`${directory} came from an archive: the run can be looked at, not resumed.`]);
+      throw new EngineError('imported', (translated) => [
+        translated('{0} came from an archive: the run can be looked at, not resumed.', directory),
+      ]);
     return owning(folder, host, async (ownership) => {
       const { state, end } = await readState(disk, folder, config);
       // Perhaps only just now, while its owner was waited for: what a person stopped does not go on by itself.
       if (state.status === 'ended' && options.unlessEnded)
-        throw new EngineError('has_ended', [`The run in ${directory} has ended: a person may go on with it.`]);
+        throw new EngineError('has_ended', (translated) => [
+          translated('The run in {0} has ended: a person may go on with it.', directory),
+        ]);
       const raises = raisesOf(state, options);
-      const problems = raises.flatMap(
-        ([limit, to]) => (state.limits[limit] === undefined ? noSuchLimit(limit) : limitProblem(limit, to)) ?? [],
-      );
-      if (problems.length > 0) throw new EngineError('configuration', problems);
+      const problems = (translated: Translate) =>
+        raises.flatMap(
+          ([limit, to]) =>
+            (state.limits[limit] === undefined
+              ? noSuchLimit(limit, translated)
+              : limitProblem(limit, to, translated)) ?? [],
+        );
+      if (problems(inEnglish).length > 0) throw new EngineError('configuration', problems);
       await keepReserve(disk, folder);
       const session = await Session.open(host, folder, bytes, state, end, ownership, options.paceMs);
       session.begin(resumeEvents(session.state, options));
@@ -71,7 +80,9 @@ function checkServer(
     parseOrigin(base_url, { allowPrivate: true });
   } catch (error) {
     if (error instanceof OriginError)
-      throw new EngineError('damaged', [`The server of this run cannot be used: ${error.message}`]);
+      throw new EngineError('damaged', (translated) => [
+        translated('The server of this run cannot be used: {0}', wordsOf(error, translated)),
+      ]);
     throw error;
   }
 }

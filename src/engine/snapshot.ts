@@ -6,6 +6,7 @@ import type { RunConfig } from '../run/config.ts';
 import { FORMAT_VERSION } from '../run/format.ts';
 import type { Clock } from '../run/ports.ts';
 import type { RunSettings } from '../run/settings.ts';
+import { type Translate, wordsOf } from '../run/translate.ts';
 import type { Redactor } from '../safety/redaction.ts';
 import { EngineError } from './engine-error.ts';
 import type { Host, StartOptions } from './host.ts';
@@ -88,7 +89,9 @@ function promptsFor(
     return promptRecords(settings.strategy, overrides);
   } catch (error) {
     if (error instanceof TemplateError)
-      throw new EngineError('configuration', [`A prompt file cannot be used: ${error.message}`]);
+      throw new EngineError('configuration', (translated) => [
+        translated('A prompt file cannot be used: {0}', wordsOf(error, translated)),
+      ]);
     throw error;
   }
 }
@@ -105,16 +108,24 @@ async function pricesFor(
   const embedding =
     embeddingModel === null ? null : await priceOf({ ...question, model: embeddingModel, kind: 'embedding' });
   const { origin } = new URL(baseUrl);
-  const problems = [
-    ...(typeof chat === 'string' ? [priceProblem(model, origin, chat)] : []),
-    ...(typeof embedding === 'string' ? [priceProblem(embeddingModel ?? '', origin, embedding)] : []),
+  const problems = (translated: Translate) => [
+    ...(typeof chat === 'string' ? [priceProblem(model, origin, chat, translated)] : []),
+    ...(typeof embedding === 'string' ? [priceProblem(embeddingModel ?? '', origin, embedding, translated)] : []),
   ];
   if (typeof chat === 'string' || typeof embedding === 'string') throw new EngineError('configuration', problems);
   return { chat, embedding };
 }
 
-function priceProblem(model: string, origin: string, why: 'unknown' | 'has_fees'): string {
+function priceProblem(model: string, origin: string, why: 'unknown' | 'has_fees', translated: Translate): string {
   return why === 'unknown'
-    ? `The price of the model ${model} at ${origin} is not known: give its price, or declare the server free of charge.`
-    : `The model ${model} at ${origin} costs more than its tokens, such as a fee for each request, and that cannot be counted: choose another model, or give prices for its tokens that cover it.`;
+    ? translated(
+        'The price of the model {0} at {1} is not known: give its price, or declare the server free of charge.',
+        model,
+        origin,
+      )
+    : translated(
+        'The model {0} at {1} costs more than its tokens, such as a fee for each request, and that cannot be counted: choose another model, or give prices for its tokens that cover it.',
+        model,
+        origin,
+      );
 }

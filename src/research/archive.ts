@@ -1,5 +1,6 @@
-import { messageOf } from '../run/message.ts';
-import { parseOutputPath } from '../safety/output-path.ts';
+import { inEnglish, known, TranslatableError, type Translate, wordsOf } from '../run/translate.ts';
+import { OutputPathError, parseOutputPath } from '../safety/output-path.ts';
+import { quotedAscii } from '../safety/text.ts';
 
 /**
  * The archive of a run: its folder as one zip. Below one top folder are the files, sorted by name and stored as they are,
@@ -18,7 +19,7 @@ export interface ArchiveLimits {
 export const ARCHIVE_LIMITS: ArchiveLimits = { files: 100_000, bytes: 8 * 2 ** 30, ratio: 250 };
 
 /** Why an archive cannot be made or taken in; the message says what is wrong, where, and what to do. */
-export class ArchiveError extends Error {
+export class ArchiveError extends TranslatableError {
   override readonly name = 'ArchiveError';
   readonly reason:
     | 'not_a_run'
@@ -31,8 +32,8 @@ export class ArchiveError extends Error {
     | 'exists'
     | 'disk';
 
-  constructor(reason: ArchiveError['reason'], message: string) {
-    super(message);
+  constructor(reason: ArchiveError['reason'], words: ArchiveError['words']) {
+    super(words);
     this.reason = reason;
   }
 
@@ -48,17 +49,22 @@ const NOT_ARCHIVED: ReadonlySet<string> = new Set(['owner', 'imported.json', MAN
  * Why a path below a run folder has no place in an archive, or null. No absolute or climbing path, no device, no hidden
  * file, nothing that another system would take for something else.
  */
-export function unfitPath(path: string): string | null {
+export function unfitPath(path: string, translated: Translate = inEnglish): string | null {
   const [first = '', ...rest] = path.split('/');
-  if (NOT_ARCHIVED.has(first.toLowerCase())) return 'it is not a part of the run';
-  if (first.startsWith('.') || rest.some((segment) => segment.startsWith('.'))) return 'it is hidden';
+  if (NOT_ARCHIVED.has(first.toLowerCase())) return translated('it is not a part of the run');
+  if (first.startsWith('.') || rest.some((segment) => segment.startsWith('.'))) return translated('it is hidden');
   try {
     // The names below output/ have room for as many folders as anywhere else.
     const parts = first === 'output' && rest.length > 0 ? [first, rest.join('/')] : [path];
     const parsed = parts.flatMap((part) => parseOutputPath(part).segments).join('/');
-    return parsed === path ? null : 'it is not in Unicode form NFC';
+    return parsed === path ? null : translated('it is not in Unicode form NFC');
   } catch (error) {
-    return messageOf(error);
+    if (!(error instanceof OutputPathError)) return wordsOf(error, translated);
+    return translated(
+      'The output path {0} is not allowed: {1}',
+      quotedAscii(error.path),
+      known(error.rule, translated),
+    );
   }
 }
 
@@ -68,8 +74,13 @@ export async function onArchiveDisk<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof Error && 'code' in error && 'syscall' in error) {
-      const where = 'path' in error && typeof error.path === 'string' ? error.path : 'The archive';
-      throw new ArchiveError('disk', `${where} cannot be read or written (${String(error.code)}).`);
+      const path = 'path' in error && typeof error.path === 'string' ? error.path : null;
+      const code = String(error.code);
+      throw new ArchiveError('disk', (translated) =>
+        path === null
+          ? translated('The archive cannot be read or written ({0}).', code)
+          : translated('{0} cannot be read or written ({1}).', path, code),
+      );
     }
     throw error;
   }

@@ -120,7 +120,7 @@ function lastErrorOf(state: RunState, translated: Translate): Explanation['lastE
     return { where: translated('task {0}, iteration {1}', failed.id, failed.iteration ?? 0), error: failed.error };
   }
   if (!call?.error) return null;
-  const where = translated('{0} request {1}, iteration {2}', call.agent, call.id, call.iteration);
+  const where = translated('{0} request {1}, iteration {2}', known(call.agent, translated), call.id, call.iteration);
   return { where, error: call.error };
 }
 

@@ -45,13 +45,17 @@ export async function exportArchive(
   const file = resolve(target);
   const way = relative(resolve(runDirectory), file);
   if (way === '' || !(way.startsWith('..') || way === file)) {
-    throw new ArchiveError('bad_target', `${file} is in the run folder: write the archive somewhere else.`);
+    throw new ArchiveError('bad_target', (translated) =>
+      translated('{0} is in the run folder: write the archive somewhere else.', file),
+    );
   }
   return onArchiveDisk(async () => {
     const top = await archiveName(runDirectory);
     const { paths, leftOut } = await pathsOf(runDirectory);
     if (paths.length > limits.files)
-      throw new ArchiveError('too_large', `The run has ${paths.length} files; an archive has at most ${limits.files}.`);
+      throw new ArchiveError('too_large', (translated) =>
+        translated('The run has {0} files; an archive has at most {1}.', paths.length, limits.files),
+      );
     const sources: Source[] = [];
     let total = 0;
     for (const path of paths) {
@@ -60,7 +64,9 @@ export async function exportArchive(
       sources.push(source);
     }
     if (total > limits.bytes)
-      throw new ArchiveError('too_large', `The run has ${total} bytes; an archive has at most ${limits.bytes}.`);
+      throw new ArchiveError('too_large', (translated) =>
+        translated('The run has {0} bytes; an archive has at most {1}.', total, limits.bytes),
+      );
 
     const draft = `${file}.${randomBytes(4).toString('hex')}.tmp`;
     const hash = createHash('sha256');
@@ -95,7 +101,9 @@ export async function archiveName(runDirectory: string): Promise<string> {
   const text = await readFile(file, 'utf8').catch(() => '');
   const config = RunConfig.safeParse(jsonOrNull(text));
   if (!config.success)
-    throw new ArchiveError('not_a_run', `${runDirectory} is not a run folder: it has no config.json that can be read.`);
+    throw new ArchiveError('not_a_run', (translated) =>
+      translated('{0} is not a run folder: it has no config.json that can be read.', runDirectory),
+    );
   const { created_at, objective, run_id } = config.data;
   return runFolderName(Date.parse(created_at) || 0, objective, run_id);
 }
@@ -176,7 +184,9 @@ function unchanged({ path, sha256 }: Source): Transform {
       done(
         hash.digest('hex') === sha256
           ? null
-          : new ArchiveError('changed', `${path} was changed while it was archived: try again.`),
+          : new ArchiveError('changed', (translated) =>
+              translated('{0} was changed while it was archived: try again.', path),
+            ),
       );
     },
   });

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, MANIFEST, onArchiveDisk, unfitPath } from './archive.ts';
 import { archiveName } from './export-archive.ts';
-import { messageOf } from '../run/message.ts';
+import { type Translate, wordsOf } from '../run/translate.ts';
 import { folded } from '../safety/output-path.ts';
 import { quotedAscii } from '../safety/text.ts';
 
@@ -90,7 +90,7 @@ class Unpacking {
   async unpack(): Promise<number> {
     const { zip, limits, options } = this;
     // The manifest, and some entries for folders.
-    if (zip.entryCount > 2 * limits.files) throw tooLarge(`${zip.entryCount} entries`);
+    if (zip.entryCount > 2 * limits.files) throw tooLarge((translated) => translated('{0} entries', zip.entryCount));
     for await (const entry of this.entries()) {
       options.signal?.throwIfAborted();
       const name = nameOf(entry);
@@ -110,7 +110,7 @@ class Unpacking {
     const each = this.zip.eachEntry();
     for (;;) {
       const next = await each.next().catch((error: unknown) => {
-        throw damaged(messageOf(error));
+        throw damaged((translated) => wordsOf(error, translated));
       });
       if (next.done === true) return;
       yield next.value;
@@ -121,13 +121,14 @@ class Unpacking {
   private pathOf(name: string): string {
     const [top = '', ...rest] = name.replace(/\/$/, '').split('/');
     const path = rest.join('/');
-    const unfit = unfitPath(top) ?? (path === MANIFEST || (path === '' && rest.length === 0) ? null : unfitPath(path));
-    if (unfit !== null) throw unsafe(name, unfit);
-    this.top ??= top;
-    if (top !== this.top || (path === '' && !name.endsWith('/'))) {
-      throw new ArchiveError(
-        'not_an_archive',
-        `The zip does not hold one run folder: ${quotedAscii(name)} is beside ${quotedAscii(this.top)}.`,
+    const unfit = (translated?: Translate) =>
+      unfitPath(top, translated) ??
+      (path === MANIFEST || (path === '' && rest.length === 0) ? null : unfitPath(path, translated));
+    if (unfit() !== null) throw unsafe(name, (translated) => unfit(translated) ?? '');
+    const first = (this.top ??= top);
+    if (top !== first || (path === '' && !name.endsWith('/'))) {
+      throw new ArchiveError('not_an_archive', (translated) =>
+        translated('The zip does not hold one run folder: {0} is beside {1}.', quotedAscii(name), quotedAscii(first)),
       );
     }
     return path;
@@ -137,16 +138,19 @@ class Unpacking {
     const { uncompressedSize, externalFileAttributes, generalPurposeBitFlag } = entry;
     const kind = (externalFileAttributes >>> 16) & 0o170000;
     const isFolder = fileName.endsWith('/');
-    if (kind !== 0 && kind !== (isFolder ? 0o040000 : 0o100000)) throw unsafe(fileName, 'it is a link or a device');
-    if ((generalPurposeBitFlag & 1) !== 0) throw unsafe(fileName, 'it is encrypted');
-    if (isFolder && uncompressedSize > 0) throw unsafe(fileName, 'a folder has no content');
+    if (kind !== 0 && kind !== (isFolder ? 0o040000 : 0o100000))
+      throw unsafe(fileName, (translated) => translated('it is a link or a device'));
+    if ((generalPurposeBitFlag & 1) !== 0) throw unsafe(fileName, (translated) => translated('it is encrypted'));
+    if (isFolder && uncompressedSize > 0) throw unsafe(fileName, (translated) => translated('a folder has no content'));
     if (path !== '') this.assertNew(fileName, path, isFolder ? 'folder' : 'file');
     this.bytes += uncompressedSize;
-    if (this.bytes > this.limits.bytes) throw tooLarge(`more than ${this.limits.bytes} bytes`);
-    if (this.hashes.size > this.limits.files) throw tooLarge(`more than ${this.limits.files} files`);
+    if (this.bytes > this.limits.bytes)
+      throw tooLarge((translated) => translated('more than {0} bytes', this.limits.bytes));
+    if (this.hashes.size > this.limits.files)
+      throw tooLarge((translated) => translated('more than {0} files', this.limits.files));
     // Of the zip and not of the entry: entries may share their packed bytes.
     if (this.bytes > MEGABYTE && this.bytes > this.limits.ratio * this.zip.fileSize) {
-      throw unsafe(fileName, 'the zip unpacks to far more than it takes');
+      throw unsafe(fileName, (translated) => translated('the zip unpacks to far more than it takes'));
     }
   }
 
@@ -157,7 +161,8 @@ class Unpacking {
       const prefix = segments.slice(0, index + 1).join('/');
       const is = index < segments.length - 1 ? 'folder' : kind;
       const was = this.known.get(prefix);
-      if (was !== undefined && (was === 'file' || is === 'file')) throw unsafe(fileName, 'that name is there twice');
+      if (was !== undefined && (was === 'file' || is === 'file'))
+        throw unsafe(fileName, (translated) => translated('that name is there twice'));
       this.known.set(prefix, is);
     });
   }
@@ -180,7 +185,8 @@ class Unpacking {
   }
 
   private async text(entry: Entry): Promise<string> {
-    if (entry.uncompressedSize > MANIFEST_BYTES) throw tooLarge(`a manifest of ${entry.uncompressedSize} bytes`);
+    if (entry.uncompressedSize > MANIFEST_BYTES)
+      throw tooLarge((translated) => translated('a manifest of {0} bytes', entry.uncompressedSize));
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of await this.content(entry)) chunks.push(chunk as Buffer);
@@ -200,18 +206,22 @@ class Unpacking {
   private asDamage(entry: Entry, error: unknown): unknown {
     const isOther =
       error instanceof ArchiveError || (error instanceof Error && ('syscall' in error || error.name === 'AbortError'));
-    return isOther ? error : damaged(`${quotedAscii(nameOf(entry))}: ${messageOf(error)}`);
+    return isOther ? error : damaged((translated) => `${quotedAscii(nameOf(entry))}: ${wordsOf(error, translated)}`);
   }
 
   private checkManifest(): void {
     if (this.manifest === null)
-      throw new ArchiveError('not_an_archive', `The zip is not the archive of a run: it has no ${MANIFEST}.`);
+      throw new ArchiveError('not_an_archive', (translated) =>
+        translated('The zip is not the archive of a run: it has no {0}.', MANIFEST),
+      );
     const named = new Map<string, string>();
     for (const line of this.manifest.split('\n').slice(0, -1)) named.set(line.slice(66), line.slice(0, 64));
     for (const [path, sha256] of this.hashes) {
-      if (named.get(path) !== sha256) throw damaged(`${quotedAscii(path)} is not what ${MANIFEST} says.`);
+      if (named.get(path) !== sha256)
+        throw damaged((translated) => translated('{0} is not what {1} says.', quotedAscii(path), MANIFEST));
     }
-    for (const path of named.keys()) if (!this.hashes.has(path)) throw damaged(`${quotedAscii(path)} is missing.`);
+    for (const path of named.keys())
+      if (!this.hashes.has(path)) throw damaged((translated) => translated('{0} is missing.', quotedAscii(path)));
   }
 }
 
@@ -228,7 +238,9 @@ async function open(file: string): Promise<ZipFile> {
     });
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) throw error;
-    throw new ArchiveError('not_an_archive', `${file} is not a zip that can be read: ${messageOf(error)}`);
+    throw new ArchiveError('not_an_archive', (translated) =>
+      translated('{0} is not a zip that can be read: {1}', file, wordsOf(error, translated)),
+    );
   }
 }
 
@@ -237,16 +249,15 @@ function nameOf({ fileNameRaw }: Entry): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(fileNameRaw);
   } catch {
-    throw unsafe(fileNameRaw.toString('latin1'), 'its name is not UTF-8.');
+    throw unsafe(fileNameRaw.toString('latin1'), (translated) => translated('its name is not UTF-8.'));
   }
 }
 
 async function folderName(draft: string): Promise<string> {
   return archiveName(draft).catch((error: unknown) => {
     throw error instanceof ArchiveError
-      ? new ArchiveError(
-          'not_an_archive',
-          'The zip is not the archive of a run: its config.json is missing or not one of a run.',
+      ? new ArchiveError('not_an_archive', (translated) =>
+          translated('The zip is not the archive of a run: its config.json is missing or not one of a run.'),
         )
       : error;
   });
@@ -271,17 +282,21 @@ function hashing(hash: Hash): Transform {
 }
 
 function exists(runDirectory: string): ArchiveError {
-  return new ArchiveError('exists', `The run is there already, in ${runDirectory}: nothing was changed.`);
+  return new ArchiveError('exists', (translated) =>
+    translated('The run is there already, in {0}: nothing was changed.', runDirectory),
+  );
 }
 
-function unsafe(fileName: string, why: string): ArchiveError {
-  return new ArchiveError('unsafe', `The archive was refused because of ${quotedAscii(fileName)}: ${why}`);
+function unsafe(fileName: string, why: ArchiveError['words']): ArchiveError {
+  return new ArchiveError('unsafe', (translated) =>
+    translated('The archive was refused because of {0}: {1}', quotedAscii(fileName), why(translated)),
+  );
 }
 
-function damaged(what: string): ArchiveError {
-  return new ArchiveError('damaged', `The archive is damaged: ${what}`);
+function damaged(what: ArchiveError['words']): ArchiveError {
+  return new ArchiveError('damaged', (translated) => translated('The archive is damaged: {0}', what(translated)));
 }
 
-function tooLarge(what: string): ArchiveError {
-  return new ArchiveError('too_large', `The archive is too large: ${what}.`);
+function tooLarge(what: ArchiveError['words']): ArchiveError {
+  return new ArchiveError('too_large', (translated) => translated('The archive is too large: {0}.', what(translated)));
 }

@@ -2,6 +2,7 @@ import type { Pico } from '../budget/money.ts';
 import type { Agent, CallInputs, ErrorRecord, EventDraft, RunEvent, RunEventOf } from './events.ts';
 import type { RunState } from './state.ts';
 import type { ReachedLimit, StopReason } from './stop-reason.ts';
+import { TranslatableError } from './translate.ts';
 
 /** What the loop needs from the world. The composition roots hand in the adapters. */
 
@@ -182,12 +183,12 @@ export class StopRun extends Error {
 }
 
 /** Ends this process's part in the run without a word in the log: somebody else owns it, or it cannot be written. */
-export class RunLost extends Error {
+export class RunLost extends TranslatableError {
   readonly reason: 'not_owner' | 'log_failed';
   /** The system's error code, with reason `log_failed`: `ENOSPC`, `EIO`, … */
   readonly code: string | null;
-  constructor(reason: RunLost['reason'], message: string, code: string | null = null) {
-    super(message);
+  constructor(reason: RunLost['reason'], words: RunLost['words'], code: string | null = null) {
+    super(words);
     this.name = 'RunLost';
     this.reason = reason;
     this.code = code;

@@ -3,6 +3,7 @@ import { type Check, listOf, number, oneOf, text, webAddress, whole, yesOrNo } f
 import type { UnattendedReview } from './config.ts';
 import { STRATEGIES, UNATTENDED_ACTIONS } from './format.ts';
 import { DEFAULT_LIMITS, LIMIT_WORDS, type LimitName, type Limits, limitProblem, quoted } from './limits.ts';
+import { inEnglish, type Translate } from './translate.ts';
 
 /** What a person chooses before a run starts. Both front ends build this; nothing starts from anything else. */
 export interface RunSettings {
@@ -48,7 +49,10 @@ export type RawSettings = { readonly [Key in Exclude<keyof RunSettings, 'limits'
 };
 
 /** The settings, or one sentence for each problem, in the order a person would fix them. */
-export function checkSettings(raw: RawSettings): { settings: RunSettings } | { problems: string[] } {
+export function checkSettings(
+  raw: RawSettings,
+  translated: Translate = inEnglish,
+): { settings: RunSettings } | { problems: string[] } {
   const problems: string[] = [];
   const read = <T>(
     name: string,
@@ -58,135 +62,147 @@ export function checkSettings(raw: RawSettings): { settings: RunSettings } | { p
     words: string,
   ): T | undefined => {
     if (value === undefined || value === null || value === '') {
-      if (fallback === undefined) problems.push(`The ${name} is missing: give ${words}.`);
+      if (fallback === undefined) problems.push(translated('The {0} is missing: give {1}.', name, words));
       return fallback;
     }
     const checked = check(value);
     if (checked !== undefined) return checked;
-    problems.push(`The ${name} ${quoted(value)} is not valid: give ${words}.`);
+    problems.push(translated('The {0} {1} is not valid: give {2}.', name, quoted(value), words));
     return undefined;
   };
 
   const objective = read(
-    'objective',
+    translated('objective'),
     text(MAX_OBJECTIVE),
     typeof raw.objective === 'string' ? raw.objective.trim() : raw.objective,
     undefined,
-    `a text of 1 to ${MAX_OBJECTIVE} characters`,
+    translated('a text of 1 to {0} characters', MAX_OBJECTIVE),
   );
   const limits: Partial<Record<LimitName, number>> = {};
   for (const name of Object.keys(LIMIT_WORDS) as LimitName[]) {
     const value =
       (raw[name] === '' ? undefined : raw[name]) ??
       (name in DEFAULT_LIMITS ? DEFAULT_LIMITS[name as keyof typeof DEFAULT_LIMITS] : undefined);
-    const problem = limitProblem(name, value);
+    const problem = limitProblem(name, value, translated);
     if (problem !== null) problems.push(problem);
     else if (typeof value === 'number') limits[name] = value;
   }
-  const strategy = read('strategy', oneOf(STRATEGIES), raw.strategy, 'guarded', STRATEGIES.join(' or '));
+  const strategy = read(
+    translated('strategy'),
+    oneOf(STRATEGIES),
+    raw.strategy,
+    'guarded',
+    translated('{0} or {1}', ...STRATEGIES),
+  );
   const settings = {
     acceptanceCriteria: read(
-      'list of acceptance criteria',
+      translated('list of acceptance criteria'),
       listOf(text(1000), 50),
       raw.acceptanceCriteria,
       [],
-      'at most 50 sentences',
+      translated('at most 50 sentences'),
     ),
     initialTask: read(
-      'first task',
+      translated('first task'),
       text(4000),
       raw.initialTask,
       DEFAULTS.initialTask,
-      'a text of 1 to 4000 characters',
+      translated('a text of 1 to {0} characters', 4000),
     ),
-    model: read('model', text(200), raw.model, DEFAULTS.model, 'the name of a model'),
+    model: read(translated('model'), text(200), raw.model, DEFAULTS.model, translated('the name of a model')),
     embeddingModel:
       raw.embeddingModel === null
         ? null
         : read(
-            'embedding model',
+            translated('embedding model'),
             text(200),
             raw.embeddingModel,
             DEFAULTS.embeddingModel,
-            'the name of an embedding model, or "none"',
+            translated('the name of an embedding model, or "none"'),
           ),
     embeddingDimensions:
       raw.embeddingDimensions === undefined || raw.embeddingDimensions === null
         ? null
         : read(
-            'number of embedding dimensions',
+            translated('number of embedding dimensions'),
             whole(1, 16_384),
             raw.embeddingDimensions,
             undefined,
-            'a whole number from 1 to 16384',
+            translated('a whole number from 1 to 16384'),
           ),
     baseUrl: read(
-      'base URL',
+      translated('base URL'),
       webAddress,
       raw.baseUrl,
       DEFAULTS.baseUrl,
-      'an http or https address such as https://api.openai.com/v1',
+      translated('an http or https address such as https://api.openai.com/v1'),
     ),
-    temperature: read('temperature', number(0, 2), raw.temperature, DEFAULTS.temperature, 'a number from 0 to 2'),
-    seed: read('seed', whole(), raw.seed, DEFAULTS.seed, 'a whole number'),
+    temperature: read(
+      translated('temperature'),
+      number(0, 2),
+      raw.temperature,
+      DEFAULTS.temperature,
+      translated('a number from 0 to 2'),
+    ),
+    seed: read(translated('seed'), whole(), raw.seed, DEFAULTS.seed, translated('a whole number')),
     checkpointEvery: read(
-      'checkpoint interval',
+      translated('checkpoint interval'),
       whole(1),
       raw.checkpointEvery,
       DEFAULTS.checkpointEvery,
-      'a whole number of iterations from 1',
+      translated('a whole number of iterations from 1'),
     ),
     reviewEvery: read(
-      'review interval',
+      translated('review interval'),
       whole(0),
       raw.reviewEvery,
       0,
-      'a whole number of iterations, 0 for no reviews',
+      translated('a whole number of iterations, 0 for no reviews'),
     ),
     reviewEveryUsd: read(
-      'review step of the cost',
+      translated('review step of the cost'),
       number(0, MAX_USD),
       raw.reviewEveryUsd,
       0,
-      `an amount in US dollars up to ${MAX_USD}, 0 for no reviews for the cost`,
+      translated('an amount in US dollars up to {0}, 0 for no reviews for the cost', MAX_USD),
     ),
     reviewFirstUse: read(
-      'switch for a review of the first use of a tool',
+      translated('switch for a review of the first use of a tool'),
       yesOrNo,
       raw.reviewFirstUse,
       false,
-      'true or false',
+      translated('true or false'),
     ),
     unattendedReview: read(
-      'policy for unattended reviews',
+      translated('policy for unattended reviews'),
       reviewPolicy,
       raw.unattendedReview,
       { action: 'wait', after_minutes: 0 },
-      'wait, continue or stop, and minutes',
+      translated('wait, continue or stop, and minutes'),
     ),
     maxNewTasks: read(
-      'limit of new tasks per iteration',
+      translated('limit of new tasks per iteration'),
       whole(1, 50),
       raw.maxNewTasks,
       DEFAULTS.maxNewTasks,
-      'a whole number from 1 to 50',
+      translated('a whole number from 1 to 50'),
     ),
     recallTokens: read(
-      'recall budget',
+      translated('recall budget'),
       whole(0, 100_000),
       raw.recallTokens,
       DEFAULTS.recallTokens,
-      'a whole number of tokens from 0 to 100000',
+      translated('a whole number of tokens from 0 to 100000'),
     ),
     // The original sleeps five seconds after each cycle.
     sleepSeconds: read(
-      'sleep interval',
+      translated('sleep interval'),
       number(0, 86_400),
       raw.sleepSeconds,
       strategy === 'classic' ? 5 : 0,
-      'seconds from 0 to 86400',
+      translated('seconds from 0 to 86400'),
     ),
-    synthesis: read('synthesis switch', yesOrNo, raw.synthesis, true, 'true or false'),
+    synthesis: read(translated('synthesis switch'), yesOrNo, raw.synthesis, true, translated('true or false')),
   };
   if (problems.length > 0) return { problems };
   return { settings: { objective, strategy, limits, ...settings } as RunSettings };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { TranslatableError } from '../run/translate.ts';
 
 /**
  * The file system as the run log needs it: few operations, each of which a test can make fail, tear or kill. Paths are
@@ -35,11 +36,11 @@ export interface DiskFile {
 }
 
 /** Something in a run folder that no run put there: it is not opened. The message says what it is. */
-export class ForeignFile extends Error {
+export class ForeignFile extends TranslatableError {
   override readonly name = 'ForeignFile';
   readonly reason: 'link' | 'not_a_file' | 'too_large';
-  constructor(reason: ForeignFile['reason'], message: string) {
-    super(message);
+  constructor(reason: ForeignFile['reason'], words: ForeignFile['words']) {
+    super(words);
     this.reason = reason;
   }
 }
@@ -96,11 +97,13 @@ export const nodeDisk: Disk = {
     const handle = await fs.open(path, READ_ONLY);
     try {
       const stats = await handle.stat();
-      if (!stats.isFile()) throw new ForeignFile('not_a_file', `${path} is no regular file: it is not opened.`);
+      if (!stats.isFile())
+        throw new ForeignFile('not_a_file', (translated) =>
+          translated('{0} is no regular file: it is not opened.', path),
+        );
       if (stats.size > atMost)
-        throw new ForeignFile(
-          'too_large',
-          `${path} has ${stats.size} bytes, more than any run writes: it is not read.`,
+        throw new ForeignFile('too_large', (translated) =>
+          translated('{0} has {1} bytes, more than any run writes: it is not read.', path, stats.size),
         );
       return await handle.readFile();
     } finally {
@@ -176,5 +179,7 @@ async function isDirectory(path: string): Promise<boolean> {
 async function refuseLink(path: string): Promise<void> {
   const stats = await fs.lstat(path).catch(() => null);
   if (stats?.isSymbolicLink())
-    throw new ForeignFile('link', `${path} is a link: links in a run folder are not followed.`);
+    throw new ForeignFile('link', (translated) =>
+      translated('{0} is a link: links in a run folder are not followed.', path),
+    );
 }

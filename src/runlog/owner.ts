@@ -1,4 +1,5 @@
 import { type Clock, RunLost } from '../run/ports.ts';
+import { TranslatableError } from '../run/translate.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { ownerFile, type RunFolder } from './folder.ts';
 
@@ -37,14 +38,18 @@ const MOST_BEATS = 16 * 1024 * 1024;
 /** Numbers have six digits. */
 const MOST_OWNERS = 999_999;
 
-export class OwnedElsewhere extends Error {
+export class OwnedElsewhere extends TranslatableError {
   readonly reason = 'owned_elsewhere';
   readonly owner: OwnerIdentity | null;
   constructor(owner: OwnerIdentity | null) {
-    super(
+    super((translated) =>
       owner
-        ? `The run is in progress in process ${owner.pid} on ${owner.host}: stop it there, or wait until that process has ended.`
-        : 'The run is in progress elsewhere.',
+        ? translated(
+            'The run is in progress in process {0} on {1}: stop it there, or wait until that process has ended.',
+            owner.pid,
+            owner.host,
+          )
+        : translated('The run is in progress elsewhere.'),
     );
     this.name = 'OwnedElsewhere';
     this.owner = owner;
@@ -85,7 +90,9 @@ export class Ownership {
       // Behind every segment too: where owner files were deleted, the log must still go on at its end.
       const next = Math.max(highest, await highestSegment(disk, folder)) + 1;
       if (next > MOST_OWNERS)
-        throw new RunLost('log_failed', `The run has had ${MOST_OWNERS} owners, more than can be numbered.`);
+        throw new RunLost('log_failed', (translated) =>
+          translated('The run has had {0} owners, more than can be numbered.', MOST_OWNERS),
+        );
       try {
         return await Ownership.create(disk, folder, next, self);
       } catch (error) {

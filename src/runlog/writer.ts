@@ -98,7 +98,7 @@ export class LogWriter implements RunLog {
 
   append(...drafts: EventDraft[]): void {
     if (this.failure) throw this.failure;
-    if (this.closed) throw new RunLost('log_failed', 'The run log is closed.');
+    if (this.closed) throw new RunLost('log_failed', (translated) => translated('The run log is closed.'));
     if (drafts.length === 0) return;
     const { clock, redact, ownership } = this.parts;
     const ts = new Date(clock.now()).toISOString();
@@ -136,7 +136,10 @@ export class LogWriter implements RunLog {
     } catch (error) {
       throw this.fail(error);
     }
-    if (!isOwner) throw (this.failure ??= new RunLost('not_owner', 'Another process took the run over.'));
+    if (!isOwner)
+      throw (this.failure ??= new RunLost('not_owner', (translated) =>
+        translated('Another process took the run over.'),
+      ));
   }
 
   /** The writer of the next segment, where this one's cannot be written any more; whoever listened goes on listening. */
@@ -225,6 +228,10 @@ export class LogWriter implements RunLog {
 
   private fail(error: unknown): RunLost {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    return (this.failure ??= new RunLost('log_failed', `The run log cannot be written (${code}).`, code));
+    return (this.failure ??= new RunLost(
+      'log_failed',
+      (translated) => translated('The run log cannot be written ({0}).', code),
+      code,
+    ));
   }
 }

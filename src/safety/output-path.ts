@@ -24,10 +24,14 @@ export type OutputPathReason =
 export class OutputPathError extends Error {
   override readonly name = 'OutputPathError';
   readonly reason: OutputPathReason;
+  readonly path: string;
+  readonly rule: string;
 
   constructor(reason: OutputPathReason, path: string, rule: string) {
     super(`The output path ${quotedAscii(path)} is not allowed: ${rule}`);
     this.reason = reason;
+    this.path = path;
+    this.rule = rule;
   }
 }
 

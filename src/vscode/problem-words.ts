@@ -1,13 +1,15 @@
 import { messageOf } from '../run/message.ts';
+import { TranslatableError } from '../run/translate.ts';
 import { l10n } from './panel-l10n.ts';
 
 /**
  * What went wrong, in the language of the window. In English that is the message, which says the most; in another language
- * a sentence for the reason of an error that a person can cause, and for all others the message.
+ * the words of an error that has them, else a sentence for its reason where a person can cause it, else the message.
  */
 export function problemWords(error: unknown): string {
   const message = messageOf(error);
   if (l10n.language === undefined) return message;
+  if (error instanceof TranslatableError) return error.words(l10n.t);
   const reason = error instanceof Error && 'reason' in error ? `${error.name}.${String(error.reason)}` : '';
   return sentenceFor(reason) ?? l10n.known(message);
 }
@@ -54,20 +56,6 @@ function sentenceFor(reason: string): string | null {
       );
     case 'KeyError.wrong_length':
       return l10n.t('A key has 8 to 512 characters. Copy it again.');
-    case 'EngineError.imported':
-      return l10n.t('The run came from an archive: it can be looked at, not resumed.');
-    case 'EngineError.has_ended':
-      return l10n.t('The run has ended: a person may go on with it.');
-    case 'EngineError.owned_elsewhere':
-      return l10n.t('The run is in progress in another process.');
-    case 'EngineError.newer_version':
-      return l10n.t('The run was written by a newer version of BabyAGI: update, then open it again.');
-    case 'ArchiveError.not_an_archive':
-      return l10n.t('The file is not the archive of a run.');
-    case 'ArchiveError.exists':
-      return l10n.t('The run is there already: nothing was changed.');
-    case 'ArchiveError.changed':
-      return l10n.t('A file was changed while it was archived: try again.');
     default:
       return null;
   }

@@ -63,7 +63,7 @@ export class RunControl {
       import('./run-world.ts'),
     ]);
     const problems = await folderProblems(request);
-    if (problems.length > 0) throw new EngineError('configuration', problems);
+    if (problems.length > 0) throw new EngineError('configuration', () => problems);
     const baseUrl = provider === 'rehearsal' ? null : settings.baseUrl;
     const { host, gate } = await hostFor(this.world, configured, { baseUrl, workspace });
     const options = {

@@ -156,9 +156,12 @@ export async function folderProblems(folders: {
   const inside = await Promise.all(named.map(([, path]) => leadsWhereItSays(workspace, path)));
   return named
     .filter((_, index) => !inside[index])
-    .map(
-      ([name, path]) =>
-        `${path} is behind a link that leads out of the workspace: remove the link, or name another folder in the setting babyagi.${name}; an absolute path counts in user settings only.`,
+    .map(([name, path]) =>
+      l10n.t(
+        '{0} is behind a link that leads out of the workspace: remove the link, or name another folder in the setting babyagi.{1}; an absolute path counts in user settings only.',
+        path,
+        name,
+      ),
     );
 }
 

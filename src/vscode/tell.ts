@@ -26,14 +26,8 @@ export interface Action extends vscode.MessageItem {
 function explain(error: unknown, words: string): { sentences: readonly string[] | null; actions: readonly Action[] } {
   if (!(error instanceof Error) || !('reason' in error)) return { sentences: null, actions: [] };
   switch (error.name) {
-    case 'EngineError': {
-      // In English each problem on its own.
-      const problems = 'problems' in error && Array.isArray(error.problems) ? error.problems.map(String) : [words];
-      return {
-        sentences: words === error.message ? problems : [words],
-        actions: error.reason === 'configuration' ? [openSettings()] : [],
-      };
-    }
+    case 'EngineError':
+      return { sentences: words.split('\n'), actions: error.reason === 'configuration' ? [openSettings()] : [] };
     case 'ServerRefused':
       return {
         sentences: [error.message],

@@ -3,6 +3,7 @@ import type { App } from '../app.ts';
 import { limitsIn } from '../settings.ts';
 import { BACK, runSteps } from '../steps.ts';
 import { askFolder, settingsOf } from '../workspace.ts';
+import { l10n } from '../panel-l10n.ts';
 import { launch } from './launch.ts';
 import { askLimitText, askObjective, limitOf, tellSettings } from './run-objective.ts';
 
@@ -31,13 +32,16 @@ export async function rehearse(app: App): Promise<void> {
 
   const configured = settingsOf(folder);
   const { checkSettings } = await import('../run-world.ts');
-  const checked = checkSettings({
-    ...configured.raw,
-    ...limitsIn(configured, NOT_ASKED),
-    objective: draft.objective,
-    max_iterations: limitOf(draft.limits.max_iterations),
-    max_cost_usd: limitOf(draft.limits.max_cost_usd),
-  });
+  const checked = checkSettings(
+    {
+      ...configured.raw,
+      ...limitsIn(configured, NOT_ASKED),
+      objective: draft.objective,
+      max_iterations: limitOf(draft.limits.max_iterations),
+      max_cost_usd: limitOf(draft.limits.max_cost_usd),
+    },
+    l10n.t,
+  );
   if ('problems' in checked) return tellSettings(checked.problems);
   // A model without a known price rehearses as well as any other.
   const overrides = [...configured.prices.overrides, { model: '*', input: 0, output: 0 }];

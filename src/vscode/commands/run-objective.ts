@@ -99,7 +99,7 @@ export async function runObjective(app: App, argument?: unknown): Promise<void> 
   ];
   if (!(await runSteps(steps))) return;
 
-  const checked = checkSettings(rawOf(draft, configured));
+  const checked = checkSettings(rawOf(draft, configured), l10n.t);
   if ('problems' in checked) return tellSettings(checked.problems);
   if (draft.saveLimits) await saveLimits(draft);
   await launch(app, { ...asking(draft.languageModel, checked.settings), configured, folder });

@@ -15,11 +15,15 @@ const ROOT = path.dirname(fileURLToPath(import.meta.url));
 const DIST = path.join(ROOT, 'dist');
 const MODULES = path.join(ROOT, 'node_modules');
 const { version } = readJson(path.join(ROOT, 'package.json'));
+const PRICES = readJson(path.join(MODULES, '@pydantic', 'genai-prices', 'package.json'));
 
 const COMMON = {
   absWorkingDir: ROOT,
   bundle: true,
-  define: { BABYAGI_VERSION: JSON.stringify(version) },
+  define: {
+    BABYAGI_VERSION: JSON.stringify(version),
+    BABYAGI_PRICE_LIST: JSON.stringify(`${PRICES.name} ${PRICES.version}`),
+  },
   legalComments: 'none',
   logLevel: 'warning',
   metafile: true,

@@ -91,7 +91,11 @@ async function bundle(tests, mutant) {
   await esbuild.build({
     absWorkingDir: ROOT,
     bundle: true,
-    define: { BABYAGI_VERSION: '"0.0.0"', __dirname: JSON.stringify(path.join(ROOT, 'dist')) },
+    define: {
+      BABYAGI_VERSION: '"0.0.0"',
+      BABYAGI_PRICE_LIST: '"list 0.0.0"',
+      __dirname: JSON.stringify(path.join(ROOT, 'dist')),
+    },
     format: 'esm',
     logLevel: 'silent',
     outfile: path.join(OUT, 'all.mjs'),

@@ -1,6 +1,9 @@
 import { calcPrice, type ModelInfo, type ModelPrice, type TieredPrices } from '@pydantic/genai-prices';
 import type { Rates } from '../run/config.ts';
 
+/** Name and version of the package that the list is from. */
+declare const BABYAGI_PRICE_LIST: string;
+
 type Price = ModelPrice[string];
 
 /** What of a list price is counted here. */
@@ -45,7 +48,7 @@ export function listPrice(model: string, baseUrl: string, at: Date): Rates | 'un
     tiers: starts
       .sort((a, b) => a - b)
       .map((start) => ({ from_input_tokens: Math.max(1, start), ...perMillion(start) })),
-    source: `genai-prices ${found.provider.id}/${found.model.id}`,
+    source: `${BABYAGI_PRICE_LIST} ${found.provider.id}/${found.model.id}`,
     as_of: at.toISOString().slice(0, 10),
   };
 }

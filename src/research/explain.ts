@@ -81,7 +81,7 @@ export function explanationLines({ why, lastError, lost, cost, next, remarks }: 
 
 function whyOf(state: RunState, status: Explanation['status'], translated: Translate): string {
   const { end, iteration, limits, review, pausedWhy } = state;
-  const done = translated('{0} of {1} iterations are done.', iteration, limits.max_iterations);
+  const done = translated('Iterations done: {0} of {1}.', iteration, limits.max_iterations);
   if (status === 'in_progress') {
     if (review) {
       const reason = reviewReason(state, translated);

@@ -136,7 +136,7 @@ function within(calls: readonly Call[], wanted: number): Call[] {
 export function forecastSentence(forecast: Forecast): string {
   const { expectedUsd, worstUsd, perIterationUsd, iterations, endsAfter, endsBy } = forecast;
   const usd = (amount: number) => formatUsd(picoFromUsd(amount));
-  const head = `Forecast: about ${usd(expectedUsd)} for ${iterations === 1 ? '1 iteration' : `${iterations} iterations`} (${usd(perIterationUsd)} each), up to ${usd(worstUsd)} if nothing is tried twice.`;
+  const head = `Forecast: about ${usd(expectedUsd)} for ${iterations === 1 ? '1 iteration' : `${iterations} iterations`} (${usd(perIterationUsd)} each), up to ${usd(worstUsd)} if no request has to be repeated.`;
   return endsAfter === null || endsBy === null
     ? head
     : `${head} The ${LIMIT_WORDS[endsBy].name} probably ends it after ${endsAfter === 1 ? '1 iteration' : `${endsAfter} iterations`}.`;

@@ -20,8 +20,14 @@ export const Rates = z.object({
       output_usd_per_million: perMillion,
     }),
   ),
-  source: z.string().describe('Where the price comes from: `genai-prices`, `user`, `declared_free` or `included`.'),
-  as_of: z.string().describe('Date of the price data, ISO 8601.'),
+  source: z
+    .string()
+    .describe(
+      'Where the price comes from: a list, by name and version, with its provider and model; or `user`, `declared_free` or `included`.',
+    ),
+  as_of: z
+    .string()
+    .describe('The day (UTC) for which the price was looked up, ISO 8601. How old the list is, its version says.'),
 });
 export type Rates = z.infer<typeof Rates>;
 

@@ -82,7 +82,7 @@ async function gate(parts: LoopParts): Promise<void> {
     throw new StopRun('objective_complete', 'Every acceptance criterion is met.');
   }
   if (state.current === null && state.iteration >= state.limits.max_iterations) {
-    throw new StopRun('max_iterations', `${state.iteration} of ${state.limits.max_iterations} iterations are done.`);
+    throw new StopRun('max_iterations', `Iterations done: ${state.iteration} of ${state.limits.max_iterations}.`);
   }
   if (timeLeftMs(log) <= 0) {
     throw new StopRun('max_wall_time', `The limit of ${state.limits.max_wall_time_minutes} minutes was reached.`);
@@ -102,7 +102,7 @@ async function takeFirstReady(parts: LoopParts): Promise<{ task: Task; iteration
       if (await strategy.judge(state.iteration))
         throw new StopRun('objective_complete', 'Every acceptance criterion is met.');
       if (state.pending.length === 0)
-        throw new StopRun('queue_empty', `No task is left after ${state.iteration} iterations.`);
+        throw new StopRun('queue_empty', `No task is left. Iterations done: ${state.iteration}.`);
       return onlyBlocked(parts);
     }
     log.append({ type: 'task.started', task_id: next, iteration: state.iteration + 1 });

@@ -39,7 +39,7 @@ export async function forecast(options: Options, redactor: Redactor): Promise<nu
   const { model, rehearsedIterations, answerTokens, priceSource, priceAsOf } = foreseen.basis;
   say(forecastSentence(foreseen));
   return say(
-    `From ${rehearsedIterations} rehearsed iterations, results of ${answerTokens} tokens, and the price of ${model} (${priceSource}, ${priceAsOf}).`,
+    `From ${rehearsedIterations === 1 ? '1 rehearsed iteration' : `${rehearsedIterations} rehearsed iterations`}, results of ${answerTokens} tokens, and the price of ${model} (${priceSource}, looked up for ${priceAsOf}).`,
   );
 }
 

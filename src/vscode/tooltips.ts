@@ -84,7 +84,7 @@ export function callTooltip({ config }: RunState, call: Call, live: boolean): vs
     ...(hasUsage(call) ? [tokenRow(call)] : []),
     ...(isIncluded(config) ? [] : [[vscode.l10n.t('Cost'), moneyWords(call)] satisfies [string, string]]),
     ...(call.latencyMs === null ? [] : [[vscode.l10n.t('Time'), secondsOf(call.latencyMs)] satisfies [string, string]]),
-    [vscode.l10n.t('Begun'), call.reservedAt],
+    [vscode.l10n.t('Begun'), begunWords(call)],
     [vscode.l10n.t('Iteration'), String(call.iteration)],
     [vscode.l10n.t('Call'), call.id],
   ];
@@ -93,6 +93,12 @@ export function callTooltip({ config }: RunState, call: Call, live: boolean): vs
   const more = call.error?.message ?? call.answer;
   if (more) text.appendMarkdown('\n---\n\n').appendText(printable(more, EXCERPT));
   return text;
+}
+
+/** In the words and the time zone of the window. */
+function begunWords({ reservedAt }: Call): string {
+  const format = new Intl.DateTimeFormat(vscode.env.language, { dateStyle: 'medium', timeStyle: 'medium' });
+  return format.format(Date.parse(reservedAt));
 }
 
 function tokenRow({ inputTokens, cachedTokens, outputTokens }: Call): [string, string] {

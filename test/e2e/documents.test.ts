@@ -183,7 +183,7 @@ describe('documents, archives and first steps in VS Code', () => {
     const confirm = await workbench.quickInput('Run Objective: Start? (7/7)');
     const start = async () => (await confirm.rows()).find(({ label }) => label === 'Start');
     await eventually('the forecast', async () =>
-      /^Forecast: about \$0\.\d+ for 3 iterations, up to \$0\.\d+ if nothing is tried twice$/.test(
+      /^Forecast: about \$0\.\d+ for 3 iterations, up to \$0\.\d+ if no request has to be repeated$/.test(
         (await start())?.detail ?? '',
       ),
     );

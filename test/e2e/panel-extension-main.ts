@@ -65,10 +65,10 @@ const RUNS: Readonly<Record<PanelRun, MadeRun>> = {
   over: atWork(longRun(24, 3, limits(0.1))),
   review: atReview(longRun(20, 3)),
   declined: atReview(longRun(20, 3)),
-  capped: atEnd(longRun(50, 3), 'max_iterations', '50 of 50 iterations are done.'),
+  capped: atEnd(longRun(50, 3), 'max_iterations', 'Iterations done: 50 of 50.'),
   complete: atEnd(longRun(12, 3), 'objective_complete', 'Every acceptance criterion is met.'),
   failed: atEnd(longRun(9, 3), 'error', 'The server refused the request: the model does not exist.'),
-  imported: atEnd(longRun(8, 3), 'max_iterations', '8 of 8 iterations are done.'),
+  imported: atEnd(longRun(8, 3), 'max_iterations', 'Iterations done: 8 of 8.'),
   long: atWork(longRun(1000, 10)),
 };
 

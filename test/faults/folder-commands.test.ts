@@ -78,7 +78,7 @@ describe('the commands for run folders in a terminal', { concurrency: 3 }, () =>
     const plain = (await cli(place, ...wanted)).stdout.split('\n');
     assert.match(
       plain[0] ?? '',
-      /^Forecast: about \$\S+ for 50 iterations \(\$\S+ each\), up to \$\S+ if nothing is tried twice\.$/,
+      /^Forecast: about \$\S+ for 50 iterations \(\$\S+ each\), up to \$\S+ if no request has to be repeated\.$/,
     );
     assert.match(
       plain[1] ?? '',

@@ -9,6 +9,8 @@ import type { RunChange, RunView } from '../../src/vscode/run-view.ts';
 import { RunEntry } from '../../src/vscode/runs.ts';
 import { briefOfState } from '../../src/vscode/run-brief.ts';
 import { fold } from '../../src/run/state.ts';
+import { runFolderName } from '../../src/runlog/folder.ts';
+import { eventually } from '../support/eventually.ts';
 import { events, makeConfig, RUN_ID, startOfRun } from '../support/run-events.ts';
 import { describe, it } from './suite.ts';
 
@@ -17,7 +19,11 @@ interface Manifest {
   readonly name: string;
   readonly contributes: {
     readonly walkthroughs: readonly { id: string }[];
-    readonly customEditors: readonly { viewType: string; priority: string }[];
+    readonly customEditors: readonly {
+      viewType: string;
+      priority: string;
+      selector: readonly { filenamePattern: string }[];
+    }[];
   };
 }
 
@@ -40,6 +46,36 @@ describe('documents about runs', () => {
       contributes.customEditors.map(({ viewType, priority }) => [viewType, priority]),
       [[RUN_EDITOR, 'option']],
     );
+  });
+
+  it('have their editor and their schemas wherever the runs folder is, and no other file has', async () => {
+    const { contributes } = await manifest();
+    const root = mkdtempSync(path.join(tmpdir(), 'babyagi-anywhere-'));
+    const opened = (folder: string, name: string) => {
+      mkdirSync(path.join(root, folder), { recursive: true });
+      writeFileSync(path.join(root, folder, name), '{}');
+      return vscode.workspace.openTextDocument(path.join(root, folder, name));
+    };
+    const run = path.join('my runs', runFolderName(Date.UTC(2025, 0, 2), 'Compare: three databases', RUN_ID));
+    const other = path.join('my runs', '2025-notes-7c9e');
+    const pattern = contributes.customEditors[0]?.selector[0]?.filenamePattern ?? '';
+    assert.ok(vscode.languages.match({ pattern }, await opened(run, 'summary.json')) > 0);
+    assert.equal(vscode.languages.match({ pattern }, await opened(other, 'summary.json')), 0);
+    const strange = await opened(other, 'config.json');
+    await vscode.window.showTextDocument(strange, { preview: false });
+    for (const name of ['config.json', 'summary.json', 'results.json', 'checkpoints/000001.json']) {
+      const { uri } = await opened(path.join(run, path.dirname(name)), path.basename(name));
+      // Only what is shown is checked.
+      await vscode.window.showTextDocument(uri, { preview: false });
+      await eventually(`a problem in ${name}`, () =>
+        Promise.resolve(
+          vscode.languages.getDiagnostics(uri).some(({ message }) => /format_version|Incorrect type/.test(message)),
+        ),
+      );
+    }
+    assert.deepEqual(vscode.languages.getDiagnostics(strange.uri), []);
+    await vscode.commands.executeCommand('workbench.action.closeAllEditors');
+    rmSync(root, { recursive: true });
   });
 
   it('say so where the run is not there', async () => {

@@ -177,7 +177,9 @@ describe('calls in the runs view', () => {
     assert.equal(tooltip.isTrusted, false);
     assert.equal(tooltip.supportHtml, false);
     assert.doesNotMatch(tooltip.value, /(?<!\\)\[[^\]\\]*\]\(command:|(?<!\\)!\[/);
-    assert.match(tooltip.value.replaceAll('&nbsp;', ' '), /Tokens: 100 in, 50 out/);
+    const words = tooltip.value.replaceAll('&nbsp;', ' ');
+    assert.match(words, /Tokens: 100 in, 50 out/);
+    assert.match(words, /Begun: [A-Z][a-z]{2} \d, 2025, \d+:\d\d:\d\d\W[AP]M\n/);
     view.dispose();
   });
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { startRun } from '../../src/engine/start.ts';
 import { RunConfig } from '../../src/run/config.ts';
 import { type EventDraft, RunEvent } from '../../src/run/events.ts';
+import { readyTasks } from '../../src/run/queue.ts';
 import { reviewDigest } from '../../src/run/review.ts';
 import { fold, type RunState } from '../../src/run/state.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
@@ -244,10 +245,10 @@ function withTheRest({ config, drafts }: RealRun, ended: boolean): EventDraft[] 
     { type: 'file.written', ...file },
     { type: 'file.refused', name: 'b.md', error, task_id: 't1' },
   ];
-  const pending = stateAfter([...body, ...rest]).pending.slice(0, 3);
+  const ready = readyTasks(stateAfter([...body, ...rest])).slice(0, 3);
   const listed: EventDraft = {
     type: 'tasks.replaced',
-    tasks: [...pending, 'x9'].map((task_id) => ({ task_id, label: '1', text: 'Listed' })),
+    tasks: [...ready, 'x9'].map((task_id) => ({ task_id, label: '1', text: 'Listed' })),
     call_id: callId,
   };
   const all = [...body, ...rest, listed];

@@ -31,6 +31,7 @@ export async function bundleHostTests(files: readonly string[] = hostTestFiles()
     stdin: { contents, resolveDir: process.cwd(), loader: 'ts' },
     outfile,
     bundle: true,
+    define: { BABYAGI_PRICE_LIST: '"list 0.0.0"' },
     platform: 'node',
     target: 'node20',
     format: 'cjs',

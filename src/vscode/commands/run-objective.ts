@@ -409,7 +409,7 @@ async function forecastOf(
     const [expected, worst] = [dollars(expectedUsd), dollars(worstUsd)];
     if (endsAfter !== null && endsBy === 'max_cost_usd') {
       return vscode.l10n.t(
-        'Forecast: about {0}, up to {1} if nothing is tried twice; the cost limit probably ends it after {2} of {3} iterations',
+        'Forecast: about {0}, up to {1} if no request has to be repeated; the cost limit probably ends it after {2} of {3} iterations',
         expected,
         worst,
         endsAfter,
@@ -417,7 +417,7 @@ async function forecastOf(
       );
     }
     const about = vscode.l10n.t(
-      'Forecast: about {0} for {1} iterations, up to {2} if nothing is tried twice',
+      'Forecast: about {0} for {1} iterations, up to {2} if no request has to be repeated',
       expected,
       iterations,
       worst,

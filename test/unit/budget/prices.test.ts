@@ -47,7 +47,7 @@ describe('the price of a model', () => {
         [found.input_usd_per_million, found.cached_input_usd_per_million, found.output_usd_per_million, found.tiers],
         [input, cached, output, []],
       );
-      assert.match(found.source ?? '', /^genai-prices /);
+      assert.match(found.source ?? '', /^@pydantic\/genai-prices \d+\.\d+\.\d+ [\w-]+\/\S+$/);
       assert.equal(found.as_of, '2025-11-01');
     });
   }

@@ -67,7 +67,7 @@ describe('the explanation of a run', () => {
     );
     const { status, why, next, lost } = explainRun(state, ALONE);
     assert.equal(status, 'interrupted');
-    assert.match(why, /never ended.*2025-01-02T03:04:10\.000Z\. 0 of 10 iterations are done/);
+    assert.match(why, /never ended.*2025-01-02T03:04:10\.000Z\. Iterations done: 0 of 10\./);
     assert.deepEqual(next.command, 'node dist/cli.js resume runs/one');
     assert.deepEqual(
       [lost.heldUsd, lost.calls.map(({ callId, agent, usd }) => [callId, agent, usd])],

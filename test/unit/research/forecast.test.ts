@@ -51,10 +51,8 @@ describe('the forecast of a run', () => {
     assert.equal(Math.round((hundred.expectedUsd - ten.expectedUsd) * 1e9), Math.round(90 * ten.perIterationUsd * 1e9));
     assert.ok(ten.expectedUsd < ten.worstUsd && ten.worstUsd <= 1);
     const { basis } = ten;
-    assert.deepEqual(
-      [basis.rehearsedIterations, basis.answerTokens, basis.model, basis.priceSource],
-      [5, 350, 'gpt-4o', 'genai-prices openai/gpt-4o'],
-    );
+    assert.deepEqual([basis.rehearsedIterations, basis.answerTokens, basis.model], [5, 350, 'gpt-4o']);
+    assert.match(basis.priceSource, / openai\/gpt-4o$/);
     assert.deepEqual([ten.iterations, ten.endsAfter], [10, null]);
   });
 
@@ -83,7 +81,7 @@ describe('the forecast of a run', () => {
     assert.ok(tight.endsAfter !== null && tight.endsAfter >= 14 && tight.endsAfter <= 20, String(tight.endsAfter));
     assert.match(
       forecastSentence(tight),
-      /^Forecast: about \$\S+ for 1000 iterations \(\$\S+ each\), up to \$\S+ if nothing is tried twice\. The cost limit probably ends it after 1\d iterations\.$/,
+      /^Forecast: about \$\S+ for 1000 iterations \(\$\S+ each\), up to \$\S+ if no request has to be repeated\. The cost limit probably ends it after 1\d iterations\.$/,
     );
   });
 

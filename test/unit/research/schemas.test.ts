@@ -19,7 +19,7 @@ describe('the JSON Schemas', () => {
     const manifest: unknown = JSON.parse(readFileSync('package.json', 'utf8'));
     const { contributes } = manifest as { contributes: { jsonValidation: { fileMatch: string; url: string }[] } };
     assert.deepEqual(
-      contributes.jsonValidation.map(({ fileMatch, url }) => [fileMatch.split('/runs/*/')[1], url.split('/').at(-1)]),
+      contributes.jsonValidation.map(({ fileMatch, url }) => [fileMatch.split('-????/')[1], url.split('/').at(-1)]),
       [
         ['summary.json', 'summary.schema.json'],
         ['config.json', 'config.schema.json'],

@@ -18,8 +18,8 @@ const UNDECIDED = [408, 409, 425];
 const NEVER = [501, 505];
 /** Statuses of a server that has no such thing at all, and so has done nothing. */
 const ABSENT = [405, 501];
-/** How servers with a 400 say that a model makes no embeddings. */
-const NO_EMBEDDINGS = /embedding/i;
+/** Both together: how servers with a 400 say that a model makes no embeddings. */
+const EMBEDDINGS = /embedding/i;
 const NOT = /\bnot (support|work|implement|available|enabled)|unsupported|OperationNotSupported/i;
 
 /** What an answer with an error status means, and whether it was certainly not billed. */
@@ -52,7 +52,7 @@ export function errorOfStatus(
       options,
     );
   }
-  const lacking = ABSENT.includes(status) || (refused && NO_EMBEDDINGS.test(message) && NOT.test(`${code} ${message}`));
+  const lacking = ABSENT.includes(status) || (refused && EMBEDDINGS.test(message) && NOT.test(`${code} ${message}`));
   if (prepared.request.kind === 'embedding' && lacking) {
     return new ModelError('unsupported', `${origin} has no embeddings with ${prepared.model} (${status})${said}.`, {
       unbilled: wellFormed,

@@ -247,7 +247,7 @@ class RunVerifier {
         const cap = applyOwn(state, event);
         const after = spent(state);
         if (after > most) most = after;
-        // A cap that a person lowered below what is spent forbids more; it does not undo what was right.
+        // A cap that was lowered below what is spent, as older versions let a person do, undoes nothing that was right.
         if (after > cap && after > before) {
           money ??= `After event ${event.seq} (${event.type}) ${formatUsd(after)} are settled, held and reserved, above the cap of ${formatUsd(cap)}.`;
         }

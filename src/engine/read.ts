@@ -1,6 +1,7 @@
 import { jsonOrNull } from '../run/json.ts';
-import { RunConfig } from '../run/config.ts';
+import type { RunConfig } from '../run/config.ts';
 import type { RunEvent } from '../run/events.ts';
+import { isExactConfig } from '../run/exact.ts';
 import { fold, type RunState } from '../run/state.ts';
 import { known, wordsOf } from '../run/translate.ts';
 import { type Disk, ForeignFile } from '../runlog/disk.ts';
@@ -28,7 +29,10 @@ export async function readConfig(disk: Disk, folder: RunFolder): Promise<{ confi
       return [`${translated('{0} is not a run folder: it has no config.json that can be read.', folder.path)}${why}`];
     });
   });
-  const parsed = RunConfig.safeParse(jsonOrNull(bytes));
+  const config = jsonOrNull(bytes);
+  if (isExactConfig(config)) return { config, bytes };
+  const { RunConfig } = await import('../run/config.ts');
+  const parsed = RunConfig.safeParse(config);
   if (parsed.success) return { config: parsed.data, bytes };
   const [issue] = parsed.error.issues;
   throw new EngineError('damaged', (translated) => [

@@ -241,6 +241,10 @@ const EVENTS = [
 export const RunEvent = z.discriminatedUnion('type', EVENTS);
 export type RunEvent = z.infer<typeof RunEvent>;
 export type RunEventType = RunEvent['type'];
+
+const KNOWN_TYPES: ReadonlySet<string> = new Set(EVENTS.flatMap(({ shape }) => [...shape.type.values]));
+/** Of an event; others are of a later version. */
+export const isKnownType = (type: string): boolean => KNOWN_TYPES.has(type);
 export type RunEventOf<Type extends RunEventType> = Extract<RunEvent, { type: Type }>;
 
 type EnvelopeKey = 'v' | 'seq' | 'epoch' | 'ts' | 'mono_ms' | 'run_id' | 'more';

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /**
@@ -11,10 +11,15 @@ export const GENESIS_HASH = '0'.repeat(64);
 const PREFIX = '{"c":"';
 const HASH_KEY = '","h":"';
 const BODY_KEY = '","e":';
-const BODY_AT = PREFIX.length + 8 + HASH_KEY.length + 64 + BODY_KEY.length;
+const HASH_AT = PREFIX.length + 8 + HASH_KEY.length;
+const BODY_AT = HASH_AT + 64 + BODY_KEY.length;
 
-export function chainHash(previousHash: string, body: string | Uint8Array): string {
-  return createHash('sha256').update(previousHash).update(body).digest('hex');
+function headOf(checksum: number, chained: string): string {
+  return `${PREFIX}${checksum.toString(16).padStart(8, '0')}${HASH_KEY}${chained}${BODY_KEY}`;
+}
+
+export function chainHash(previousHash: string, body: string): string {
+  return hash('sha256', previousHash + body);
 }
 
 /** JSON with everything outside printable ASCII escaped: U+2028, NUL and lone surrogates break no line, and no editor asks about them. */
@@ -26,13 +31,12 @@ export function asciiJson(value: unknown): string {
 }
 
 export function formatLine(previousHash: string, body: string): { line: string; hash: string } {
-  const hash = chainHash(previousHash, body);
-  const checksum = crc32(body).toString(16).padStart(8, '0');
-  return { line: `${PREFIX}${checksum}${HASH_KEY}${hash}${BODY_KEY}${body}}\n`, hash };
+  const chained = chainHash(previousHash, body);
+  return { line: `${headOf(crc32(body), chained)}${body}}\n`, hash: chained };
 }
 
 export interface ParsedLine {
-  readonly body: Buffer;
+  readonly body: string;
   readonly hash: string;
 }
 
@@ -40,11 +44,10 @@ export interface ParsedLine {
 export function parseLine(line: Buffer): ParsedLine | null {
   if (line.length < BODY_AT + 3 || line[line.length - 1] !== 0x7d) return null;
   const head = line.toString('latin1', 0, BODY_AT);
-  if (!HEAD.test(head)) return null;
   const body = line.subarray(BODY_AT, line.length - 1);
-  if (crc32(body) !== Number.parseInt(head.slice(PREFIX.length, PREFIX.length + 8), 16)) return null;
-  const hashAt = PREFIX.length + 8 + HASH_KEY.length;
-  return { body, hash: head.slice(hashAt, hashAt + 64) };
+  const chained = head.slice(HASH_AT, HASH_AT + 64);
+  if (head !== headOf(crc32(body), chained) || !HASH.test(chained)) return null;
+  return { body: body.toString(), hash: chained };
 }
 
-const HEAD = /^\{"c":"[0-9a-f]{8}","h":"[0-9a-f]{64}","e":$/;
+const HASH = /^[0-9a-f]{64}$/;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { RunEvent, type UnknownEvent } from '../run/events.ts';
+import type { RunEvent, UnknownEvent } from '../run/events.ts';
+import { isExactEvent } from '../run/exact.ts';
 import { jsonOrNull } from '../run/json.ts';
 import { messageOf } from '../run/message.ts';
 import { blobValue, namedBlobs } from './blob.ts';
@@ -48,7 +49,7 @@ interface Segment {
 
 interface Line {
   readonly end: number;
-  readonly body: Buffer;
+  readonly body: string;
   readonly hash: string;
 }
 
@@ -84,7 +85,8 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
       if (line.end > limit) break;
       if (chainHash(end.hash, line.body) !== line.hash)
         return stop(segment.number, offset, 'the hash chain does not fit');
-      const event = await readEvent(disk, folder, line.body);
+      const record = jsonOrNull(line.body);
+      const event = isExactEvent(record) ? record : await inexactEvent(disk, folder, record);
       if (typeof event === 'string') return stop(segment.number, offset, event);
       if (event.seq !== end.seq + 1) return stop(segment.number, offset, `event ${event.seq} follows event ${end.seq}`);
       events.push(event);
@@ -142,16 +144,19 @@ function wasDurable(segment: Segment, before: readonly (RunEvent | UnknownEvent)
 const FIRST_WRITE = 2;
 const OUTCOMES: ReadonlySet<string | null> = new Set(['call.settled', 'call.held', 'call.released']);
 
-function field(body: Buffer, name: string): string | null {
+function field(body: string, name: string): string | null {
   const value = (jsonOrNull(body) as Readonly<Record<string, unknown>> | null)?.[name];
   return typeof value === 'string' ? value : null;
 }
 
 function previousOf(segment: Segment): { segment: number; cut_at: number } | null {
-  const [first] = segment.lines;
-  if (!first) return null;
-  const event = RunEvent.safeParse(jsonOrNull(first.body));
-  return event.success && event.data.type === 'epoch.opened' ? event.data.previous : null;
+  const event = jsonOrNull(segment.lines[0]?.body ?? '');
+  const previous = isRecord(event) && event['type'] === 'epoch.opened' ? event['previous'] : null;
+  if (!isRecord(previous)) return null;
+  const { segment: number, cut_at } = previous;
+  return Number.isSafeInteger(number) && Number.isSafeInteger(cut_at)
+    ? { segment: Number(number), cut_at: Number(cut_at) }
+    : null;
 }
 
 /** A batch whose last event is missing was never acknowledged: it goes, as if it had not been written. */
@@ -206,10 +211,9 @@ async function readSegment(bytes: Buffer, number: number, pause: () => Promise<v
   return { number, size: bytes.length, lines, goodBytes: firstBad ?? bytes.length, bad, stranded };
 }
 
-/** The event in a body, with its blobs put back, or a sentence on what is wrong with it. */
-async function readEvent(disk: Disk, folder: RunFolder, body: Buffer): Promise<RunEvent | UnknownEvent | string> {
-  const record = jsonOrNull(body) as Record<string, unknown> | null;
-  if (typeof record !== 'object' || record === null) return 'the body is not a JSON object';
+/** An event that names blobs, with these put back, or one that has more than its schema; else a sentence on what is wrong. */
+async function inexactEvent(disk: Disk, folder: RunFolder, record: unknown): Promise<RunEvent | UnknownEvent | string> {
+  if (!isRecord(record)) return 'the body is not a JSON object';
   for (const [key, sha256] of namedBlobs(record)) {
     try {
       record[key] = blobValue(sha256, await disk.read(join(folder.blobs, sha256), MOST_BLOB_BYTES));
@@ -217,13 +221,18 @@ async function readEvent(disk: Disk, folder: RunFolder, body: Buffer): Promise<R
       return `blob ${sha256} cannot be read: ${messageOf(error)}`;
     }
   }
+  if (isExactEvent(record)) return record;
+  // Schemas are read where they are needed: they take longer than a whole log.
+  const { isKnownType, RunEvent } = await import('../run/events.ts');
   const event = RunEvent.safeParse(record);
   if (event.success) return event.data;
   const { type, seq } = record;
-  if (typeof type === 'string' && typeof seq === 'number' && !KNOWN_TYPES.has(type))
+  if (typeof type === 'string' && typeof seq === 'number' && !isKnownType(type))
     return { type: 'unknown', seq, raw: record };
   const [issue] = event.error.issues;
   return `the event is malformed: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`;
 }
 
-const KNOWN_TYPES: ReadonlySet<string> = new Set(RunEvent.options.flatMap((option) => [...option.shape.type.values]));
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

@@ -131,16 +131,19 @@ function formsOf(secret: string): Set<string> {
 function escapedForms(text: string, bytes: Uint8Array): string[] {
   const characters = [...text].map((character) => character.codePointAt(0) ?? 0);
   const units = Array.from({ length: text.length }, (_, at) => text.charCodeAt(at));
-  const hex = (code: number, digits: number) => code.toString(16).padStart(digits, '0');
-  const unicode = units.map((code) => `u${hex(code, 4)}`);
-  const octets = [...bytes].map((byte) => `x${hex(byte, 2)}`);
+  const inCase = (cased: (digits: string) => string) => {
+    const hex = (code: number, digits: number) => cased(code.toString(16).padStart(digits, '0'));
+    const escapes = (mark: string) => [
+      units.map((code) => `${mark}u${hex(code, 4)}`).join(''),
+      Array.from(bytes, (byte) => `${mark}x${hex(byte, 2)}`).join(''),
+    ];
+    return [...['\\', '\\\\'].flatMap(escapes), characters.map((code) => `&#x${hex(code, 0)};`).join('')];
+  };
   return [
-    ...[unicode, octets].flatMap((escapes) =>
-      ['\\', '\\\\'].map((mark) => escapes.map((each) => mark + each).join('')),
-    ),
     characters.map((code) => `&#${code};`).join(''),
-    characters.map((code) => `&#x${code.toString(16)};`).join(''),
-  ].flatMap((form) => [form, form.replace(/(?<=u|x)[0-9a-f]+/g, (digits) => digits.toUpperCase())]);
+    ...inCase((digits) => digits),
+    ...inCase((digits) => digits.toUpperCase()),
+  ];
 }
 
 /** Digits in pairs, as dumps show them. */

@@ -22,7 +22,7 @@ function check(schema, value) {
   const bound = (key, operator, what) => (key in schema ? `${what}${operator}${JSON.stringify(schema[key])}` : '');
   if (Array.isArray(type)) {
     const [first, ...others] = type;
-    if (others.join() !== 'null') throw new Error(`A schema says type ${type}, which cannot be compiled.`);
+    if (others.join() !== 'null') throw new Error(`A schema says type ${type.join()}, which cannot be compiled.`);
     return `(${value}===null||${check({ ...schema, type: first }, value)})`;
   }
   if ('const' in schema) {

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 
 // Indexes are in bounds by construction here, so typed-array reads are asserted, not checked.
 
 const MAGIC = 'BPE1';
 const MAX_RANKS = 2 ** 18 - 1;
 const RANK_BITS = MAX_RANKS;
-const RANKS_PER_TURN = 32_768;
+/** Values of two bytes. */
+const PAIRS = 2 ** 16;
 
 /** The rank file could not be used. `missing`: it cannot be read; `damaged`: its content is not a rank file. */
 export class RankFileError extends Error {
@@ -20,8 +20,9 @@ export class RankFileError extends Error {
 }
 
 /**
- * The tokens of one encoding with their ranks: an open-addressing hash table over the bytes of the rank file.
- * A slot holds 14 bits of the hash and rank + 1; 0 is an empty slot.
+ * The tokens of one encoding with their ranks. The tokens that begin with the same two bytes are a group, and each group is an
+ * open-addressing hash table, made when a token of it is first looked for: few texts need more than a tenth of them. A
+ * slot holds 14 bits of the hash and rank + 1; 0 is an empty slot.
  */
 export class RankTable {
   /** Source of the regular expression (flags `gu`) that splits text into pieces before merging. */
@@ -29,21 +30,40 @@ export class RankTable {
   readonly #tokens: Uint8Array;
   /** Where token r starts; one more entry than there are tokens. */
   readonly #offsets: Uint32Array;
+  /** Ranks by group, and where in them each group starts; one more entry than there are groups. */
+  readonly #grouped: Uint32Array;
+  readonly #groupStarts = new Uint32Array(PAIRS + 1);
+  /** Two for each token: those of a group lie together, at twice its place. */
   readonly #slots: Uint32Array;
-  readonly #mask: number;
+  readonly #isMade = new Uint8Array(PAIRS);
 
   private constructor(pattern: string, tokens: Uint8Array, lengths: Uint8Array) {
     this.pattern = pattern;
     this.#tokens = tokens;
-    this.#offsets = new Uint32Array(lengths.length + 1);
-    for (let rank = 0; rank < lengths.length; rank++) {
-      this.#offsets[rank + 1] = this.#offsets[rank]! + lengths[rank]!;
+    const count = lengths.length;
+    const offsets = new Uint32Array(count + 1);
+    const ends = new Uint32Array(PAIRS);
+    for (let rank = 0, offset = 0; rank < count; rank++) {
+      offsets[rank] = offset;
+      ends[groupOf(tokens, offset, offset + lengths[rank]!)]!++;
+      offset += lengths[rank]!;
+      offsets[rank + 1] = offset;
     }
-    this.#mask = 2 ** Math.ceil(Math.log2(lengths.length * 2)) - 1;
-    this.#slots = new Uint32Array(this.#mask + 1);
+    for (let group = 0; group < PAIRS; group++) {
+      this.#groupStarts[group + 1] = this.#groupStarts[group]! + ends[group]!;
+      ends[group] = this.#groupStarts[group]!;
+    }
+    const grouped = new Uint32Array(count);
+    for (let rank = 0; rank < count; rank++) {
+      const group = groupOf(tokens, offsets[rank]!, offsets[rank + 1]!);
+      grouped[ends[group]!++] = rank;
+    }
+    this.#offsets = offsets;
+    this.#grouped = grouped;
+    this.#slots = new Uint32Array(2 * count);
   }
 
-  /** Reads a file that scripts/build-ranks.mjs wrote. Works in slices, so that the event loop is not held up. */
+  /** Reads a file that scripts/build-ranks.mjs wrote. Throws RankFileError. */
   static async load(path: string): Promise<RankTable> {
     let file: Buffer;
     try {
@@ -58,10 +78,6 @@ export class RankTable {
     if (lengths.includes(0) || table.#offsets[count] !== tokens.length) {
       throw new RankFileError('damaged', path, 'its size does not fit its header');
     }
-    for (let rank = 0; rank < count; rank += RANKS_PER_TURN) {
-      table.#insert(rank, Math.min(rank + RANKS_PER_TURN, count));
-      await nextTurn();
-    }
     return table;
   }
 
@@ -69,7 +85,12 @@ export class RankTable {
   rankOf(bytes: Uint8Array, start: number, end: number, hash: number): number {
     const length = end - start;
     const tag = hash & ~RANK_BITS;
-    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
+    const group = groupOf(bytes, start, end);
+    if (this.#isMade[group] === 0) this.#make(group);
+    const from = 2 * this.#groupStarts[group]!;
+    const to = 2 * this.#groupStarts[group + 1]!;
+    if (from === to) return -1;
+    for (let slot = from + placeOf(hash, to - from); ; slot = slot + 1 === to ? from : slot + 1) {
       const entry = this.#slots[slot]!;
       if (entry === 0) return -1;
       if ((entry & ~RANK_BITS) !== tag) continue;
@@ -82,14 +103,28 @@ export class RankTable {
     }
   }
 
-  #insert(from: number, to: number): void {
-    for (let rank = from; rank < to; rank++) {
+  #make(group: number): void {
+    this.#isMade[group] = 1;
+    const first = this.#groupStarts[group]!;
+    const last = this.#groupStarts[group + 1]!;
+    for (let index = first; index < last; index++) {
+      const rank = this.#grouped[index]!;
       const hash = hashBytes(this.#tokens, this.#offsets[rank]!, this.#offsets[rank + 1]!);
-      let slot = hash & this.#mask;
-      while (this.#slots[slot] !== 0) slot = (slot + 1) & this.#mask;
+      let slot = 2 * first + placeOf(hash, 2 * (last - first));
+      while (this.#slots[slot] !== 0) slot = slot + 1 === 2 * last ? 2 * first : slot + 1;
       this.#slots[slot] = (hash & ~RANK_BITS) | (rank + 1);
     }
   }
+}
+
+/** The first two bytes; of a token of one byte, as if it went on with 0. */
+function groupOf(bytes: Uint8Array, start: number, end: number): number {
+  return (bytes[start]! << 8) | (end - start > 1 ? bytes[start + 1]! : 0);
+}
+
+/** A place among so many by the low bits of a hash: the high ones are in the slot. */
+function placeOf(hash: number, places: number): number {
+  return Math.floor(((hash & 0xffff) * places) / 0x10000);
 }
 
 /** FNV-1a of bytes[start, end), 32 bits, mixed once more because slots use the low bits and tags the high ones. */

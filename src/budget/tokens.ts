@@ -21,7 +21,7 @@ export class Tokenizer {
     this.#pieces = pieces;
   }
 
-  /** Reads `<directory>/<name>.ranks`; throws RankFileError. Takes some 20 ms and 5 MB, so keep the result. */
+  /** Reads `<directory>/<name>.ranks`; throws RankFileError. Takes some 5 ms and 5 MB, so keep the result. */
   static async load(directory: string, name: EncodingName): Promise<Tokenizer> {
     return new Tokenizer(new PieceCounter(await RankTable.load(join(directory, `${name}.ranks`))));
   }

@@ -14,8 +14,10 @@ const BODY_KEY = '","e":';
 const HASH_AT = PREFIX.length + 8 + HASH_KEY.length;
 const BODY_AT = HASH_AT + 64 + BODY_KEY.length;
 
-function headOf(checksum: number, chained: string): string {
-  return `${PREFIX}${checksum.toString(16).padStart(8, '0')}${HASH_KEY}${chained}${BODY_KEY}`;
+const HASH = /^[0-9a-f]{64}$/;
+
+function checksumOf(body: string | Uint8Array): string {
+  return crc32(body).toString(16).padStart(8, '0');
 }
 
 export function chainHash(previousHash: string, body: string): string {
@@ -32,22 +34,27 @@ export function asciiJson(value: unknown): string {
 
 export function formatLine(previousHash: string, body: string): { line: string; hash: string } {
   const chained = chainHash(previousHash, body);
-  return { line: `${headOf(crc32(body), chained)}${body}}\n`, hash: chained };
+  return { line: `${PREFIX}${checksumOf(body)}${HASH_KEY}${chained}${BODY_KEY}${body}}\n`, hash: chained };
 }
 
-export interface ParsedLine {
-  readonly body: string;
-  readonly hash: string;
+/** Whether bytes[start, end), without the newline, have the form of a line and a body that fits its checksum. */
+export function isLine(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start < BODY_AT + 3 || bytes[end - 1] !== 0x7d) return false;
+  const head = bytes.toString('latin1', start, start + BODY_AT);
+  return (
+    head.startsWith(PREFIX) &&
+    head.startsWith(HASH_KEY, HASH_AT - HASH_KEY.length) &&
+    head.endsWith(BODY_KEY) &&
+    HASH.test(head.slice(HASH_AT, HASH_AT + 64)) &&
+    head.slice(PREFIX.length, PREFIX.length + 8) === checksumOf(bytes.subarray(start + BODY_AT, end - 1))
+  );
 }
 
-/** The line without its newline, taken apart, or null unless its form and checksum are right. */
-export function parseLine(line: Buffer): ParsedLine | null {
-  if (line.length < BODY_AT + 3 || line[line.length - 1] !== 0x7d) return null;
-  const head = line.toString('latin1', 0, BODY_AT);
-  const body = line.subarray(BODY_AT, line.length - 1);
-  const chained = head.slice(HASH_AT, HASH_AT + 64);
-  if (head !== headOf(crc32(body), chained) || !HASH.test(chained)) return null;
-  return { body: body.toString(), hash: chained };
+/** The hash that a line gives. */
+export function hashIn(bytes: Buffer, start: number): string {
+  return bytes.toString('latin1', start + HASH_AT, start + HASH_AT + 64);
 }
 
-const HASH = /^[0-9a-f]{64}$/;
+export function bodyIn(bytes: Buffer, start: number, end: number): string {
+  return bytes.toString('utf8', start + BODY_AT, end - 1);
+}

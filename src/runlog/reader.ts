@@ -6,7 +6,7 @@ import { messageOf } from '../run/message.ts';
 import { blobValue, namedBlobs } from './blob.ts';
 import type { Disk } from './disk.ts';
 import { type RunFolder, segmentFile } from './folder.ts';
-import { chainHash, GENESIS_HASH, parseLine } from './line.ts';
+import { bodyIn, chainHash, GENESIS_HASH, hashIn, isLine } from './line.ts';
 import { pausing } from './pause.ts';
 
 /** The first place where a log is not what was written. */
@@ -38,7 +38,7 @@ export interface ReadLog {
 
 interface Segment {
   readonly number: number;
-  readonly size: number;
+  readonly bytes: Buffer;
   readonly lines: readonly Line[];
   /** Where the first bad line begins, or the size. */
   readonly goodBytes: number;
@@ -47,10 +47,10 @@ interface Segment {
   readonly stranded: readonly Line[];
 }
 
+/** Where in the bytes of its segment: `end` is behind the newline. */
 interface Line {
+  readonly start: number;
   readonly end: number;
-  readonly body: string;
-  readonly hash: string;
 }
 
 /** More than an answer of the largest size makes. */
@@ -83,21 +83,25 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
     let offset = 0;
     for (const line of segment.lines) {
       if (line.end > limit) break;
-      if (chainHash(end.hash, line.body) !== line.hash)
+      const body = bodyOf(segment, line);
+      const hash = chainHash(end.hash, body);
+      if (hash !== hashIn(segment.bytes, line.start))
         return stop(segment.number, offset, 'the hash chain does not fit');
-      const record = jsonOrNull(line.body);
+      const record = jsonOrNull(body);
       const event = isExactEvent(record) ? record : await inexactEvent(disk, folder, record);
       if (typeof event === 'string') return stop(segment.number, offset, event);
       if (event.seq !== end.seq + 1) return stop(segment.number, offset, `event ${event.seq} follows event ${end.seq}`);
       events.push(event);
-      end = { segment: segment.number, cutAt: line.end, hash: line.hash, seq: event.seq, tailBytes: 0, tail: 'none' };
+      end = { segment: segment.number, cutAt: line.end, hash, seq: event.seq, tailBytes: 0, tail: 'none' };
       offset = line.end;
-      await pause();
+      const turn = pause();
+      if (turn) await turn;
     }
     if (offset !== limit) return stop(segment.number, offset, 'the part that a later segment builds on is damaged');
     if (isLast && wasDurable(segment, events))
       return stop(segment.number, offset, 'a line that was there whole is damaged');
-    end = { ...end, tailBytes: segment.size - limit, tail: segment.size > limit ? 'torn' : 'none' };
+    const tailBytes = segment.bytes.length - limit;
+    end = { ...end, tailBytes, tail: tailBytes > 0 ? 'torn' : 'none' };
   }
   return { events, end: withoutOpenBatch(events, end, segments), highestSegment, damage: null };
 }
@@ -131,9 +135,10 @@ function chosenSegments(segments: readonly Segment[]): { segment: Segment; cutAt
  */
 function wasDurable(segment: Segment, before: readonly (RunEvent | UnknownEvent)[]): boolean {
   if (segment.stranded.length === 0) return segment.lines.length === 0 && segment.bad > FIRST_WRITE;
-  const isOpened = segment.lines.slice(0, 2).some(({ body }) => field(body, 'type') === 'epoch.opened');
+  const isOpened = segment.lines.slice(0, 2).some((line) => field(bodyOf(segment, line), 'type') === 'epoch.opened');
   const reserved = new Set(before.map((event) => (event.type === 'call.reserved' ? event.call_id : null)));
-  return segment.stranded.some(({ body }) => {
+  return segment.stranded.some((line) => {
+    const body = bodyOf(segment, line);
     const type = field(body, 'type');
     if (!isOpened) return type !== 'epoch.opened';
     return OUTCOMES.has(type) && !reserved.has(field(body, 'call_id'));
@@ -144,13 +149,18 @@ function wasDurable(segment: Segment, before: readonly (RunEvent | UnknownEvent)
 const FIRST_WRITE = 2;
 const OUTCOMES: ReadonlySet<string | null> = new Set(['call.settled', 'call.held', 'call.released']);
 
+function bodyOf({ bytes }: Segment, { start, end }: Line): string {
+  return bodyIn(bytes, start, end - 1);
+}
+
 function field(body: string, name: string): string | null {
   const value = (jsonOrNull(body) as Readonly<Record<string, unknown>> | null)?.[name];
   return typeof value === 'string' ? value : null;
 }
 
 function previousOf(segment: Segment): { segment: number; cut_at: number } | null {
-  const event = jsonOrNull(segment.lines[0]?.body ?? '');
+  const [first] = segment.lines;
+  const event = first ? jsonOrNull(bodyOf(segment, first)) : null;
   const previous = isRecord(event) && event['type'] === 'epoch.opened' ? event['previous'] : null;
   if (!isRecord(previous)) return null;
   const { segment: number, cut_at } = previous;
@@ -164,16 +174,16 @@ function withoutOpenBatch(events: (RunEvent | UnknownEvent)[], end: LogEnd, segm
   let open = 0;
   while (open < events.length && isOpen(events[events.length - 1 - open])) open++;
   if (open === 0) return end;
-  const lines = segments.find(({ number }) => number === end.segment)?.lines ?? [];
-  const at = lines.findIndex((line) => line.end === end.cutAt) - open;
-  const last = lines[at];
+  const segment = segments.find(({ number }) => number === end.segment);
+  const at = (segment?.lines.findIndex((line) => line.end === end.cutAt) ?? -1) - open;
+  const last = segment?.lines[at];
   // A batch never spans segments, and its segment's first event is never in one.
   if (!last) return end;
   events.splice(events.length - open, open);
   return {
     ...end,
     cutAt: last.end,
-    hash: last.hash,
+    hash: hashIn(segment.bytes, last.start),
     seq: end.seq - open,
     tailBytes: end.tailBytes + (end.cutAt - last.end),
     tail: 'incomplete_batch',
@@ -192,7 +202,7 @@ async function segmentNumbers(disk: Disk, folder: RunFolder): Promise<number[]> 
     .sort((a, b) => a - b);
 }
 
-async function readSegment(bytes: Buffer, number: number, pause: () => Promise<void>): Promise<Segment> {
+async function readSegment(bytes: Buffer, number: number, pause: ReturnType<typeof pausing>): Promise<Segment> {
   const lines: Line[] = [];
   const stranded: Line[] = [];
   let start = 0;
@@ -200,15 +210,16 @@ async function readSegment(bytes: Buffer, number: number, pause: () => Promise<v
   let bad = 0;
   while (start < bytes.length) {
     const newline = bytes.indexOf(0x0a, start);
-    const parsed = newline < 0 ? null : parseLine(bytes.subarray(start, newline));
-    if (parsed) (firstBad === null ? lines : stranded).push({ end: newline + 1, ...parsed });
+    const isWhole = newline >= 0 && isLine(bytes, start, newline);
+    if (isWhole) (firstBad === null ? lines : stranded).push({ start, end: newline + 1 });
     else firstBad ??= start;
     if (newline < 0) break;
-    if (!parsed) bad += 1;
+    if (!isWhole) bad += 1;
     start = newline + 1;
-    await pause();
+    const turn = pause();
+    if (turn) await turn;
   }
-  return { number, size: bytes.length, lines, goodBytes: firstBad ?? bytes.length, bad, stranded };
+  return { number, bytes, lines, goodBytes: firstBad ?? bytes.length, bad, stranded };
 }
 
 /** An event that names blobs, with these put back, or one that has more than its schema; else a sentence on what is wrong. */

@@ -3,8 +3,11 @@ import { Tokenizer } from '../budget/tokens.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { Tokens } from '../run/ports.ts';
 
-/** A text is counted for the reservation, for the bill and for the next prompts: these many are remembered, up to a length. */
-const MEMO_TEXTS = 100;
+/**
+ * A text is counted for the reservation, for the bill and for the next prompts, and a result is shown again and again: these
+ * many are remembered, up to a length.
+ */
+const MEMO_TEXTS = 200;
 const MEMO_LENGTH = 20_000;
 
 /** Counts as the model of the run does; the tables are read on first need. */
@@ -12,7 +15,8 @@ export function tokensFor(config: RunConfig, distDirectory: string): Tokens {
   const { name, exact } = encodingFor(config.model.requested);
   let loading: Promise<void> | null = null;
   let tokenizer: Tokenizer | null = null;
-  const counted = new Map<string, number>();
+  const counted = remembering<number>();
+  const cut = remembering<string>();
   const load = async () => {
     tokenizer = await Tokenizer.load(distDirectory, name);
   };
@@ -26,17 +30,23 @@ export function tokensFor(config: RunConfig, distDirectory: string): Tokens {
       return tokenizer !== null;
     },
     ready: () => (loading ??= load()),
-    count: (text) => {
-      const known = counted.get(text);
-      if (known !== undefined) return known;
-      const count = loaded().count(text);
-      if (text.length <= MEMO_LENGTH) {
-        if (counted.size >= MEMO_TEXTS) counted.clear();
-        counted.set(text, count);
-      }
-      return count;
-    },
-    excerpt: (text, tokens) => loaded().middleOut(text, tokens, ' […] '),
+    count: (text) => counted(text, () => loaded().count(text)),
+    excerpt: (text, tokens) => cut(`${tokens} ${text}`, () => loaded().middleOut(text, tokens, ' […] ')),
     head: (text, tokens) => loaded().head(text, tokens),
+  };
+}
+
+/** What was made for a text, made once while it is remembered. */
+function remembering<Made>(): (text: string, make: () => Made) => Made {
+  const memo = new Map<string, Made>();
+  return (text, make) => {
+    const known = memo.get(text);
+    if (known !== undefined) return known;
+    const made = make();
+    if (text.length <= MEMO_LENGTH) {
+      if (memo.size >= MEMO_TEXTS) memo.clear();
+      memo.set(text, made);
+    }
+    return made;
   };
 }

@@ -21,13 +21,20 @@ export class RunMemory implements Memory {
   private dimensions: number | null = null;
   private results: VectorIndex | null = null;
   private tasks: VectorIndex | null = null;
-  private words: MiniSearch<{ id: string; text: string }> | null = null;
+  /** Only of what was stored when it was last asked: most runs never ask. */
+  private readonly words = new MiniSearch<{ id: string; text: string }>({
+    fields: ['text'],
+    searchOptions: { combineWith: 'OR' },
+  });
+  /** Memory entries that are not among the words yet, or with an older result. */
+  private readonly unread: Set<string>;
 
   constructor(state: RunState) {
     this.state = state;
     for (const task of state.tasks.values()) this.know(task.id, task.text);
     for (const entry of state.memory.values()) this.memoryByTask.set(entry.taskId, entry.id);
     for (const what of state.vectors.keys()) this.index(what);
+    this.unread = new Set(state.memory.keys());
   }
 
   apply(event: RunEvent): void {
@@ -50,7 +57,8 @@ export class RunMemory implements Memory {
       case 'memory.stored':
         this.forgetOthers(event.memory_id, event.task_id);
         this.memoryByTask.set(event.task_id, event.memory_id);
-        this.addWords(event.memory_id);
+        this.unread.delete(event.memory_id);
+        this.unread.add(event.memory_id);
         return;
       default:
         return;
@@ -141,22 +149,17 @@ export class RunMemory implements Memory {
   }
 
   private byWords(query: string, count: number): string[] {
-    if (this.words === null) {
-      this.words = new MiniSearch<{ id: string; text: string }>({
-        fields: ['text'],
-        searchOptions: { combineWith: 'OR' },
-      });
-      for (const id of this.state.memory.keys()) this.addWords(id);
-    }
+    for (const id of this.unread) this.readWords(id);
+    this.unread.clear();
     return this.words
       .search(query)
       .slice(0, count)
       .map(({ id }) => String(id));
   }
 
-  private addWords(memoryId: string): void {
+  private readWords(memoryId: string): void {
     const entry = this.state.memory.get(memoryId);
-    if (this.words === null || !entry) return;
+    if (!entry) return;
     const text = `${this.state.tasks.get(entry.taskId)?.text ?? ''}\n${this.state.calls.get(entry.callId)?.answer ?? ''}`;
     if (this.words.has(memoryId)) this.words.replace({ id: memoryId, text });
     else this.words.add({ id: memoryId, text });

@@ -256,23 +256,25 @@ export class Caller {
   private async sendOnce(prepared: PreparedRequest, timeoutMs: number): Promise<ModelReply> {
     const { model, signal, clock } = this.parts;
     if (signal.aborted) throw new ModelError('aborted', 'Stopped before the request left.', { unbilled: true });
-    const answered = new AbortController();
+    let onAbort = (): void => undefined;
+    let stopWaiting = (): void => undefined;
     // A keyring that never answers must not hold up a stop.
     const stuck = new Promise<never>((_resolve, reject) => {
-      const giveUp = () =>
-        reject(
-          new ModelError('aborted', 'The request did not end by itself when the run was stopped.', { unbilled: false }),
-        );
-      signal.addEventListener('abort', () => void clock.sleep(LET_GO_MS, answered.signal).then(giveUp), {
-        once: true,
-        signal: answered.signal,
-      });
+      onAbort = () => {
+        const letGo = new AbortController();
+        stopWaiting = () => letGo.abort();
+        void clock.sleep(LET_GO_MS, letGo.signal).then(() => {
+          const message = 'The request did not end by itself when the run was stopped.';
+          reject(new ModelError('aborted', message, { unbilled: false }));
+        });
+      };
     });
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
       return await Promise.race([model.send(prepared, { timeoutMs, signal }), stuck]);
     } finally {
-      // With a reason of ours: making the usual one takes as long as all else here.
-      answered.abort('answered');
+      signal.removeEventListener('abort', onAbort);
+      stopWaiting();
     }
   }
 

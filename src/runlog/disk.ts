@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
+import { access, constants, fdatasync, write } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TranslatableError } from '../run/translate.ts';
@@ -85,9 +85,10 @@ export const nodeDisk: Disk = {
     const handle = await fs.open(path, 'ax', PRIVATE_FILE);
     return {
       async write(bytes) {
-        for (let offset = 0; offset < bytes.length; ) offset += (await handle.write(bytes, offset)).bytesWritten;
+        for (let offset = 0; offset < bytes.length; )
+          offset += await called<number>((done) => write(handle.fd, bytes, offset, done));
       },
-      sync: () => handle.datasync(),
+      sync: () => called((done) => fdatasync(handle.fd, done)),
       close: () => handle.close(),
     };
   },
@@ -113,7 +114,7 @@ export const nodeDisk: Disk = {
   list: (path) => fs.readdir(path),
   async exists(path) {
     try {
-      await fs.access(path);
+      await called((done) => access(path, done));
       return true;
     } catch (error) {
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false;
@@ -163,6 +164,13 @@ export const nodeDisk: Disk = {
     }
   },
 };
+
+/** What every reservation waits for goes without the promises of Node: they take half as much processor time again. */
+function called<Value = void>(
+  start: (done: (error: NodeJS.ErrnoException | null, value?: Value) => void) => void,
+): Promise<Value> {
+  return new Promise((resolve, reject) => start((error, value) => (error ? reject(error) : resolve(value as Value))));
+}
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;

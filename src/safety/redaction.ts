@@ -37,6 +37,8 @@ interface Hit {
 }
 
 const MIN_SECRET = 6;
+/** Of a property like any other. */
+const OWN = { configurable: true, enumerable: true, writable: true };
 /** Characters of a text that is remembered once it was looked at, and how many of those. */
 const SHORT = 48;
 const MOST_HARMLESS = 1000;
@@ -64,6 +66,8 @@ export class Redactor {
   readonly #counts = new Map<string, number>();
   /** Short texts without a secret: names of properties, words of a schema, which come with every event. */
   readonly #harmless = new Set<string>();
+  /** Short names of properties without a secret, and whether they announce one. */
+  readonly #properties = new Map<string, { readonly redacted: string; readonly isSecret: boolean }>();
 
   /** From now on every form of `secret` is replaced; of a URL also its secret parts alone. Throws RedactionError. */
   register(secret: string, name: string): void {
@@ -76,6 +80,7 @@ export class Redactor {
     }
     const rule = ruleName(name);
     this.#harmless.clear();
+    this.#properties.clear();
     this.#names.add(rule);
     for (const part of [value, ...secretParts(value)]) this.#secrets.add(part, this.#replacement(rule, part));
   }
@@ -138,12 +143,26 @@ export class Redactor {
     if (typeof value === 'string') return secret ? this.#redactWhole(value) : this.redact(value);
     if (Array.isArray(value)) return value.map((item) => this.#redactValue(item, secret, depth + 1));
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([name, item]) => [
-        this.redact(name),
-        this.#redactValue(item, isSecretName(name), depth + 1),
-      ]),
-    );
+    const copy: Record<string, unknown> = {};
+    for (const [name, item] of Object.entries(value)) {
+      const { redacted, isSecret } = this.#property(name);
+      const inner = this.#redactValue(item, isSecret, depth + 1);
+      if (redacted === '__proto__') Object.defineProperty(copy, redacted, { ...OWN, value: inner });
+      else copy[redacted] = inner;
+    }
+    return copy;
+  }
+
+  #property(name: string): { readonly redacted: string; readonly isSecret: boolean } {
+    const known = this.#properties.get(name);
+    if (known) return known;
+    const property = { redacted: this.redact(name), isSecret: isSecretName(name) };
+    // One that is replaced is counted each time.
+    if (property.redacted === name && name.length <= SHORT) {
+      if (this.#properties.size >= MOST_HARMLESS) this.#properties.clear();
+      this.#properties.set(name, property);
+    }
+    return property;
   }
 
   #redactWhole(value: string): string {

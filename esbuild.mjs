@@ -4,6 +4,7 @@
 // bundles; what is reached only by `import()` is read on first use. esbuild splits ES modules only, and CommonJS is what
 // VS Code loads: each file is split as ES module first and then turned into CommonJS by itself.
 
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +24,7 @@ const COMMON = {
   bundle: true,
   define: {
     BABYAGI_VERSION: JSON.stringify(version),
+    BABYAGI_BUILD: JSON.stringify(digestOf(['package-lock.json', ...filesBelow('src')])),
     BABYAGI_PRICE_LIST: JSON.stringify(`${PRICES.name} ${PRICES.version}`),
   },
   legalComments: 'none',
@@ -348,6 +350,14 @@ for (const url of ${JSON.stringify(urls, null, 2)}) {
   await import(url).catch((error) => it(\`load \${url}\`, () => Promise.reject(error)));
 }
 `;
+}
+
+/** The same for the same sources, on every machine. */
+function digestOf(files) {
+  const hash = createHash('sha256');
+  for (const file of files)
+    hash.update(`${file}\n${readFileSync(path.join(ROOT, file), 'utf8').replaceAll('\r\n', '\n')}\n`);
+  return hash.digest('hex').slice(0, 8);
 }
 
 /** Paths below a folder, relative to the root, with `/`; none if there is no such folder. */

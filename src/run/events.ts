@@ -99,7 +99,7 @@ const EVENTS = [
       process_start: z.string(),
       nonce: z.string(),
     }),
-    /** The version of the program. Absent in older logs. */
+    /** The program: version and build. Absent in older logs. */
     version: z.string().optional(),
     /** How the segment before ended: where it was cut, what the bytes behind the cut were. Null in the first epoch. */
     previous: z

@@ -7,7 +7,7 @@ import { RunConfig } from '../run/config.ts';
 import type { RunEvent, UnknownEvent } from '../run/events.ts';
 import { apply, initialState, type RunState } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
-import { VERSION } from '../run/version.ts';
+import { BUILD } from '../run/version.ts';
 import { parseOutputPath } from '../safety/output-path.ts';
 import { checkpointOf } from './checkpoint.ts';
 import { type Disk, DRAFT, ForeignFile } from './disk.ts';
@@ -283,7 +283,7 @@ class RunVerifier {
   private isCheckpoint({ name, content }: CheckpointFile, state: RunState): boolean {
     const expected = checkpointOf(state);
     if (content === `${JSON.stringify(expected)}\n`) return true;
-    return state.version !== VERSION && this.factThatDiffers(`checkpoints/${name}`, content, [expected]) === null;
+    return state.version !== BUILD && this.factThatDiffers(`checkpoints/${name}`, content, [expected]) === null;
   }
 
   private checkCheckpoints(
@@ -361,7 +361,7 @@ class RunVerifier {
       this.notes.push(`${name} is not there.`);
       return;
     }
-    if (candidates.some(({ version }) => version !== VERSION) && name.endsWith('.json'))
+    if (candidates.some(({ version }) => version !== BUILD) && name.endsWith('.json'))
       return this.compareFacts(name, bytes, candidates);
     let different = -1;
     for (const { files } of candidates) {

@@ -3,7 +3,7 @@ import type { RunConfig } from '../run/config.ts';
 import type { EventDraft, RunEvent } from '../run/events.ts';
 import { type Clock, type RunLog, RunLost } from '../run/ports.ts';
 import { apply, type RunState } from '../run/state.ts';
-import { VERSION } from '../run/version.ts';
+import { BUILD } from '../run/version.ts';
 import { type Blob, extractBlobs } from './blob.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { type RunFolder, segmentFile } from './folder.ts';
@@ -77,7 +77,7 @@ export class LogWriter implements RunLog {
       writer.append({
         type: 'epoch.opened',
         owner: parts.identity,
-        version: VERSION,
+        version: BUILD,
         previous: end && { segment: end.segment, cut_at: end.cutAt, tail_bytes: end.tailBytes, tail: end.tail },
       });
       await writer.barrier();

@@ -84,7 +84,7 @@ async function buildExtension(folder: string): Promise<void> {
     format: 'cjs',
     external: ['vscode'],
     // A library looks for it, and Node's own makes the host complain.
-    define: { BABYAGI_VERSION: '"0.0.1"', navigator: 'undefined' },
+    define: { BABYAGI_VERSION: '"0.0.1"', BABYAGI_BUILD: '"test"', navigator: 'undefined' },
     logLevel: 'error',
   });
   await esbuild.build({

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { RunConfig } from '../../src/run/config.ts';
 import type { Agent, EventDraft, RunEvent, RunEventOf } from '../../src/run/events.ts';
 import type { StopReason } from '../../src/run/stop-reason.ts';
-import { VERSION } from '../../src/run/version.ts';
+import { BUILD } from '../../src/run/version.ts';
 
 /** Hand-made runs: `fold(makeConfig(), events(...startOfRun(), ...))`. */
 
@@ -92,7 +92,7 @@ export function epochOpened(previous: RunEventOf<'epoch.opened'>['previous']): D
   return {
     type: 'epoch.opened',
     owner: { host: 'host', boot_id: 'boot', pid: 1, process_start: '1', nonce: 'nonce' },
-    version: VERSION,
+    version: BUILD,
     previous,
   };
 }

@@ -34,7 +34,11 @@ export async function bundleHostTests(files: readonly string[] = hostTestFiles()
     platform: 'node',
     target: 'node20',
     format: 'cjs',
-    define: { BABYAGI_VERSION: JSON.stringify(version), BABYAGI_PRICE_LIST: '"list 0.0.0"' },
+    define: {
+      BABYAGI_VERSION: JSON.stringify(version),
+      BABYAGI_BUILD: '"test"',
+      BABYAGI_PRICE_LIST: '"list 0.0.0"',
+    },
     external: ['vscode'],
     sourcemap: 'inline',
     logLevel: 'error',

@@ -2,6 +2,7 @@ import { type Pico, picoFromUsd } from '../budget/money.ts';
 import type { RunConfig } from './config.ts';
 import type { Agent, CallInputs, ErrorRecord, FirstUse, ReviewReason, RunEvent, RunEventOf } from './events.ts';
 import { limitProblem, type Limits } from './limits.ts';
+import { raiseProblem } from './raise.ts';
 import { permuted, readyTasks, replacedAround } from './queue.ts';
 import type { ReachedLimit, StopReason } from './stop-reason.ts';
 
@@ -79,7 +80,8 @@ export interface RunState {
   stopAtReview: boolean;
   readonly reviews: RunEventOf<'review.decided'>[];
   pausedWhy: string | null;
-  readonly raises: RunEventOf<'limit.raised'>[];
+  /** Of limits, and those that the run was started without. */
+  readonly raises: RunEventOf<'limit.raised' | 'limit.added'>[];
   checkpointAt: number;
   /** The epoch follows a quarantine. */
   leftQuarantine: boolean;
@@ -447,8 +449,13 @@ function applyBody(state: RunState, event: RunEvent): void {
     case 'limit.raised':
       if (limitProblem(event.limit, event.to) !== null)
         throw new FoldError(event, `${event.to} is no value for ${event.limit}`);
-      state.limits = { ...state.limits, [event.limit]: event.to };
-      state.raises.push(event);
+      setLimit(state, event);
+      return;
+    case 'limit.added':
+      if (state.limits[event.limit] !== undefined) throw new FoldError(event, `the run has a ${event.limit}`);
+      if (raiseProblem(state, event.limit, event.to) !== null)
+        throw new FoldError(event, `${event.to} is no value for ${event.limit}`);
+      setLimit(state, event);
       return;
 
     case 'notice.queued':
@@ -487,6 +494,11 @@ function applyBody(state: RunState, event: RunEvent): void {
     default:
       event satisfies never;
   }
+}
+
+function setLimit(state: RunState, event: RunState['raises'][number]): void {
+  state.limits = { ...state.limits, [event.limit]: event.to };
+  state.raises.push(event);
 }
 
 /**

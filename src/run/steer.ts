@@ -1,7 +1,7 @@
 import { reviewDigest } from './review.ts';
-import type { LimitName } from './limits.ts';
-import { LIMIT_WORDS, limitProblem, noSuchLimit } from './limits.ts';
+import { LIMIT_WORDS, type LimitName } from './limits.ts';
 import type { RunLog } from './ports.ts';
+import { raisedTo, raiseProblem } from './raise.ts';
 
 /** What a person may do to a run in progress. Each is an event, or a refusal with a reason; nothing else changes a run. */
 export type SteerErrorReason =
@@ -96,16 +96,17 @@ export class Steering {
     this.log.append({ type: 'tasks.prioritized', order, by: 'user', call_id: null });
   }
 
+  /** Raises a limit, or adds one that the run was started without. */
   raiseLimit(limit: LimitName, to: number): void {
     this.assertOpen();
-    const from = this.log.state.limits[limit];
-    if (from === undefined) throw new SteerError('bad_limit', noSuchLimit(limit));
-    const problem = limitProblem(limit, to);
+    const { state } = this.log;
+    const problem = raiseProblem(state, limit, to);
     if (problem !== null) throw new SteerError('bad_limit', problem);
-    // What is spent cannot be taken back, so a lower one might be passed already.
-    if (to < from)
+    const from = state.limits[limit];
+    if (from !== undefined && to < from)
       throw new SteerError('bad_limit', `The ${LIMIT_WORDS[limit].name} is ${from}: it can only be raised.`);
-    if (to !== from) this.log.append({ type: 'limit.raised', limit, from, to, by: 'user' });
+    const raised = raisedTo(state, limit, to);
+    if (raised !== null) this.log.append(raised);
   }
 
   guide(text: string): void {

@@ -10,7 +10,7 @@ const SHOWN = 20;
 const HELP = `a approve · s stop · + <text> add · e <task> <text> edit · d <task> delete
 u <task> to the front · m <task> <other> in front of the other · g <text> guidance
 b <task> <why> block · f <task> unblock
-l iterations|usd|requests|tokens|minutes <value> raise a limit`;
+l iterations|usd|requests|tokens|minutes <value> raise a limit, or add one of requests or tokens`;
 const LIMITS: Readonly<Record<string, LimitName>> = {
   iterations: 'max_iterations',
   usd: 'max_cost_usd',

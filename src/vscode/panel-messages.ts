@@ -10,6 +10,7 @@ export const PANEL_ACTIONS = [
   'stop',
   'review',
   'continue',
+  'raiseLimit',
   'openAnswer',
   'openSummaryDocument',
   'openLog',

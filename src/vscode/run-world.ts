@@ -24,6 +24,7 @@ import type { Configured } from './settings.ts';
 
 // What a run needs of the world, and the checks before it starts. Loaded on first use: see extension.ts.
 export { DEFAULT_LIMITS, LIMIT_WORDS, limitProblem } from '../run/limits.ts';
+export { raiseProblem, usedWithout } from '../run/raise.ts';
 export { checkSettings, DEFAULTS } from '../run/settings.ts';
 
 /** What the window lends to each of its runs. */

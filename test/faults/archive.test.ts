@@ -310,6 +310,8 @@ const HOSTILE: Record<string, (folder: string, outside: string) => void> = {
     to: -5,
     by: 'user',
   }),
+  'a limit added below what is used': inserted('limit.added', { limit: 'max_tokens', to: 1, by: 'user' }),
+  'a limit added that no run is without': inserted('limit.added', { limit: 'max_iterations', to: 5, by: 'user' }),
   'a limit of a prototype': inserted('limit.raised', { limit: '__proto__', from: 2, to: 5, by: 'user' }),
   'money of 1e308': changed('call.settled', { cost_usd: 1e308 }),
   'money below zero': changed('call.settled', { cost_usd: -3 }),

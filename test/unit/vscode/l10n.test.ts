@@ -38,6 +38,7 @@ const WORDS = [
   'src/research/review-report.ts',
   'src/run/cost-words.ts',
   'src/run/limits.ts',
+  'src/run/raise.ts',
   'src/run/review.ts',
   'src/run/stop-reason.ts',
 ];

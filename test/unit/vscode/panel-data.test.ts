@@ -93,8 +93,8 @@ describe('the panel sections of a run', () => {
   it('offer what can be done, and nothing else', () => {
     const actions = (state: RunState, where: Whereabouts = 'here') => show(state, {}, where).head.actions.join(' ');
     const paused: EventDraft = { type: 'run.paused', by: 'user', why: 'A person paused the run.' };
-    assert.equal(actions(stateAfter()), 'pause stop openLog');
-    assert.equal(actions(stateAfter(paused)), 'resume stop openLog');
+    assert.equal(actions(stateAfter()), 'pause stop raiseLimit openLog');
+    assert.equal(actions(stateAfter(paused)), 'resume stop raiseLimit openLog');
     assert.equal(actions(stateAfter(), 'idle'), 'resume openLog');
     assert.equal(actions(stateAfter(), 'elsewhere'), 'pause stop openLog');
     assert.equal(actions(stateAfter(paused), 'elsewhere'), 'resume stop openLog');
@@ -111,6 +111,15 @@ describe('the panel sections of a run', () => {
       'resume openSummaryDocument openLog',
       'without an answer',
     );
+  });
+
+  it('count limits that were raised apart from those that were added', () => {
+    const facts = (...more: EventDraft[]) => show(stateAfter(...more)).head.facts.join(' · ');
+    const raised: EventDraft = { type: 'limit.raised', limit: 'max_cost_usd', from: 1, to: 2, by: 'user' };
+    const added: EventDraft = { type: 'limit.added', limit: 'max_requests', to: 50, by: 'user' };
+    assert.match(facts(raised, added), / · limits raised once · 1 limit added$/);
+    assert.match(facts(added, { ...added, limit: 'max_tokens', to: 5000 }), / · 2 limits added$/);
+    assert.doesNotMatch(facts(), /limit/);
   });
 
   it('tell a run that waits at a review from one that was ended there', () => {

@@ -13,6 +13,15 @@ export interface Drawing {
   readonly calls: { readonly size: number };
 }
 
+interface TakingCall {
+  readonly status: string;
+  readonly cost: Pico;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly boundInputTokens: number;
+  readonly maxOutputTokens: number;
+}
+
 /** The limit, in the unit that is drawn; null where the run has none. */
 export function capOf(limits: Limits, limit: DrawnLimit): bigint | null {
   if (limit === 'max_cost_usd') return picoFromUsd(limits.max_cost_usd);
@@ -29,6 +38,20 @@ export function drawn({ money, tokens, calls }: Omit<Drawing, 'limits'>, limit: 
       return BigInt(calls.size);
     case 'max_tokens':
       return BigInt(tokens.settled + tokens.held + tokens.reserved);
+  }
+}
+
+/** What a request that is over took of it: one of unknown outcome its worst case. */
+export function takenBy(call: TakingCall, limit: DrawnLimit): bigint {
+  switch (limit) {
+    case 'max_cost_usd':
+      return call.cost;
+    case 'max_requests':
+      return 1n;
+    case 'max_tokens':
+      return BigInt(
+        call.status === 'held' ? call.boundInputTokens + call.maxOutputTokens : call.inputTokens + call.outputTokens,
+      );
   }
 }
 

@@ -30,8 +30,8 @@ export interface RunState {
   pending: string[];
   /** Iterations that are complete. */
   iteration: number;
-  /** The task in hand; it survives a crash in the middle of its iteration. */
-  current: { readonly iteration: number; readonly taskId: string } | null;
+  /** The task in hand, and the active time when it was taken; it survives a crash in the middle of its iteration. */
+  current: { readonly iteration: number; readonly taskId: string; readonly sinceMs: number } | null;
   readonly iterations: IterationRecord[];
   /** The figures of the iteration in hand. */
   readonly tally: Tally;
@@ -185,6 +185,8 @@ export interface IterationRecord extends Readonly<Tally> {
   readonly taskId: string;
   readonly failed: boolean;
   readonly queue: number;
+  /** Active time from the start of its task, milliseconds. */
+  readonly tookMs: number;
   readonly at: string;
 }
 
@@ -341,7 +343,7 @@ function applyBody(state: RunState, event: RunEvent): void {
       task.state = 'running';
       task.iteration = event.iteration;
       state.pending.splice(state.pending.indexOf(task.id), 1);
-      state.current = { iteration: event.iteration, taskId: task.id };
+      state.current = { iteration: event.iteration, taskId: task.id, sinceMs: state.earlierMs + event.mono_ms };
       return;
     }
     case 'task.completed': {
@@ -670,6 +672,7 @@ function completeIteration(state: RunState, event: RunEventOf<'iteration.complet
     failed: state.tasks.get(event.task_id)?.state === 'failed',
     ...tally,
     queue: state.pending.length,
+    tookMs: state.earlierMs + event.mono_ms - (state.current?.sinceMs ?? state.earlierMs + event.mono_ms),
     at: event.ts,
   });
   Object.assign(tally, emptyTally());

@@ -290,8 +290,8 @@ function progressOf(state: RunState, calls: readonly Call[], moment: Moment): Pr
         part('reserved', money.reserved),
         part('free', freeOf(state, cap)),
       ],
-      projection: projectionWords(state),
     },
+    projection: projectionWords(state, moment.activeMs),
     drawn: counted(state),
     iterations: { done: state.iteration, limit: limits.max_iterations },
     time: {

@@ -1,6 +1,7 @@
 import { type Pico, picoFromUsd } from '../budget/money.ts';
 import type { RunConfig } from './config.ts';
 import type { Agent, CallInputs, ErrorRecord, FirstUse, ReviewReason, RunEvent, RunEventOf } from './events.ts';
+import { FoldError } from './fold-error.ts';
 import { limitProblem, type Limits } from './limits.ts';
 import { raiseProblem } from './raise.ts';
 import { permuted, readyTasks, replacedAround } from './queue.ts';
@@ -199,15 +200,6 @@ export interface Notice {
   error: ErrorRecord | null;
 }
 
-/** The log contradicts itself: an event names a task or call that is not there, or in another state. */
-export class FoldError extends Error {
-  readonly reason = 'inconsistent';
-  constructor(event: RunEvent, what: string) {
-    super(`Event ${event.seq} (${event.type}): ${what}.`);
-    this.name = 'FoldError';
-  }
-}
-
 export function initialState(config: RunConfig): RunState {
   return {
     config,
@@ -269,7 +261,7 @@ export function fold(config: RunConfig, events: Iterable<RunEvent>): RunState {
 
 /** Brings the state forward by one event, in place. Throws FoldError where the event does not fit. */
 export function apply(state: RunState, event: RunEvent): void {
-  if (event.seq !== state.lastSeq + 1) throw new FoldError(event, `follows event ${state.lastSeq}`);
+  if (event.seq !== state.lastSeq + 1) throw new FoldError(event, 'it follows event {0}', state.lastSeq);
   applyBody(state, event);
   state.lastSeq = event.seq;
   if (event.epoch !== state.epoch) state.segments.push({ number: event.epoch, firstSeq: event.seq });
@@ -436,7 +428,8 @@ function applyBody(state: RunState, event: RunEvent): void {
       state.status = 'review';
       return;
     case 'review.decided':
-      if (state.review?.id !== event.review_id) throw new FoldError(event, `review ${event.review_id} is not pending`);
+      if (state.review?.id !== event.review_id)
+        throw new FoldError(event, 'review {0} is not pending', event.review_id);
       state.reviewedAt = state.review.iteration;
       state.reviewedSpend = state.money.settled + state.money.held;
       if (event.decision === 'stop') state.stopAtReview = true;
@@ -450,13 +443,13 @@ function applyBody(state: RunState, event: RunEvent): void {
       return;
     case 'limit.raised':
       if (limitProblem(event.limit, event.to) !== null)
-        throw new FoldError(event, `${event.to} is no value for ${event.limit}`);
+        throw new FoldError(event, '{0} is no value for {1}', event.to, event.limit);
       setLimit(state, event);
       return;
     case 'limit.added':
-      if (state.limits[event.limit] !== undefined) throw new FoldError(event, `the run has a ${event.limit}`);
+      if (state.limits[event.limit] !== undefined) throw new FoldError(event, 'the run has {0} already', event.limit);
       if (raiseProblem(state, event.limit, event.to) !== null)
-        throw new FoldError(event, `${event.to} is no value for ${event.limit}`);
+        throw new FoldError(event, '{0} is no value for {1}', event.to, event.limit);
       setLimit(state, event);
       return;
 
@@ -518,7 +511,7 @@ function waitedMs(
 
 function reserve(state: RunState, event: RunEventOf<'call.reserved'>): void {
   const reserved = picoFromUsd(event.reserved_usd);
-  if (state.calls.has(event.call_id)) throw new FoldError(event, `call ${event.call_id} exists`);
+  if (state.calls.has(event.call_id)) throw new FoldError(event, 'call {0} exists', event.call_id);
   state.calls.set(event.call_id, {
     id: event.call_id,
     agent: event.agent,
@@ -584,7 +577,7 @@ function unsettled(state: RunState, event: RunEventOf<'call.held' | 'call.releas
 /** The call that an outcome ends, with its reservation taken back and the outcome's figures noted. */
 function openCall(state: RunState, event: RunEventOf<'call.settled' | 'call.held' | 'call.released'>): Call {
   const call = callOf(state, event, event.call_id);
-  if (call.status !== 'reserved') throw new FoldError(event, `call ${call.id} is already ${call.status}`);
+  if (call.status !== 'reserved') throw new FoldError(event, 'call {0} is {1} already', call.id, call.status);
   state.money.reserved -= call.reserved;
   state.tokens.reserved -= call.boundInputTokens + call.maxOutputTokens;
   call.endedSeq = event.seq;
@@ -601,7 +594,7 @@ function openCall(state: RunState, event: RunEventOf<'call.settled' | 'call.held
 }
 
 function createTask(state: RunState, event: RunEventOf<'task.created'>): void {
-  if (state.tasks.has(event.task_id)) throw new FoldError(event, `task ${event.task_id} exists`);
+  if (state.tasks.has(event.task_id)) throw new FoldError(event, 'task {0} exists', event.task_id);
   state.tasks.set(event.task_id, {
     id: event.task_id,
     label: event.label ?? event.task_id,
@@ -708,16 +701,16 @@ export function activeMs(state: RunState): number {
 /** The task that the event is about to change. */
 function taskOf(state: RunState, event: RunEvent, id: string, ...expected: readonly TaskState[]): Task {
   const task = state.tasks.get(id);
-  if (!task) throw new FoldError(event, `there is no task ${id}`);
+  if (!task) throw new FoldError(event, 'there is no task {0}', id);
   if (!expected.includes(task.state))
-    throw new FoldError(event, `task ${id} is ${task.state}, not ${expected.join(' or ')}`);
+    throw new FoldError(event, 'task {0} is {1}, not {2}', id, task.state, expected.join(' / '));
   task.changedSeq = event.seq;
   return task;
 }
 
 function callOf(state: RunState, event: RunEvent, id: string): Call {
   const call = state.calls.get(id);
-  if (!call) throw new FoldError(event, `there is no call ${id}`);
+  if (!call) throw new FoldError(event, 'there is no call {0}', id);
   return call;
 }
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { RunEvent, type UnknownEvent } from '../run/events.ts';
+import { issueWords } from '../run/issue-words.ts';
 import { jsonOrNull } from '../run/json.ts';
-import { messageOf } from '../run/message.ts';
+import { type Words, wordsOf } from '../run/translate.ts';
 import { blobValue, namedBlobs } from './blob.ts';
 import type { Disk } from './disk.ts';
 import { type RunFolder, segmentFile } from './folder.ts';
@@ -13,7 +14,7 @@ export interface Damage {
   readonly segment: number;
   /** Byte offset in the segment. */
   readonly offset: number;
-  readonly what: string;
+  readonly what: Words;
 }
 
 export interface LogEnd {
@@ -68,7 +69,7 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
   const highestSegment = segments.at(-1)?.number ?? 0;
   const events: (RunEvent | UnknownEvent)[] = [];
   let end: LogEnd = { segment: 0, cutAt: 0, hash: GENESIS_HASH, seq: 0, tailBytes: 0, tail: 'none' };
-  const stop = (segment: number, offset: number, what: string): ReadLog => ({
+  const stop = (segment: number, offset: number, what: Words): ReadLog => ({
     events,
     end,
     highestSegment,
@@ -83,18 +84,21 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
     for (const line of segment.lines) {
       if (line.end > limit) break;
       if (chainHash(end.hash, line.body) !== line.hash)
-        return stop(segment.number, offset, 'the hash chain does not fit');
+        return stop(segment.number, offset, (translated) => translated('the hash chain does not fit'));
       const event = await readEvent(disk, folder, line.body);
-      if (typeof event === 'string') return stop(segment.number, offset, event);
-      if (event.seq !== end.seq + 1) return stop(segment.number, offset, `event ${event.seq} follows event ${end.seq}`);
+      if (typeof event === 'function') return stop(segment.number, offset, event);
+      if (event.seq !== end.seq + 1) return stop(segment.number, offset, outOfOrder(event.seq, end.seq));
       events.push(event);
       end = { segment: segment.number, cutAt: line.end, hash: line.hash, seq: event.seq, tailBytes: 0, tail: 'none' };
       offset = line.end;
       await pause();
     }
-    if (offset !== limit) return stop(segment.number, offset, 'the part that a later segment builds on is damaged');
+    if (offset !== limit)
+      return stop(segment.number, offset, (translated) =>
+        translated('the part that a later segment builds on is damaged'),
+      );
     if (isLast && wasDurable(segment, events))
-      return stop(segment.number, offset, 'a line that was there whole is damaged');
+      return stop(segment.number, offset, (translated) => translated('a line that was there whole is damaged'));
     end = { ...end, tailBytes: segment.size - limit, tail: segment.size > limit ? 'torn' : 'none' };
   }
   return { events, end: withoutOpenBatch(events, end, segments), highestSegment, damage: null };
@@ -206,24 +210,28 @@ async function readSegment(bytes: Buffer, number: number, pause: () => Promise<v
   return { number, size: bytes.length, lines, goodBytes: firstBad ?? bytes.length, bad, stranded };
 }
 
+function outOfOrder(seq: number, after: number): Words {
+  return (translated) => translated('event {0} follows event {1}', seq, after);
+}
+
 /** The event in a body, with its blobs put back, or a sentence on what is wrong with it. */
-async function readEvent(disk: Disk, folder: RunFolder, body: Buffer): Promise<RunEvent | UnknownEvent | string> {
+async function readEvent(disk: Disk, folder: RunFolder, body: Buffer): Promise<RunEvent | UnknownEvent | Words> {
   const record = jsonOrNull(body) as Record<string, unknown> | null;
-  if (typeof record !== 'object' || record === null) return 'the body is not a JSON object';
+  if (typeof record !== 'object' || record === null) return (translated) => translated('the body is not a JSON object');
   for (const [key, sha256] of namedBlobs(record)) {
     try {
       record[key] = blobValue(sha256, await disk.read(join(folder.blobs, sha256), MOST_BLOB_BYTES));
     } catch (error) {
-      return `blob ${sha256} cannot be read: ${messageOf(error)}`;
+      return (translated) => translated('blob {0} cannot be read: {1}', sha256, wordsOf(error, translated));
     }
   }
-  const event = RunEvent.safeParse(record);
+  const event = RunEvent.safeParse(record, { reportInput: true });
   if (event.success) return event.data;
   const { type, seq } = record;
   if (typeof type === 'string' && typeof seq === 'number' && !KNOWN_TYPES.has(type))
     return { type: 'unknown', seq, raw: record };
-  const [issue] = event.error.issues;
-  return `the event is malformed: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`;
+  const { error } = event;
+  return (translated) => translated('the event is malformed: {0}', issueWords(error, translated));
 }
 
 const KNOWN_TYPES: ReadonlySet<string> = new Set(RunEvent.options.flatMap((option) => [...option.shape.type.values]));

@@ -107,12 +107,13 @@ function apply(steering: Steering, state: RunState, answer: string, shown: strin
       return steering.moveTask(first, rest.join(' '));
     case 'l': {
       const limit = LIMITS[first];
-      if (limit === undefined) throw new SteerError('bad_limit', `Name a limit: ${Object.keys(LIMITS).join(', ')}.`);
+      if (limit === undefined)
+        throw new SteerError('bad_limit', () => `Name a limit: ${Object.keys(LIMITS).join(', ')}.`);
       return steering.raiseLimit(limit, Number(rest.join(' ') || Number.NaN));
     }
     case 'g':
       return steering.guide(tail);
     default:
-      throw new SteerError('bad_text', `"${answer}" is none of these.`);
+      throw new SteerError('bad_text', () => `"${answer}" is none of these.`);
   }
 }

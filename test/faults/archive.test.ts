@@ -21,6 +21,7 @@ import { EngineError } from '../../src/engine/engine-error.ts';
 import { readRun } from '../../src/engine/read.ts';
 import { resumeRun } from '../../src/engine/resume.ts';
 import { startRun } from '../../src/engine/start.ts';
+import { inEnglish } from '../../src/run/translate.ts';
 import { ForeignFile, nodeDisk } from '../../src/runlog/disk.ts';
 import { runFolder } from '../../src/runlog/folder.ts';
 import { formatLine, GENESIS_HASH } from '../../src/runlog/line.ts';
@@ -418,7 +419,7 @@ async function open(folder: string): Promise<Opened> {
   const verification = await inTime('verifyRun', verifyRun(nodeDisk, folder));
   said.push(JSON.stringify(verification));
   const log = await inTime('readLog', readLog(nodeDisk, runFolder(folder)).catch(refused('readLog')));
-  if (log?.damage) said.push(JSON.stringify(log.damage));
+  if (log?.damage) said.push(JSON.stringify(log.damage), log.damage.what(inEnglish));
   const state = await inTime('readRun', readRun(nodeDisk, folder).catch(refused('readRun')));
   said.push(state?.config.objective ?? '');
   const host = heir('http://127.0.0.1:9');

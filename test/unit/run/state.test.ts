@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { fold, FoldError, settledCall } from '../../../src/run/state.ts';
+import { FoldError } from '../../../src/run/fold-error.ts';
+import { fold, settledCall } from '../../../src/run/state.ts';
 import {
   answered,
   ended,

@@ -1,9 +1,10 @@
+import { issueWords } from '../run/issue-words.ts';
 import { jsonOrNull } from '../run/json.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { RunEvent } from '../run/events.ts';
 import { isExactConfig } from '../run/exact.ts';
 import { fold, type RunState } from '../run/state.ts';
-import { known, wordsOf } from '../run/translate.ts';
+import { wordsOf } from '../run/translate.ts';
 import { type Disk, ForeignFile } from '../runlog/disk.ts';
 import { MOST_CONFIG_BYTES, type RunFolder, runFolder } from '../runlog/folder.ts';
 import { type LogEnd, readLog } from '../runlog/reader.ts';
@@ -32,16 +33,11 @@ export async function readConfig(disk: Disk, folder: RunFolder): Promise<{ confi
   const config = jsonOrNull(bytes);
   if (isExactConfig(config)) return { config, bytes };
   const { RunConfig } = await import('../run/config.ts');
-  const parsed = RunConfig.safeParse(config);
+  const parsed = RunConfig.safeParse(config, { reportInput: true });
   if (parsed.success) return { config: parsed.data, bytes };
-  const [issue] = parsed.error.issues;
+  const { error } = parsed;
   throw new EngineError('damaged', (translated) => [
-    translated(
-      '{0} is not a valid run configuration: {1} {2}',
-      folder.config,
-      issue?.path.join('.') ?? '',
-      issue?.message ?? '',
-    ),
+    translated('{0} is not a valid run configuration: {1}.', folder.config, issueWords(error, translated)),
   ]);
 }
 
@@ -63,7 +59,7 @@ export async function readState(
         'The log is damaged in segment {0} at byte {1}: {2}. The run can be looked at, not resumed.',
         segment,
         offset,
-        known(what, translated),
+        what(translated),
       ),
     ]);
   }

@@ -3,7 +3,8 @@ import type { RunConfig } from '../run/config.ts';
 import type { EventDraft } from '../run/events.ts';
 import { firstTask } from '../run/first-task.ts';
 import { inEnglish, type Translate, wordsOf } from '../run/translate.ts';
-import { type LimitName, limitProblem, noSuchLimit } from '../run/limits.ts';
+import type { LimitName } from '../run/limits.ts';
+import { raisedTo, raiseProblem, usedWithout } from '../run/raise.ts';
 import type { RunState } from '../run/state.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { keepReserve } from '../runlog/reserve.ts';
@@ -16,9 +17,9 @@ import { readConfig, readState } from './read.ts';
 import { Session } from './session.ts';
 
 export interface ResumeOptions {
-  /** New values of limits; one that is not above the old value changes nothing. */
+  /** New values of limits, also of such as the run has not got; one that is not above the old value changes nothing. */
   readonly raise: Readonly<Partial<Record<LimitName, number>>>;
-  /** The same by amounts to add. */
+  /** The same by amounts to add: to the limit, or to what is used where the run has none. */
   readonly add?: Readonly<Partial<Record<LimitName, number>>>;
   /** A person says that the pending review is approved. */
   readonly approveReview?: boolean;
@@ -51,12 +52,7 @@ export async function resumeRun(directory: string, options: ResumeOptions, host:
         ]);
       const raises = raisesOf(state, options);
       const problems = (translated: Translate) =>
-        raises.flatMap(
-          ([limit, to]) =>
-            (state.limits[limit] === undefined
-              ? noSuchLimit(limit, translated)
-              : limitProblem(limit, to, translated)) ?? [],
-        );
+        raises.flatMap(([limit, to]) => raiseProblem(state, limit, to, translated) ?? []);
       if (problems(inEnglish).length > 0) throw new EngineError('configuration', problems);
       await keepReserve(disk, folder);
       const session = await Session.open(host, folder, bytes, state, end, ownership, options.paceMs);
@@ -89,8 +85,11 @@ function checkServer(
 
 /** The limits that are to be raised, with their new values. */
 function raisesOf(state: RunState, { raise, add = {} }: ResumeOptions): [LimitName, number][] {
-  const added = Object.entries(add).map(([limit, more]) => [limit, (state.limits[limit as LimitName] ?? 0) + more]);
-  return [...Object.entries(raise), ...added] as [LimitName, number][];
+  const added = (Object.entries(add) as [LimitName, number][]).map(([limit, more]): [LimitName, number] => [
+    limit,
+    (state.limits[limit] ?? usedWithout(state, limit) ?? 0) + more,
+  ]);
+  return [...(Object.entries(raise) as [LimitName, number][]), ...added];
 }
 
 /** What a new owner says first: calls of unknown outcome are held, limits raised, and a person's go-ahead noted. */
@@ -116,8 +115,8 @@ export function resumeEvents(state: RunState, options: ResumeOptions): EventDraf
     });
   }
   for (const [limit, to] of raisesOf(state, options)) {
-    const from = state.limits[limit];
-    if (from !== undefined && to > from) events.push({ type: 'limit.raised', limit, from, to, by: 'user' });
+    const raised = raisedTo(state, limit, to);
+    if (raised !== null) events.push(raised);
   }
   for (const { id, state: how } of options.unblockTasks ? state.tasks.values() : []) {
     if (how === 'blocked') events.push({ type: 'task.unblocked', task_id: id, by: 'user' });

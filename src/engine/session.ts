@@ -64,7 +64,7 @@ export class Session {
     const caller = new Caller({ log, model, tokens, clock, random, signal: this.stopping.signal, ledger });
     if (state.config.strategy === 'classic') caller.retry = classicRetry;
     this.parts = { state, caller, memory, tokens, record: (draft) => log.append(draft) };
-    caller.earmark = synthesisEarmark(state.config, state.limits);
+    caller.earmark = () => synthesisEarmark(state.config, state.limits);
   }
 
   static async open(

@@ -6,7 +6,7 @@ import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.
 import { RunMemory } from '../memory/run-memory.ts';
 import { RehearsalModel } from '../models/rehearsal.ts';
 import { questionOf } from '../models/rehearsal-question.ts';
-import { capOf, DRAWN_LIMITS, type DrawnLimit } from '../run/drawn.ts';
+import { capOf, DRAWN_LIMITS, takenBy } from '../run/drawn.ts';
 import { Caller } from '../run/call.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { EventDraft, RunEvent } from '../run/events.ts';
@@ -23,6 +23,7 @@ import {
   type Tokens,
 } from '../run/ports.ts';
 import { apply, type Call, initialState, type RunState } from '../run/state.ts';
+import { type Course, type CourseLimit, firstReached } from './course.ts';
 import type { WorkspaceReader } from '../tools/workspace.ts';
 
 /** What models give as the result of a task, by long experience with the default prompts: some 250 words. */
@@ -48,7 +49,7 @@ export interface Forecast {
   /** Complete iterations after which a limit of cost, requests or tokens probably ends the run; null: none does. */
   readonly endsAfter: number | null;
   /** Which of them; null: none. */
-  readonly endsBy: DrawnLimit | null;
+  readonly endsBy: CourseLimit | null;
   readonly basis: {
     readonly rehearsedIterations: number;
     readonly answerTokens: number;
@@ -73,18 +74,14 @@ export async function forecast(config: RunConfig, parts: ForecastParts): Promise
   const cap = picoFromUsd(max_cost_usd);
   const costs = state.iterations.map(({ cost }) => cost);
   const spent = state.money.settled;
-  const pace = paceOf(costs);
+  const pace = mean(usualOf(costs));
   const calls = [...state.calls.values()];
   // As the cost: the first iteration is not like the others.
   const usual = calls.filter(({ agent, iteration }) => agent !== 'synthesis' && (iteration > 1 || costs.length === 1));
   const times = Math.max(0, iterations - costs.length) / Math.max(1, costs.length - 1);
   const expected = spent + pace * BigInt(Math.max(0, iterations - costs.length));
   const worst = dearestIteration(state) * BigInt(iterations) + synthesis;
-  const first = firstToEnd(config, {
-    max_cost_usd: costs,
-    max_requests: state.iterations.map(({ iteration }) => BigInt(within(calls, iteration).length)),
-    max_tokens: state.iterations.map(({ iteration }) => BigInt(tokensOf(within(calls, iteration)))),
-  });
+  const first = firstToEnd(state, config.limits);
   return {
     expectedUsd: usdFromPico(least(expected, cap)),
     worstUsd: usdFromPico(least(worst, cap)),
@@ -106,26 +103,35 @@ export async function forecast(config: RunConfig, parts: ForecastParts): Promise
 
 /** The limit that ends the run before the iterations are done, where what they take of each goes on as it was. */
 function firstToEnd(
-  config: RunConfig,
-  taken: Readonly<Record<DrawnLimit, readonly bigint[]>>,
-): { limit: DrawnLimit; after: number } | null {
-  const earmark = synthesisEarmark(config, config.limits);
-  const ends = DRAWN_LIMITS.flatMap((limit) => {
-    const cap = capOf(config.limits, limit);
-    const each = taken[limit];
-    const pace = paceOf(each);
-    if (cap === null || pace === 0n) return [];
-    // Without the closing answer, for which some is kept back.
-    const room = cap - earmark[limit] - (sum(each) - pace * BigInt(each.length));
-    return [{ limit, after: Number(room > 0n ? room / pace : 0n) }];
+  { config, iterations, calls }: RunState,
+  limits: RunConfig['limits'],
+): ReturnType<typeof firstReached> {
+  const earmark = synthesisEarmark(config, limits);
+  const all = [...calls.values()];
+  const drawing = DRAWN_LIMITS.flatMap((limit): Course[] => {
+    const cap = capOf(limits, limit);
+    if (cap === null || iterations.length === 0) return [];
+    const each = iterations.map(({ iteration }) => sum(within(all, iteration).map((call) => takenBy(call, limit))));
+    const usual = usualOf(each);
+    const [taken, by] = [sum(usual), BigInt(usual.length)];
+    // What the first iteration takes besides. Without the closing answer, for which some is kept back.
+    return [{ limit, cap, used: sum(each) - (taken * BigInt(each.length)) / by, kept: earmark[limit], taken, by }];
   });
-  const [first] = ends.sort((one, other) => one.after - other.after);
-  return first !== undefined && first.after < config.limits.max_iterations ? first : null;
+  const done: Course = {
+    limit: 'max_iterations',
+    cap: BigInt(limits.max_iterations),
+    used: 0n,
+    kept: 0n,
+    taken: 1n,
+    by: 1n,
+  };
+  const first = firstReached([done, ...drawing]);
+  return first?.limit === 'max_iterations' ? null : first;
 }
 
-/** What an iteration takes: the first one is not like the others. */
-function paceOf(each: readonly bigint[]): bigint {
-  return mean(each.length > 1 ? each.slice(1) : each);
+/** The first iteration is not like the others. */
+function usualOf<T>(each: readonly T[]): readonly T[] {
+  return each.length > 1 ? each.slice(1) : each;
 }
 
 function within(calls: readonly Call[], wanted: number): Call[] {

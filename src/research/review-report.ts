@@ -1,7 +1,9 @@
-import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
+import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { isIncluded } from '../run/cost-words.ts';
+import { LIMIT_WORDS } from '../run/limits.ts';
 import type { RunState } from '../run/state.ts';
-import { inEnglish, type Translate } from '../run/translate.ts';
+import { inEnglish, known, type Translate } from '../run/translate.ts';
+import type { CourseLimit } from './course.ts';
 import { projection } from './projection.ts';
 
 /** What a person needs to know at a review, besides the tasks that come next. */
@@ -26,8 +28,8 @@ export interface ReviewAhead {
   readonly toReview: boolean;
   /** US dollars; null where it is not known yet, or somebody else accounts for the requests. */
   readonly usd: number | null;
-  /** Complete iterations after which the cost limit ends the run at this pace; null: it does not. */
-  readonly endsAfter: number | null;
+  /** The limit that ends the run before its iterations are done, at this pace, and the complete iterations then; null: none. */
+  readonly ends: { readonly limit: CourseLimit; readonly after: number } | null;
 }
 
 export function reviewReport(state: RunState): ReviewReport {
@@ -49,7 +51,8 @@ function aheadOf(state: RunState): ReviewAhead {
   const pace = projection(state);
   const left = Math.max(0, state.limits.max_iterations - state.iteration);
   const byCount = every > 0 ? every - (state.iteration % every) : Number.POSITIVE_INFINITY;
-  const perIteration = pace?.perIterationUsd ?? 0;
+  const cost = pace?.courses.find(({ limit }) => limit === 'max_cost_usd');
+  const perIteration = cost === undefined ? 0 : usdFromPico(cost.taken / cost.by);
   const byCost = step > 0 && perIteration > 0 ? Math.ceil(step / perIteration) : Number.POSITIVE_INFINITY;
   const next = Math.min(byCount, byCost);
   const isOpen = pace === null && step > 0 && !isIncluded(state.config);
@@ -57,7 +60,7 @@ function aheadOf(state: RunState): ReviewAhead {
     iterations: isOpen ? null : Math.min(next, left),
     toReview: isOpen || next < left,
     usd: pace === null || isIncluded(state.config) ? null : perIteration * Math.min(next, left),
-    endsAfter: pace?.endsAfter ?? null,
+    ends: pace?.level === 'over' ? { limit: pace.endsBy, after: pace.endsAfter } : null,
   };
 }
 
@@ -75,7 +78,7 @@ export function happenedWords(report: Omit<ReviewReport, 'ahead'>, translated: T
 
 /** `until the next review (2 iterations): about $0.02` */
 export function aheadWords(ahead: ReviewAhead, translated: Translate = inEnglish): string {
-  const { iterations, toReview, usd, endsAfter } = ahead;
+  const { iterations, toReview, usd, ends } = ahead;
   if (iterations === null)
     return translated('until the next review: its cost is not known before an iteration is complete');
   const counted = iterationsInWords(iterations, translated);
@@ -83,8 +86,9 @@ export function aheadWords(ahead: ReviewAhead, translated: Translate = inEnglish
     ? translated('until the next review ({0})', counted)
     : translated('up to the iteration limit, with no review before ({0})', counted);
   const cost = usd === null ? '' : `: ${translated('about {0}', formatUsd(picoFromUsd(usd)))}`;
-  if (endsAfter === null) return `${to}${cost}`;
-  return `${to}${cost}; ${translated('the cost limit probably ends it after {0}', iterationsInWords(endsAfter, translated))}`;
+  if (ends === null) return `${to}${cost}`;
+  const limit = known(LIMIT_WORDS[ends.limit].name, translated);
+  return `${to}${cost}; ${translated('the {0} probably ends it after {1}', limit, iterationsInWords(ends.after, translated))}`;
 }
 
 function iterationsInWords(count: number, translated: Translate): string {

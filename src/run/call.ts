@@ -62,8 +62,8 @@ export class Caller {
   private readonly parts: CallerParts;
   /** Token counts of the schemas, by name. */
   private readonly schemas = new Map<string, number>();
-  /** Kept back for the closing synthesis, which must stay affordable whatever the loop does. */
-  earmark: Earmark = NO_EARMARK;
+  /** Kept back for the closing synthesis, which must stay affordable whatever the loop does. By the limits as they are now. */
+  earmark: () => Earmark = () => NO_EARMARK;
   retry: RetryPolicy | null = null;
 
   constructor(parts: CallerParts) {
@@ -151,7 +151,7 @@ export class Caller {
     const { state } = log;
     const probe = request(output.wanted);
     let bound = this.inputBound(probe);
-    const earmark = step.agent === 'synthesis' ? NO_EARMARK : this.earmark;
+    const earmark = step.agent === 'synthesis' ? NO_EARMARK : this.earmark();
     const admitted = () => admit(allowances(state, rates, earmark, keyFree), bound, output);
     let admission = admitted();
     if (!tokens.loaded && ('shortOf' in admission || admission.maxOutputTokens < output.wanted)) {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { MAX_USD } from '../budget/money.ts';
 import { AGENTS } from './format.ts';
-import { LIMIT_RANGES, type LimitName } from './limits.ts';
+import { LIMIT_RANGES, type LimitName, OPTIONAL_LIMITS } from './limits.ts';
 import { STOP_REASONS } from './stop-reason.ts';
 
 /**
@@ -228,6 +228,8 @@ const EVENTS = [
     to: z.number(),
     by: Origin,
   }),
+  /** The run was started without it. An event of its own: a program that does not know it yet sees a later version's. */
+  event('limit.added', { limit: z.enum(OPTIONAL_LIMITS), to: z.number(), by: Origin }),
 
   event('notice.queued', { notice_id: z.string(), kind: z.string(), text: z.string() }),
   event('notice.sent', { notice_id: z.string(), channel: z.string(), origin: z.string() }),

@@ -11,8 +11,9 @@ export const LIMIT_RANGES = {
   task_timeout_seconds: { least: 0.1, most: 86_400 },
 } as const;
 export type LimitName = keyof typeof LIMIT_RANGES;
-/** Limits that a run need not have: where one is absent, others end the run. */
-type OptionalLimit = 'max_requests' | 'max_tokens';
+/** Limits that a run need not have: where one is absent, others end the run. One can be added later. */
+export const OPTIONAL_LIMITS = ['max_requests', 'max_tokens'] as const;
+export type OptionalLimit = (typeof OPTIONAL_LIMITS)[number];
 export type Limits = Record<Exclude<LimitName, OptionalLimit>, number> & {
   readonly [Limit in OptionalLimit]?: number | undefined;
 };
@@ -43,11 +44,6 @@ export function limitProblem(limit: LimitName, value: unknown, translated: Trans
   const check = WHOLE.has(limit) ? whole(least, most) : number(least, most);
   if (check(value) !== undefined) return null;
   return translated('The {0} {1} is not valid: give {2}.', name, quoted(value), range);
-}
-
-/** One sentence for a limit that is to be raised in a run that was started without it. */
-export function noSuchLimit(limit: LimitName, translated: Translate = inEnglish): string {
-  return translated('The run has no {0}, so there is none to raise.', known(LIMIT_WORDS[limit].name, translated));
 }
 
 const QUOTED_LENGTH = 100;

@@ -1,7 +1,9 @@
 import { type Pico, picoFromUsd } from '../budget/money.ts';
 import type { RunConfig } from './config.ts';
 import type { Agent, CallInputs, ErrorRecord, FirstUse, ReviewReason, RunEvent, RunEventOf } from './events.ts';
+import { FoldError } from './fold-error.ts';
 import { limitProblem, type Limits } from './limits.ts';
+import { raiseProblem } from './raise.ts';
 import { permuted, readyTasks, replacedAround } from './queue.ts';
 import type { ReachedLimit, StopReason } from './stop-reason.ts';
 
@@ -29,8 +31,8 @@ export interface RunState {
   pending: string[];
   /** Iterations that are complete. */
   iteration: number;
-  /** The task in hand; it survives a crash in the middle of its iteration. */
-  current: { readonly iteration: number; readonly taskId: string } | null;
+  /** The task in hand, and the active time when it was taken; it survives a crash in the middle of its iteration. */
+  current: { readonly iteration: number; readonly taskId: string; readonly sinceMs: number } | null;
   readonly iterations: IterationRecord[];
   /** The figures of the iteration in hand. */
   readonly tally: Tally;
@@ -79,7 +81,8 @@ export interface RunState {
   stopAtReview: boolean;
   readonly reviews: RunEventOf<'review.decided'>[];
   pausedWhy: string | null;
-  readonly raises: RunEventOf<'limit.raised'>[];
+  /** Of limits, and those that the run was started without. */
+  readonly raises: RunEventOf<'limit.raised' | 'limit.added'>[];
   checkpointAt: number;
   /** The epoch follows a quarantine. */
   leftQuarantine: boolean;
@@ -183,6 +186,8 @@ export interface IterationRecord extends Readonly<Tally> {
   readonly taskId: string;
   readonly failed: boolean;
   readonly queue: number;
+  /** Active time from the start of its task, milliseconds. */
+  readonly tookMs: number;
   readonly at: string;
 }
 
@@ -193,15 +198,6 @@ export interface Notice {
   readonly queuedAt: string;
   status: 'queued' | 'sent' | 'failed';
   error: ErrorRecord | null;
-}
-
-/** The log contradicts itself: an event names a task or call that is not there, or in another state. */
-export class FoldError extends Error {
-  readonly reason = 'inconsistent';
-  constructor(event: RunEvent, what: string) {
-    super(`Event ${event.seq} (${event.type}): ${what}.`);
-    this.name = 'FoldError';
-  }
 }
 
 export function initialState(config: RunConfig): RunState {
@@ -265,7 +261,7 @@ export function fold(config: RunConfig, events: Iterable<RunEvent>): RunState {
 
 /** Brings the state forward by one event, in place. Throws FoldError where the event does not fit. */
 export function apply(state: RunState, event: RunEvent): void {
-  if (event.seq !== state.lastSeq + 1) throw new FoldError(event, `follows event ${state.lastSeq}`);
+  if (event.seq !== state.lastSeq + 1) throw new FoldError(event, 'it follows event {0}', state.lastSeq);
   applyBody(state, event);
   state.lastSeq = event.seq;
   if (event.epoch !== state.epoch) state.segments.push({ number: event.epoch, firstSeq: event.seq });
@@ -339,7 +335,7 @@ function applyBody(state: RunState, event: RunEvent): void {
       task.state = 'running';
       task.iteration = event.iteration;
       state.pending.splice(state.pending.indexOf(task.id), 1);
-      state.current = { iteration: event.iteration, taskId: task.id };
+      state.current = { iteration: event.iteration, taskId: task.id, sinceMs: state.earlierMs + event.mono_ms };
       return;
     }
     case 'task.completed': {
@@ -432,7 +428,8 @@ function applyBody(state: RunState, event: RunEvent): void {
       state.status = 'review';
       return;
     case 'review.decided':
-      if (state.review?.id !== event.review_id) throw new FoldError(event, `review ${event.review_id} is not pending`);
+      if (state.review?.id !== event.review_id)
+        throw new FoldError(event, 'review {0} is not pending', event.review_id);
       state.reviewedAt = state.review.iteration;
       state.reviewedSpend = state.money.settled + state.money.held;
       if (event.decision === 'stop') state.stopAtReview = true;
@@ -446,9 +443,14 @@ function applyBody(state: RunState, event: RunEvent): void {
       return;
     case 'limit.raised':
       if (limitProblem(event.limit, event.to) !== null)
-        throw new FoldError(event, `${event.to} is no value for ${event.limit}`);
-      state.limits = { ...state.limits, [event.limit]: event.to };
-      state.raises.push(event);
+        throw new FoldError(event, '{0} is no value for {1}', event.to, event.limit);
+      setLimit(state, event);
+      return;
+    case 'limit.added':
+      if (state.limits[event.limit] !== undefined) throw new FoldError(event, 'the run has {0} already', event.limit);
+      if (raiseProblem(state, event.limit, event.to) !== null)
+        throw new FoldError(event, '{0} is no value for {1}', event.to, event.limit);
+      setLimit(state, event);
       return;
 
     case 'notice.queued':
@@ -489,6 +491,11 @@ function applyBody(state: RunState, event: RunEvent): void {
   }
 }
 
+function setLimit(state: RunState, event: RunState['raises'][number]): void {
+  state.limits = { ...state.limits, [event.limit]: event.to };
+  state.raises.push(event);
+}
+
 /**
  * How long the review has waited when a new owner takes the run up, milliseconds. By the wall clock, as no other one ran
  * without an owner; from now on where the run had ended: then nobody was asked any more.
@@ -504,7 +511,7 @@ function waitedMs(
 
 function reserve(state: RunState, event: RunEventOf<'call.reserved'>): void {
   const reserved = picoFromUsd(event.reserved_usd);
-  if (state.calls.has(event.call_id)) throw new FoldError(event, `call ${event.call_id} exists`);
+  if (state.calls.has(event.call_id)) throw new FoldError(event, 'call {0} exists', event.call_id);
   state.calls.set(event.call_id, {
     id: event.call_id,
     agent: event.agent,
@@ -570,7 +577,7 @@ function unsettled(state: RunState, event: RunEventOf<'call.held' | 'call.releas
 /** The call that an outcome ends, with its reservation taken back and the outcome's figures noted. */
 function openCall(state: RunState, event: RunEventOf<'call.settled' | 'call.held' | 'call.released'>): Call {
   const call = callOf(state, event, event.call_id);
-  if (call.status !== 'reserved') throw new FoldError(event, `call ${call.id} is already ${call.status}`);
+  if (call.status !== 'reserved') throw new FoldError(event, 'call {0} is {1} already', call.id, call.status);
   state.money.reserved -= call.reserved;
   state.tokens.reserved -= call.boundInputTokens + call.maxOutputTokens;
   call.endedSeq = event.seq;
@@ -587,7 +594,7 @@ function openCall(state: RunState, event: RunEventOf<'call.settled' | 'call.held
 }
 
 function createTask(state: RunState, event: RunEventOf<'task.created'>): void {
-  if (state.tasks.has(event.task_id)) throw new FoldError(event, `task ${event.task_id} exists`);
+  if (state.tasks.has(event.task_id)) throw new FoldError(event, 'task {0} exists', event.task_id);
   state.tasks.set(event.task_id, {
     id: event.task_id,
     label: event.label ?? event.task_id,
@@ -658,6 +665,7 @@ function completeIteration(state: RunState, event: RunEventOf<'iteration.complet
     failed: state.tasks.get(event.task_id)?.state === 'failed',
     ...tally,
     queue: state.pending.length,
+    tookMs: state.earlierMs + event.mono_ms - (state.current?.sinceMs ?? state.earlierMs + event.mono_ms),
     at: event.ts,
   });
   Object.assign(tally, emptyTally());
@@ -693,16 +701,16 @@ export function activeMs(state: RunState): number {
 /** The task that the event is about to change. */
 function taskOf(state: RunState, event: RunEvent, id: string, ...expected: readonly TaskState[]): Task {
   const task = state.tasks.get(id);
-  if (!task) throw new FoldError(event, `there is no task ${id}`);
+  if (!task) throw new FoldError(event, 'there is no task {0}', id);
   if (!expected.includes(task.state))
-    throw new FoldError(event, `task ${id} is ${task.state}, not ${expected.join(' or ')}`);
+    throw new FoldError(event, 'task {0} is {1}, not {2}', id, task.state, expected.join(' / '));
   task.changedSeq = event.seq;
   return task;
 }
 
 function callOf(state: RunState, event: RunEvent, id: string): Call {
   const call = state.calls.get(id);
-  if (!call) throw new FoldError(event, `there is no call ${id}`);
+  if (!call) throw new FoldError(event, 'there is no call {0}', id);
   return call;
 }
 

@@ -1,7 +1,8 @@
 import { reviewDigest } from './review.ts';
-import type { LimitName } from './limits.ts';
-import { LIMIT_WORDS, limitProblem, noSuchLimit } from './limits.ts';
+import { LIMIT_WORDS, type LimitName } from './limits.ts';
 import type { RunLog } from './ports.ts';
+import { raisedTo, raiseProblem } from './raise.ts';
+import { known, TranslatableError, type Words } from './translate.ts';
 
 /** What a person may do to a run in progress. Each is an event, or a refusal with a reason; nothing else changes a run. */
 export type SteerErrorReason =
@@ -14,10 +15,10 @@ export type SteerErrorReason =
   | 'review_changed'
   | 'run_ended';
 
-export class SteerError extends Error {
+export class SteerError extends TranslatableError {
   readonly reason: SteerErrorReason;
-  constructor(reason: SteerErrorReason, message: string) {
-    super(message);
+  constructor(reason: SteerErrorReason, words: Words) {
+    super(words);
     this.name = 'SteerError';
     this.reason = reason;
   }
@@ -88,7 +89,8 @@ export class Steering {
     const { pending } = this.log.state;
     const rest = pending.filter((other) => other !== id);
     const at = before === null ? rest.length : rest.indexOf(before);
-    if (at < 0) throw new SteerError('no_such_task', `There is no waiting task ${before}.`);
+    if (at < 0)
+      throw new SteerError('no_such_task', (translated) => translated('There is no waiting task {0}.', before ?? ''));
     const from = pending.indexOf(id);
     const moved = [...rest.slice(0, at), id, ...rest.slice(at)];
     // Only the stretch between the old and the new place changes.
@@ -96,25 +98,28 @@ export class Steering {
     this.log.append({ type: 'tasks.prioritized', order, by: 'user', call_id: null });
   }
 
+  /** Raises a limit, or adds one that the run was started without. */
   raiseLimit(limit: LimitName, to: number): void {
     this.assertOpen();
-    const from = this.log.state.limits[limit];
-    if (from === undefined) throw new SteerError('bad_limit', noSuchLimit(limit));
-    const problem = limitProblem(limit, to);
-    if (problem !== null) throw new SteerError('bad_limit', problem);
-    // What is spent cannot be taken back, so a lower one might be passed already.
-    if (to < from)
-      throw new SteerError('bad_limit', `The ${LIMIT_WORDS[limit].name} is ${from}: it can only be raised.`);
-    if (to !== from) this.log.append({ type: 'limit.raised', limit, from, to, by: 'user' });
+    const { state } = this.log;
+    if (raiseProblem(state, limit, to) !== null)
+      throw new SteerError('bad_limit', (translated) => raiseProblem(state, limit, to, translated) ?? '');
+    const from = state.limits[limit];
+    if (from !== undefined && to < from)
+      throw new SteerError('bad_limit', (translated) =>
+        translated('The {0} is {1}: it can only be raised.', known(LIMIT_WORDS[limit].name, translated), from),
+      );
+    const raised = raisedTo(state, limit, to);
+    if (raised !== null) this.log.append(raised);
   }
 
   guide(text: string): void {
     this.assertOpen();
     // The prompts of the original have no place for it; that it is recorded and never read would help nobody.
     if (this.log.state.config.strategy === 'classic') {
-      const message =
-        'The classic loop takes no guidance: its prompts have no place for it. Add or edit a task instead.';
-      throw new SteerError('no_guidance', message);
+      throw new SteerError('no_guidance', (translated) =>
+        translated('The classic loop takes no guidance: its prompts have no place for it. Add or edit a task instead.'),
+      );
     }
     this.log.append({ type: 'guidance.given', text: taskText(text), by: 'user' });
   }
@@ -123,9 +128,12 @@ export class Steering {
   decideReview(decision: 'approve' | 'stop', shownDigest: string, via: string): void {
     this.assertOpen();
     const { review } = this.log.state;
-    if (!review) throw new SteerError('no_review', 'No review is pending: it was answered already.');
+    if (!review)
+      throw new SteerError('no_review', (translated) => translated('No review is pending: it was answered already.'));
     if (shownDigest !== reviewDigest(this.log.state)) {
-      throw new SteerError('review_changed', 'The run changed since it was shown: look again, then decide.');
+      throw new SteerError('review_changed', (translated) =>
+        translated('The run changed since it was shown: look again, then decide.'),
+      );
     }
     this.log.append({ type: 'review.decided', review_id: review.id, digest: shownDigest, decision, by: 'user', via });
   }
@@ -137,22 +145,27 @@ export class Steering {
   }
 
   private assertOpen(): void {
-    if (this.log.state.status === 'ended') throw new SteerError('run_ended', 'The run has ended: resume it first.');
+    if (this.log.state.status === 'ended')
+      throw new SteerError('run_ended', (translated) => translated('The run has ended: resume it first.'));
   }
 
   private assertWaiting(id: string): void {
     this.assertOpen();
     const task = this.log.state.tasks.get(id);
-    if (!task) throw new SteerError('no_such_task', `There is no task ${id}.`);
+    if (!task) throw new SteerError('no_such_task', (translated) => translated('There is no task {0}.', id));
     if (task.state !== 'pending' && task.state !== 'blocked')
-      throw new SteerError('task_not_waiting', `Task ${id} is ${task.state}: only waiting tasks can be changed.`);
+      throw new SteerError('task_not_waiting', (translated) =>
+        translated('Task {0} is {1}: only waiting tasks can be changed.', id, known(task.state, translated)),
+      );
   }
 }
 
 function taskText(text: string): string {
   const trimmed = text.trim();
-  if (trimmed === '') throw new SteerError('bad_text', 'The text is empty.');
+  if (trimmed === '') throw new SteerError('bad_text', (translated) => translated('The text is empty.'));
   if (trimmed.length > MAX_TASK_LENGTH)
-    throw new SteerError('bad_text', `The text is longer than ${MAX_TASK_LENGTH} characters.`);
+    throw new SteerError('bad_text', (translated) =>
+      translated('The text is longer than {0} characters.', MAX_TASK_LENGTH),
+    );
   return trimmed;
 }

@@ -3,6 +3,9 @@ import { messageOf } from './message.ts';
 /** A sentence with `{0}`, `{1}` … replaced, in the reader's language where the caller has it. */
 export type Translate = (message: string, ...values: readonly (string | number)[]) => string;
 
+/** A sentence that is made when its language is known. */
+export type Words = (translated: Translate) => string;
+
 /** A sentence that was written elsewhere, as in a log: as it is where it is no known one. */
 export const known = (sentence: string, translated: Translate): string => translated(sentence);
 
@@ -17,9 +20,9 @@ export const inEnglish: Translate = (message, ...values) =>
 
 /** An error for people: made of words in any language, so that none of its figures is lost; its message is English. */
 export abstract class TranslatableError extends Error {
-  readonly words: (translated: Translate) => string;
+  readonly words: Words;
 
-  constructor(words: (translated: Translate) => string) {
+  constructor(words: Words) {
     super(words(inEnglish));
     this.words = words;
   }

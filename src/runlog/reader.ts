@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { RunEvent, UnknownEvent } from '../run/events.ts';
 import { isExactEvent } from '../run/exact.ts';
+import { issueWords } from '../run/issue-words.ts';
 import { jsonOrNull } from '../run/json.ts';
-import { messageOf } from '../run/message.ts';
+import { type Words, wordsOf } from '../run/translate.ts';
 import { blobValue, namedBlobs } from './blob.ts';
 import type { Disk } from './disk.ts';
 import { type RunFolder, segmentFile } from './folder.ts';
@@ -14,7 +15,7 @@ export interface Damage {
   readonly segment: number;
   /** Byte offset in the segment. */
   readonly offset: number;
-  readonly what: string;
+  readonly what: Words;
 }
 
 export interface LogEnd {
@@ -69,7 +70,7 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
   const highestSegment = segments.at(-1)?.number ?? 0;
   const events: (RunEvent | UnknownEvent)[] = [];
   let end: LogEnd = { segment: 0, cutAt: 0, hash: GENESIS_HASH, seq: 0, tailBytes: 0, tail: 'none' };
-  const stop = (segment: number, offset: number, what: string): ReadLog => ({
+  const stop = (segment: number, offset: number, what: Words): ReadLog => ({
     events,
     end,
     highestSegment,
@@ -86,20 +87,23 @@ export async function readLog(disk: Disk, folder: RunFolder): Promise<ReadLog> {
       const body = bodyOf(segment, line);
       const hash = chainHash(end.hash, body);
       if (hash !== hashIn(segment.bytes, line.start))
-        return stop(segment.number, offset, 'the hash chain does not fit');
+        return stop(segment.number, offset, (translated) => translated('the hash chain does not fit'));
       const record = jsonOrNull(body);
       const event = isExactEvent(record) ? record : await inexactEvent(disk, folder, record);
-      if (typeof event === 'string') return stop(segment.number, offset, event);
-      if (event.seq !== end.seq + 1) return stop(segment.number, offset, `event ${event.seq} follows event ${end.seq}`);
+      if (typeof event === 'function') return stop(segment.number, offset, event);
+      if (event.seq !== end.seq + 1) return stop(segment.number, offset, outOfOrder(event.seq, end.seq));
       events.push(event);
       end = { segment: segment.number, cutAt: line.end, hash, seq: event.seq, tailBytes: 0, tail: 'none' };
       offset = line.end;
       const turn = pause();
       if (turn) await turn;
     }
-    if (offset !== limit) return stop(segment.number, offset, 'the part that a later segment builds on is damaged');
+    if (offset !== limit)
+      return stop(segment.number, offset, (translated) =>
+        translated('the part that a later segment builds on is damaged'),
+      );
     if (isLast && wasDurable(segment, events))
-      return stop(segment.number, offset, 'a line that was there whole is damaged');
+      return stop(segment.number, offset, (translated) => translated('a line that was there whole is damaged'));
     const tailBytes = segment.bytes.length - limit;
     end = { ...end, tailBytes, tail: tailBytes > 0 ? 'torn' : 'none' };
   }
@@ -222,26 +226,30 @@ async function readSegment(bytes: Buffer, number: number, pause: ReturnType<type
   return { number, bytes, lines, goodBytes: firstBad ?? bytes.length, bad, stranded };
 }
 
+function outOfOrder(seq: number, after: number): Words {
+  return (translated) => translated('event {0} follows event {1}', seq, after);
+}
+
 /** An event that names blobs, with these put back, or one that has more than its schema; else a sentence on what is wrong. */
-async function inexactEvent(disk: Disk, folder: RunFolder, record: unknown): Promise<RunEvent | UnknownEvent | string> {
-  if (!isRecord(record)) return 'the body is not a JSON object';
+async function inexactEvent(disk: Disk, folder: RunFolder, record: unknown): Promise<RunEvent | UnknownEvent | Words> {
+  if (!isRecord(record)) return (translated) => translated('the body is not a JSON object');
   for (const [key, sha256] of namedBlobs(record)) {
     try {
       record[key] = blobValue(sha256, await disk.read(join(folder.blobs, sha256), MOST_BLOB_BYTES));
     } catch (error) {
-      return `blob ${sha256} cannot be read: ${messageOf(error)}`;
+      return (translated) => translated('blob {0} cannot be read: {1}', sha256, wordsOf(error, translated));
     }
   }
   if (isExactEvent(record)) return record;
   // Schemas are read where they are needed: they take longer than a whole log.
   const { isKnownType, RunEvent } = await import('../run/events.ts');
-  const event = RunEvent.safeParse(record);
+  const event = RunEvent.safeParse(record, { reportInput: true });
   if (event.success) return event.data;
   const { type, seq } = record;
   if (typeof type === 'string' && typeof seq === 'number' && !isKnownType(type))
     return { type: 'unknown', seq, raw: record };
-  const [issue] = event.error.issues;
-  return `the event is malformed: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`;
+  const { error } = event;
+  return (translated) => translated('the event is malformed: {0}', issueWords(error, translated));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -238,7 +238,7 @@ function decisions({ reviews, limit_raises, guidance }: Summary): string {
     ),
     ...limit_raises.map(
       ({ limit, from, to, by, at }) =>
-        `${time(at)}: ${plainText(limit, 40)} from ${from} to ${to} (${plainText(by, 40)})`,
+        `${time(at)}: ${plainText(limit, 40)} ${from === null ? 'added:' : `from ${from} to`} ${to} (${plainText(by, 40)})`,
     ),
     ...guidance.map((text) => `Guidance: ${plainText(text, 1000)}`),
   ];

@@ -152,7 +152,13 @@ export const Summary = z.object({
     }),
   ),
   limit_raises: z.array(
-    z.object({ limit: z.string(), from: z.number(), to: z.number(), by: z.string(), at: z.string() }),
+    z.object({
+      limit: z.string(),
+      from: z.number().nullable().describe('Null: the run was started without this limit.'),
+      to: z.number(),
+      by: z.string(),
+      at: z.string(),
+    }),
   ),
   guidance: z.array(z.string()).describe('What people told the run on its way.'),
   hosts_contacted: z.array(z.object({ origin: z.string(), requests: Count })),
@@ -293,7 +299,13 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
     })),
 
     reviews: state.reviews.map(({ review_id, decision, by, via, ts }) => ({ review_id, decision, by, via, at: ts })),
-    limit_raises: state.raises.map(({ limit, from, to, by, ts }) => ({ limit, from, to, by, at: ts })),
+    limit_raises: state.raises.map((raise) => ({
+      limit: raise.limit,
+      from: raise.type === 'limit.raised' ? raise.from : null,
+      to: raise.to,
+      by: raise.by,
+      at: raise.ts,
+    })),
     guidance: [...state.guidance],
     // A rehearsal asks a program in this process, which is no host.
     hosts_contacted: [...state.origins]
@@ -377,7 +389,8 @@ export function continueWith(
   const resume = `node dist/cli.js resume ${shellWord(folder)}${server}${approval}`;
   const raised = (flag: string, limit: LimitName) => {
     const room = LIMIT_RANGES[limit].most - (limits[limit] ?? 0);
-    const more = Number(Math.min(config.limits[limit] ?? 0, room).toFixed(6));
+    const first = config.limits[limit] ?? state.raises.find((raise) => raise.limit === limit)?.to ?? 0;
+    const more = Number(Math.min(first, room).toFixed(6));
     return more > 0 ? `${resume} ${flag} ${more}` : null;
   };
   switch (reason) {

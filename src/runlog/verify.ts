@@ -7,6 +7,7 @@ import { RunConfig } from '../run/config.ts';
 import type { RunEvent, UnknownEvent } from '../run/events.ts';
 import { apply, initialState, type RunState } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
+import { inEnglish } from '../run/translate.ts';
 import { BUILD } from '../run/version.ts';
 import { parseOutputPath } from '../safety/output-path.ts';
 import { checkpointOf } from './checkpoint.ts';
@@ -137,7 +138,8 @@ class RunVerifier {
       return this.fail('log', `It cannot be read: ${messageOf(error)}`);
     }
     const { damage, end, events } = log;
-    if (damage) this.fail('log', `log/${sixDigits(damage.segment)}.jsonl, byte ${damage.offset}: ${damage.what}.`);
+    if (damage)
+      this.fail('log', `log/${sixDigits(damage.segment)}.jsonl, byte ${damage.offset}: ${damage.what(inEnglish)}.`);
     else if (events.length === 0) this.fail('log', 'It holds no event.');
     else
       this.pass(

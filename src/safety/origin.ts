@@ -1,4 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { TranslatableError, type Words } from '../run/translate.ts';
 
 /** Why a URL cannot name a server that a key may be sent to. */
 export type OriginErrorReason =
@@ -10,12 +11,12 @@ export type OriginErrorReason =
   | 'address_not_allowed';
 
 /** A refused URL. The message names at most the host: the rest of a URL may hold a secret. */
-export class OriginError extends Error {
+export class OriginError extends TranslatableError {
   override readonly name = 'OriginError';
   readonly reason: OriginErrorReason;
 
-  constructor(reason: OriginErrorReason, message: string) {
-    super(message);
+  constructor(reason: OriginErrorReason, words: Words) {
+    super(words);
     this.reason = reason;
   }
 }
@@ -37,37 +38,45 @@ export interface Origin {
  */
 export function parseOrigin(url: string, { allowPrivate = false }: { allowPrivate?: boolean } = {}): Origin {
   if (!URL.canParse(url)) {
-    throw new OriginError(
-      'invalid_url',
-      'The address is not a complete URL. Write it like https://api.openai.com/v1 or http://localhost:11434/v1.',
+    throw new OriginError('invalid_url', (translated) =>
+      translated(
+        'The address is not a complete URL. Write it like https://api.openai.com/v1 or http://localhost:11434/v1.',
+      ),
     );
   }
   const parsed = new URL(url);
   if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:') {
-    throw new OriginError('scheme_not_allowed', 'The address must start with https:// (or http:// on this machine).');
+    throw new OriginError('scheme_not_allowed', (translated) =>
+      translated('The address must start with https:// (or http:// on this machine).'),
+    );
   }
   const scheme = parsed.protocol === 'https:' ? 'https' : 'http';
   const host = parsed.hostname.replace(/^\[|\]$/g, '');
   if (parsed.username !== '' || parsed.password !== '') {
-    throw new OriginError(
-      'userinfo',
-      `The address of ${host} holds a user name or password. Remove it; keys are entered on their own.`,
+    throw new OriginError('userinfo', (translated) =>
+      translated('The address of {0} holds a user name or password. Remove it; keys are entered on their own.', host),
     );
   }
   // "host." and "host" are one server to DNS but two origins to us: one spelling only.
   if (host.endsWith('.')) {
-    throw new OriginError('trailing_dot', `The host ${host} ends in a dot. Remove the dot.`);
+    throw new OriginError('trailing_dot', (translated) =>
+      translated('The host {0} ends in a dot. Remove the dot.', host),
+    );
   }
   const port = parsed.port === '' ? (scheme === 'https' ? 443 : 80) : Number(parsed.port);
   const origin: Origin = { text: parsed.origin, scheme, host, port };
 
   if (scheme === 'http' && !isLoopback(host) && !(allowPrivate && !isPublicAddress(host))) {
-    throw new OriginError('insecure', `Plain http to ${host} would show the key to the network. Use https.`);
+    throw new OriginError('insecure', (translated) =>
+      translated('Plain http to {0} would show the key to the network. Use https.', host),
+    );
   }
   if (familyOf(host) !== null && !mayConnect(origin, host, allowPrivate)) {
-    throw new OriginError(
-      'address_not_allowed',
-      `${host} is not a public address. If it is a server on your own network, name it in your user settings.`,
+    throw new OriginError('address_not_allowed', (translated) =>
+      translated(
+        '{0} is not a public address. If it is a server on your own network, name it in your user settings.',
+        host,
+      ),
     );
   }
   return origin;
@@ -140,13 +149,13 @@ const loopback = ranges(() => [...LOOPBACK_V4, '::1/128']);
 const privateRanges = ranges(() => [...PRIVATE_V4, 'fc00::/7', 'fe80::/10']);
 const unusable = ranges(() => [
   ...UNUSABLE_V4,
-  ...translated([...LOOPBACK_V4, ...PRIVATE_V4, ...UNUSABLE_V4]),
+  ...behindNat64([...LOOPBACK_V4, ...PRIVATE_V4, ...UNUSABLE_V4]),
   '2001::/23', // protocol assignments, Teredo
   '2001:db8::/32',
   '2002::/16', // 6to4: leads to any IPv4 address
   '3fff::/20',
 ]);
-const allocated = ranges(() => ['0.0.0.0/0', ...translated(['0.0.0.0/0']), '2000::/3']);
+const allocated = ranges(() => ['0.0.0.0/0', ...behindNat64(['0.0.0.0/0']), '2000::/3']);
 
 function rangeOf(address: string): AddressRange {
   const family = familyOf(address);
@@ -176,7 +185,7 @@ function ranges(subnets: () => readonly string[]): () => BlockList {
   };
 }
 
-function translated(subnets: readonly string[]): string[] {
+function behindNat64(subnets: readonly string[]): string[] {
   return subnets.map((subnet) => {
     const [address, bits] = subnet.split('/');
     return `${NAT64}${address}/${96 + Number(bits)}`;
@@ -187,12 +196,12 @@ function translated(subnets: readonly string[]): string[] {
 export type KeyErrorReason = 'empty' | 'forbidden_character' | 'wrong_length';
 
 /** A refused API key. The message never quotes it. */
-export class KeyError extends Error {
+export class KeyError extends TranslatableError {
   override readonly name = 'KeyError';
   readonly reason: KeyErrorReason;
 
-  constructor(reason: KeyErrorReason, message: string) {
-    super(message);
+  constructor(reason: KeyErrorReason, words: Words) {
+    super(words);
     this.reason = reason;
   }
 }
@@ -200,15 +209,18 @@ export class KeyError extends Error {
 /** The API key in `text`, trimmed: 8 to 512 printable ASCII characters without spaces. Throws KeyError. */
 export function parseApiKey(text: string): string {
   const key = text.trim();
-  if (key === '') throw new KeyError('empty', 'The API key is empty. Paste the whole key.');
+  if (key === '') throw new KeyError('empty', (translated) => translated('The API key is empty. Paste the whole key.'));
   if (!/^[\x21-\x7e]*$/.test(key)) {
-    throw new KeyError(
-      'forbidden_character',
-      'The API key has a space, a line break or a non-ASCII character inside. Copy it again, the key alone.',
+    throw new KeyError('forbidden_character', (translated) =>
+      translated(
+        'The API key has a space, a line break or a non-ASCII character inside. Copy it again, the key alone.',
+      ),
     );
   }
   if (key.length < 8 || key.length > 512) {
-    throw new KeyError('wrong_length', `The API key has ${key.length} characters; a key has 8 to 512. Copy it again.`);
+    throw new KeyError('wrong_length', (translated) =>
+      translated('The API key has {0} characters; a key has 8 to 512. Copy it again.', key.length),
+    );
   }
   return key;
 }

@@ -10,7 +10,7 @@ const SHOWN = 20;
 const HELP = `a approve · s stop · + <text> add · e <task> <text> edit · d <task> delete
 u <task> to the front · m <task> <other> in front of the other · g <text> guidance
 b <task> <why> block · f <task> unblock
-l iterations|usd|requests|tokens|minutes <value> raise a limit`;
+l iterations|usd|requests|tokens|minutes <value> raise a limit, or add one of requests or tokens`;
 const LIMITS: Readonly<Record<string, LimitName>> = {
   iterations: 'max_iterations',
   usd: 'max_cost_usd',
@@ -107,12 +107,13 @@ function apply(steering: Steering, state: RunState, answer: string, shown: strin
       return steering.moveTask(first, rest.join(' '));
     case 'l': {
       const limit = LIMITS[first];
-      if (limit === undefined) throw new SteerError('bad_limit', `Name a limit: ${Object.keys(LIMITS).join(', ')}.`);
+      if (limit === undefined)
+        throw new SteerError('bad_limit', () => `Name a limit: ${Object.keys(LIMITS).join(', ')}.`);
       return steering.raiseLimit(limit, Number(rest.join(' ') || Number.NaN));
     }
     case 'g':
       return steering.guide(tail);
     default:
-      throw new SteerError('bad_text', `"${answer}" is none of these.`);
+      throw new SteerError('bad_text', () => `"${answer}" is none of these.`);
   }
 }

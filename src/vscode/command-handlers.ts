@@ -2,7 +2,7 @@ import type { App } from './app.ts';
 import { removeApiKey, setApiKey } from './commands/api-key.ts';
 import { exportRun, importRun } from './commands/archive.ts';
 import { filterRuns, groupRuns, showAllRuns } from './commands/arrange-runs.ts';
-import { continueRun } from './commands/continue-run.ts';
+import { continueRun, raiseLimit } from './commands/continue-run.ts';
 import { pauseRun, resumeRun, stopRun } from './commands/control.ts';
 import {
   openAnswer,
@@ -54,6 +54,7 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   moveTaskDown: (app, argument) => moveTask(app, argument, 1),
   runTaskNext,
   continue: continueRun,
+  raiseLimit,
   filterRuns: (app) => filterRuns(app),
   groupRuns: (app) => groupRuns(app),
   showAllRuns: (app) => showAllRuns(app),

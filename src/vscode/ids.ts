@@ -28,6 +28,7 @@ export const COMMANDS = {
   moveTaskDown: 'babyagi.moveTaskDown',
   runTaskNext: 'babyagi.runTaskNext',
   continue: 'babyagi.continue',
+  raiseLimit: 'babyagi.raiseLimit',
   filterRuns: 'babyagi.filterRuns',
   groupRuns: 'babyagi.groupRuns',
   showAllRuns: 'babyagi.showAllRuns',

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { wordsOf } from '../run/translate.ts';
 import type { Disk } from '../runlog/disk.ts';
+import { l10n } from './panel-l10n.ts';
 
 /** What a window asks of the one that a run is in progress in. `digest`: of the review as it was shown. */
 export type Command =
@@ -62,8 +64,7 @@ export class Inbox {
         const command = await this.read(runId, id);
         if (command !== null) act(command);
       } catch (error) {
-        const { problemWords } = await import('./problem-words.ts');
-        const why = problemWords(error);
+        const why = wordsOf(error, l10n.t);
         await this.disk.replace(this.file(runId, id, 'refused'), why);
       }
       await this.close(runId, id);

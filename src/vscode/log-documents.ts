@@ -1,10 +1,11 @@
 import * as vscode from 'vscode';
-import { messageOf } from '../run/message.ts';
+import { wordsOf } from '../run/translate.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { readLog } from '../runlog/reader.ts';
 import { LOG_SCHEME } from './ids.ts';
 import { logHeading, logLine } from './log-lines.ts';
+import { l10n } from './panel-l10n.ts';
 import type { RunChange } from './run-view.ts';
 import type { Runs } from './runs.ts';
 
@@ -77,9 +78,9 @@ export class LogDocuments implements vscode.Disposable {
       log.lines.length = 0;
       for (const event of events) log.lines.push(logLine(event, log.included));
       log.lastSeq = events.at(-1)?.seq ?? 0;
-      log.damage = damage === null ? null : vscode.l10n.t('The log is damaged from here on: {0}.', damage.what);
+      log.damage = damage === null ? null : vscode.l10n.t('The log is damaged from here on: {0}.', damage.what(l10n.t));
     } catch (error) {
-      log.damage = messageOf(error);
+      log.damage = wordsOf(error, l10n.t);
     }
   }
 

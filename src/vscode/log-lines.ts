@@ -141,6 +141,8 @@ function whatOf(event: RunEvent, included: boolean): string {
       return `${event.limit} ${event.value}, ${l10n.t('{0} spent', event.spent)}`;
     case 'limit.raised':
       return `${event.limit} ${event.from} → ${event.to} ${by(event.by)}`;
+    case 'limit.added':
+      return `${event.limit} → ${event.to} ${by(event.by)}`;
     case 'notice.queued':
       return `${event.kind}: ${event.text}`;
     case 'notice.sent':

@@ -111,8 +111,10 @@ function factsOf({ config, epoch, raises }: RunState): string[] {
   const model = provider === 'rehearsal' ? l10n.t('Rehearsal, no model asked') : printable(requested, 80);
   const facts = [model, l10n.t('{0} strategy', config.strategy)];
   if (epoch > 1) facts.push(epoch === 2 ? l10n.t('taken up once') : l10n.t('taken up {0} times', epoch - 1));
-  const raised = raises.length;
+  const raised = raises.filter(({ type }) => type === 'limit.raised').length;
   if (raised > 0) facts.push(raised === 1 ? l10n.t('limits raised once') : l10n.t('limits raised {0} times', raised));
+  const added = raises.length - raised;
+  if (added > 0) facts.push(added === 1 ? l10n.t('1 limit added') : l10n.t('{0} limits added', added));
   return facts;
 }
 
@@ -198,7 +200,8 @@ function actionsOf(state: RunState, { where }: Moment): PanelAction[] {
   if (where === 'idle') return ['resume', 'openLog'];
   // The review has a card with its own controls.
   if (state.review) return ['stop', 'openLog'];
-  return [state.pausedWhy === null ? 'pause' : 'resume', 'stop', 'openLog'];
+  const raise: PanelAction[] = where === 'here' ? ['raiseLimit'] : [];
+  return [state.pausedWhy === null ? 'pause' : 'resume', 'stop', ...raise, 'openLog'];
 }
 
 function afterEnd(state: RunState, kind: StateKind, readOnly: boolean): PanelAction[] {
@@ -287,8 +290,8 @@ function progressOf(state: RunState, calls: readonly Call[], moment: Moment): Pr
         part('reserved', money.reserved),
         part('free', freeOf(state, cap)),
       ],
-      projection: projectionWords(state),
     },
+    projection: projectionWords(state, moment.activeMs),
     drawn: counted(state),
     iterations: { done: state.iteration, limit: limits.max_iterations },
     time: {

@@ -1,5 +1,6 @@
 import type { RunEvent, RunEventOf, UnknownEvent } from '../run/events.ts';
-import { apply, FoldError, initialState, type RunState } from '../run/state.ts';
+import { FoldError } from '../run/fold-error.ts';
+import { apply, initialState, type RunState } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { l10n } from './panel-l10n.ts';
 import type { HistoryLine } from './panel-messages.ts';

@@ -10,6 +10,7 @@ export const PANEL_ACTIONS = [
   'stop',
   'review',
   'continue',
+  'raiseLimit',
   'openAnswer',
   'openSummaryDocument',
   'openLog',
@@ -126,9 +127,9 @@ export interface ProgressSection {
     readonly spent: string;
     /** `share` is the part of the cap, 0 to 1. */
     readonly parts: readonly { readonly part: SpendPart; readonly amount: string; readonly share: number }[];
-    /** Where the cost goes: whether it fits into the limit, in words too. Null: the run has ended, or nothing is known yet. */
-    readonly projection: { readonly level: 'ok' | 'near' | 'over'; readonly text: string } | null;
   };
+  /** Where the run goes: whether it fits into its limits, in words too. Null: it has ended, or nothing is known yet. */
+  readonly projection: { readonly level: 'ok' | 'near' | 'over'; readonly text: string } | null;
   /** Of the limits that count requests and tokens, those that the run has. */
   readonly drawn: readonly {
     readonly limit: 'max_requests' | 'max_tokens';

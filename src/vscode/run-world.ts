@@ -7,6 +7,7 @@ import { SlackWebhook } from '../notify/slack.ts';
 import { environmentSnapshot, variableSnapshot } from '../research/environment.ts';
 import { systemClock } from '../run/clock.ts';
 import type { KeyLedger } from '../run/ports.ts';
+import { wordsOf } from '../run/translate.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import type { OwnerIdentity } from '../runlog/owner.ts';
 import { processTable } from '../runlog/machine.ts';
@@ -16,7 +17,6 @@ import type { Redactor } from '../safety/redaction.ts';
 import { leadsWhereItSays } from '../tools/inside.ts';
 import { FolderWorkspace } from '../tools/workspace.ts';
 import { l10n } from './panel-l10n.ts';
-import { problemWords } from './problem-words.ts';
 import type { Keys } from './keys.ts';
 import { languageModelOf } from './lm-names.ts';
 import type { Output } from './output.ts';
@@ -24,6 +24,7 @@ import type { Configured } from './settings.ts';
 
 // What a run needs of the world, and the checks before it starts. Loaded on first use: see extension.ts.
 export { DEFAULT_LIMITS, LIMIT_WORDS, limitProblem } from '../run/limits.ts';
+export { raiseProblem, usedWithout } from '../run/raise.ts';
 export { checkSettings, DEFAULTS } from '../run/settings.ts';
 
 /** What the window lends to each of its runs. */
@@ -56,7 +57,7 @@ export function originOf(baseUrl: string, configured: Pick<Configured, 'privateO
     return parseOrigin(baseUrl, { allowPrivate }).text;
   } catch (error) {
     if (!(error instanceof OriginError)) throw error;
-    throw new ServerRefused('base_url', l10n.t('The base URL cannot be used: {0}', problemWords(error)));
+    throw new ServerRefused('base_url', l10n.t('The base URL cannot be used: {0}', wordsOf(error, l10n.t)));
   }
 }
 
@@ -138,7 +139,7 @@ function allowWebhook(gate: Egress, webhook: string, configured: Configured): vo
     gate.allow(webhook, { allowPrivate: isPrivate(webhook, configured) });
   } catch (error) {
     if (!(error instanceof OriginError)) throw error;
-    throw new ServerRefused('webhook', l10n.t('The webhook cannot be used: {0}', problemWords(error)));
+    throw new ServerRefused('webhook', l10n.t('The webhook cannot be used: {0}', wordsOf(error, l10n.t)));
   }
 }
 

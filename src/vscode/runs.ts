@@ -2,7 +2,9 @@ import * as vscode from 'vscode';
 import type { Session } from '../engine/session.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
+import { wordsOf } from '../run/translate.ts';
 import { nodeDisk } from '../runlog/disk.ts';
+import { l10n } from './panel-l10n.ts';
 import { briefOfState, type RunBrief } from './run-brief.ts';
 import type { FoundRun, RunFiles } from './run-files.ts';
 import type { RunRegistry, Whereabouts } from './run-registry.ts';
@@ -124,8 +126,7 @@ export class Runs implements RunRegistry, vscode.Disposable {
       entry.problem = null;
       this.changed.fire({ run: entry.view, event: null });
     } catch (error) {
-      const { problemWords } = await import('./problem-words.ts');
-      entry.problem = problemWords(error).replaceAll('\n', ' ');
+      entry.problem = wordsOf(error, l10n.t).replaceAll('\n', ' ');
     }
     this.entryChanged.fire(entry);
     return entry.view ?? undefined;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { activeMs } from '../run/state.ts';
+import { wordsOf } from '../run/translate.ts';
 import { printable } from '../safety/text.ts';
 import type { CallReader } from './call-reader.ts';
 import { HistoryReader } from './history-reader.ts';
@@ -16,7 +17,6 @@ import {
   type PanelView,
   parsePanelRequest,
 } from './panel-messages.ts';
-import { problemWords } from './problem-words.ts';
 import type { RunRegistry } from './run-registry.ts';
 import type { RunView } from './run-view.ts';
 
@@ -137,7 +137,7 @@ class SummaryPanel {
   private receive(message: unknown): void {
     const request = parsePanelRequest(message);
     if (request === null || request.runId !== this.runId) return;
-    this.answer(request).catch((error: unknown) => this.post({ type: 'problem', text: problemWords(error) }));
+    this.answer(request).catch((error: unknown) => this.post({ type: 'problem', text: wordsOf(error, l10n.t) }));
   }
 
   private async answer(request: PanelRequest): Promise<void> {

@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
+import { wordsOf } from '../run/translate.ts';
 import { inMessage } from './labels.ts';
 import { RUNS_VIEW } from './ids.ts';
+import { l10n } from './panel-l10n.ts';
 import type { Row } from './rows.ts';
 import type { Runs } from './runs.ts';
 import type { RunsTree } from './runs-tree.ts';
@@ -42,8 +44,7 @@ export class TaskDrag implements vscode.TreeDragAndDropController<Row> {
       session.steering.moveTask(dragged.taskId, before);
     } catch (error) {
       // A SteerError: the task began meanwhile.
-      const { problemWords } = await import('./problem-words.ts');
-      void vscode.window.showWarningMessage(inMessage(problemWords(error), 300));
+      void vscode.window.showWarningMessage(inMessage(wordsOf(error, l10n.t), 300));
     }
   }
 }

@@ -1,15 +1,16 @@
 import * as vscode from 'vscode';
+import { wordsOf } from '../run/translate.ts';
 import type { App } from './app.ts';
 import { COMMANDS } from './ids.ts';
 import { inMessage } from './labels.ts';
+import { l10n } from './panel-l10n.ts';
 
 /**
  * Shows what kept something from being done: sentences for known errors, with a button where one helps; for others the
  * message, and the log. Resolves when the person has answered.
  */
 export async function tellProblem(app: Pick<App, 'output'>, what: string, error: unknown): Promise<void> {
-  const { problemWords } = await import('./problem-words.ts');
-  const words = problemWords(error);
+  const words = wordsOf(error, l10n.t);
   const { sentences, actions } = explain(error, words);
   if (sentences === null) app.output.error(what, error);
   const message = [what, ...(sentences ?? [words])].join(' ');

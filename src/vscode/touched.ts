@@ -35,6 +35,7 @@ const TOUCHED: Readonly<Record<RunEvent['type'], Touched>> = {
   'review.decided': 'run',
   'limit.reached': 'nothing',
   'limit.raised': 'run',
+  'limit.added': 'run',
   'notice.queued': 'nothing',
   'notice.sent': 'nothing',
   'notice.failed': 'nothing',

@@ -20,6 +20,7 @@ const ACTIONS = (): Record<PanelAction, { label: string; icon: IconName }> => ({
   stop: { label: l10n.t('Stop'), icon: 'stop' },
   review: { label: l10n.t('Review…'), icon: 'eye' },
   continue: { label: l10n.t('Continue with More…'), icon: 'more' },
+  raiseLimit: { label: l10n.t('Raise a Limit…'), icon: 'more' },
   openAnswer: { label: l10n.t('Open Answer'), icon: 'document' },
   openSummaryDocument: { label: l10n.t('Open Summary Document'), icon: 'document' },
   openLog: { label: l10n.t('Open Log'), icon: 'lines' },

@@ -19,7 +19,7 @@ const NEAR = 0.9;
 
 /** What was used of each limit. `sinceMs`: how long ago the figures were sent. */
 export function progress(section: ProgressSection, sinceMs: number): HTMLElement {
-  const { spend, drawn, iterations, time, queue, counts } = section;
+  const { spend, projection, drawn, iterations, time, queue, counts } = section;
   const active = time.activeMs + (time.runs ? sinceMs : 0);
   return h(
     'section',
@@ -53,6 +53,7 @@ export function progress(section: ProgressSection, sinceMs: number): HTMLElement
       counts.blocked > 0 &&
         note(counts.blocked === 1 ? l10n.t('1 blocked') : l10n.t('{0} blocked', formatCount(counts.blocked))),
     ),
+    projection && projected(projection),
   );
 }
 
@@ -69,7 +70,7 @@ export function activity(section: ProgressSection, sinceMs: number): HTMLElement
   );
 }
 
-function spendTile({ cap, spent, parts, projection }: ProgressSection['spend']): HTMLElement {
+function spendTile({ cap, spent, parts }: ProgressSection['spend']): HTMLElement {
   const title = l10n.t('Spend');
   if (cap === null) return tile(title, [spent, l10n.t('at a price that is not known here')]);
   const names = PARTS();
@@ -87,7 +88,6 @@ function spendTile({ cap, spent, parts, projection }: ProgressSection['spend']):
     [spent, l10n.t('of {0}', cap)],
     h('div', { class: 'bar', role: 'img', 'aria-label': l10n.t('Of {0}: {1}', cap, words) }, ...bars),
     h('ul', { class: 'legend number' }, ...legend),
-    projection && projected(projection),
   );
 }
 
@@ -107,8 +107,8 @@ const LEVELS = {
   over: { icon: 'limit', look: 'bad' },
 } as const;
 
-/** Where the cost goes: by an icon of its own for each level, its colour, and first of all in words. */
-function projected({ level, text }: NonNullable<ProgressSection['spend']['projection']>): HTMLElement {
+/** Where the run goes: by an icon of its own for each level, its colour, and first of all in words. */
+function projected({ level, text }: NonNullable<ProgressSection['projection']>): HTMLElement {
   const { icon: name, look } = LEVELS[level];
   return h('p', { class: `projection ${level}` }, icon(name, look), h('span', {}, text));
 }

@@ -248,7 +248,18 @@ describe('the commands of BabyAGI', () => {
         await asks(/^Checkpoint review/);
       },
     },
-    'babyagi.continue': about('babyagi.continue', 'Continue with More', () => asks('Continue with More')),
+    'babyagi.raiseLimit': {
+      offered: WITH_RUNS,
+      palette: async () => {
+        await execute('babyagi.raiseLimit');
+        await asks('Raise a Limit');
+      },
+      row: async () => {
+        await onRow(live, 'babyagi.raiseLimit');
+        await asks('Raise a Limit');
+      },
+    },
+    'babyagi.continue': ofTheEnded('babyagi.continue', () => asks('Continue with More')),
     'babyagi.stop': {
       offered: WITH_RUNS,
       palette: async () => {
@@ -363,10 +374,7 @@ describe('the commands of BabyAGI', () => {
     live = SECOND;
     await tryAll('palette', 'babyagi.rehearse', 'babyagi.rehearse');
     await tryAll('row', 'babyagi.pause', 'babyagi.addTask');
-    assert.deepEqual(
-      await menu(live),
-      [...ofEveryRun, 'Resume', 'Continue with More…', 'Stop', 'Add Task…'].toSorted(),
-    );
+    assert.deepEqual(await menu(live), [...ofEveryRun, 'Resume', 'Raise a Limit…', 'Stop', 'Add Task…'].toSorted());
     assert.deepEqual(
       await menu(await nth(0)),
       ['Run Next', 'Move Task Up', 'Move Task Down', 'Edit Task…', 'Block Task…', 'Delete Task'].toSorted(),

@@ -52,8 +52,8 @@ function live(step: () => void): () => void {
   };
 }
 
-const limits = (max_cost_usd: number) => ({
-  limits: { max_iterations: 50, max_cost_usd, max_wall_time_minutes: 480, task_timeout_seconds: 120 },
+const limits = (max_cost_usd: number, max_requests?: number) => ({
+  limits: { max_iterations: 50, max_cost_usd, max_requests, max_wall_time_minutes: 480, task_timeout_seconds: 120 },
 });
 
 /** The names are those of PANEL_RUNS. */
@@ -61,8 +61,8 @@ const RUNS: Readonly<Record<PanelRun, MadeRun>> = {
   empty: atWork(longRun(0, 2)),
   running: atWork(longRun(24, 3)),
   paused: followedBy(longRun(20, 3), { type: 'run.paused', by: 'user', why: 'A person paused the run.' }),
-  near: atWork(longRun(24, 3, limits(0.16))),
-  over: atWork(longRun(24, 3, limits(0.1))),
+  near: atWork(longRun(24, 3, limits(0.5, 132))),
+  over: atWork(longRun(24, 3, limits(0.5, 80))),
   review: atReview(longRun(20, 3)),
   declined: atReview(longRun(20, 3)),
   capped: atEnd(longRun(50, 3), 'max_iterations', 'Iterations done: 50 of 50.'),

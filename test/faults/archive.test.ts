@@ -21,6 +21,7 @@ import { EngineError } from '../../src/engine/engine-error.ts';
 import { readRun } from '../../src/engine/read.ts';
 import { resumeRun } from '../../src/engine/resume.ts';
 import { startRun } from '../../src/engine/start.ts';
+import { inEnglish } from '../../src/run/translate.ts';
 import { ForeignFile, nodeDisk } from '../../src/runlog/disk.ts';
 import { runFolder } from '../../src/runlog/folder.ts';
 import { formatLine, GENESIS_HASH } from '../../src/runlog/line.ts';
@@ -310,6 +311,8 @@ const HOSTILE: Record<string, (folder: string, outside: string) => void> = {
     to: -5,
     by: 'user',
   }),
+  'a limit added below what is used': inserted('limit.added', { limit: 'max_tokens', to: 1, by: 'user' }),
+  'a limit added that no run is without': inserted('limit.added', { limit: 'max_iterations', to: 5, by: 'user' }),
   'a limit of a prototype': inserted('limit.raised', { limit: '__proto__', from: 2, to: 5, by: 'user' }),
   'money of 1e308': changed('call.settled', { cost_usd: 1e308 }),
   'money below zero': changed('call.settled', { cost_usd: -3 }),
@@ -416,7 +419,7 @@ async function open(folder: string): Promise<Opened> {
   const verification = await inTime('verifyRun', verifyRun(nodeDisk, folder));
   said.push(JSON.stringify(verification));
   const log = await inTime('readLog', readLog(nodeDisk, runFolder(folder)).catch(refused('readLog')));
-  if (log?.damage) said.push(JSON.stringify(log.damage));
+  if (log?.damage) said.push(JSON.stringify(log.damage), log.damage.what(inEnglish));
   const state = await inTime('readRun', readRun(nodeDisk, folder).catch(refused('readRun')));
   said.push(state?.config.objective ?? '');
   const host = heir('http://127.0.0.1:9');

@@ -422,9 +422,14 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
     assert.equal(again.code, 0, again.stderr);
     const sent = server.requests.length;
     assert.ok(sent > 5 && sent <= 8, `${sent}`);
-    const none = await start(t, ['resume', run_dir, ...base, '--add-tokens', '1'], KEY).ended;
-    assert.equal(none.code, 2);
-    assert.match(none.stderr, /The run has no token limit/);
+    const more = ['--add-tokens', '1', '--add-requests', '9', '--add-iterations', '9'];
+    const added = await start(t, ['resume', run_dir, ...base, ...more], KEY).ended;
+    assert.deepEqual([added.code, lastLine(added).stop_reason], [0, 'max_tokens'], added.stderr);
+    assert.equal(server.requests.length, sent, 'one token more than are used is enough for none');
+    const { tokens } = JSON.parse(readFileSync(join(run_dir, 'summary.json'), 'utf8')) as {
+      tokens: { input: number; output: number; limit: number };
+    };
+    assert.equal(tokens.limit, tokens.input + tokens.output + 1);
     const short = await start(t, ['run', 'Plan a garden', ...LIMITS, ...base], { ...KEY, BABYAGI_MAX_TOKENS: '100' })
       .ended;
     assert.equal(short.code, 0, short.stderr);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { type Pico, picoFromUsd, usdFromPico } from '../../src/budget/money.ts';
 import { resumeEvents } from '../../src/engine/resume.ts';
-import { NO_EARMARK } from '../../src/run/allowance.ts';
+import { type Earmark, NO_EARMARK } from '../../src/run/allowance.ts';
 import { capOf, drawn } from '../../src/run/drawn.ts';
 import { Caller } from '../../src/run/call.ts';
 import type { Rates, RunConfig } from '../../src/run/config.ts';
@@ -480,7 +480,7 @@ class World {
     }
   }
 
-  private earmark(): Caller['earmark'] {
+  private earmark(): Earmark {
     const { dice, cap, state } = this;
     const share = (limit: 'max_requests' | 'max_tokens') =>
       (capOf(state.limits, limit) ?? 0n) / BigInt(dice.int(3, 20));
@@ -504,7 +504,10 @@ class World {
       ledger,
     });
     if (dice.chance(0.15)) caller.retry = classicRetry;
-    if (dice.chance(0.3)) caller.earmark = this.earmark();
+    if (dice.chance(0.3)) {
+      const earmark = this.earmark();
+      caller.earmark = () => earmark;
+    }
     const stops: StopRun[] = [];
     const lane = async (name: number) => {
       for (let iteration = 1; iteration <= steps && !this.stopped; iteration += 1) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RunEvent } from '../../src/run/events.ts';
 import { fold } from '../../src/run/state.ts';
+import { inEnglish } from '../../src/run/translate.ts';
 import type { Disk } from '../../src/runlog/disk.ts';
 import { runFolder } from '../../src/runlog/folder.ts';
 import { type OwnerIdentity, Ownership } from '../../src/runlog/owner.ts';
@@ -173,7 +174,7 @@ async function execute(rules: Rules, choose: (among: number) => number): Promise
 async function look(files: Files, sent: readonly string[]): Promise<string | null> {
   if (sent.length > CAP) return `${sent.length} requests were sent, ${CAP} are allowed`;
   const log = await readLog(memoryDisk(files), FOLDER);
-  if (log.damage) return log.damage.what;
+  if (log.damage) return log.damage.what(inEnglish);
   const known = new Set(log.events.map((event) => event.type === 'call.reserved' && event.call_id));
   const unknown = sent.find((call) => !known.has(call));
   return unknown === undefined ? null : `request ${unknown} was sent, and the log does not know it`;

@@ -1,10 +1,11 @@
 import * as vscode from 'vscode';
+import { wordsOf } from '../../run/translate.ts';
 import { KeyError, OriginError, parseApiKey, parseOrigin } from '../../safety/origin.ts';
 import { nodeDisk } from '../../runlog/disk.ts';
 import type { App } from '../app.ts';
+import { l10n } from '../panel-l10n.ts';
 import { COMMANDS } from '../ids.ts';
 import { inMessage } from '../labels.ts';
-import { problemWords } from '../problem-words.ts';
 import type { RunEntry } from '../runs.ts';
 import { askText } from '../steps.ts';
 import { settingsOf } from '../workspace.ts';
@@ -98,7 +99,7 @@ function keyProblem(text: string): string | null {
     parseApiKey(text);
     return null;
   } catch (error) {
-    if (error instanceof KeyError) return problemWords(error);
+    if (error instanceof KeyError) return wordsOf(error, l10n.t);
     throw error;
   }
 }
@@ -108,7 +109,7 @@ function originProblem(text: string, privateOrigins: readonly string[]): string 
     originText(text, privateOrigins);
     return null;
   } catch (error) {
-    if (error instanceof OriginError) return problemWords(error);
+    if (error instanceof OriginError) return wordsOf(error, l10n.t);
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import { formatUsd, picoFromUsd } from '../../budget/money.ts';
 import type { Session } from '../../engine/session.ts';
 import { reviewReport } from '../../research/review-report.ts';
 import { spentOfLimit } from '../../run/cost-words.ts';
+import { LIMIT_WORDS } from '../../run/limits.ts';
 import { reviewDigest } from '../../run/review.ts';
 import type { RunState } from '../../run/state.ts';
 import type { App } from '../app.ts';
@@ -144,7 +145,10 @@ function factsOf(state: RunState): Item[] {
       : cost === null
         ? ''
         : vscode.l10n.t('cost not known before an iteration is complete');
-  const end = ahead.endsAfter === null ? '' : vscode.l10n.t('cost limit after {0} iterations', ahead.endsAfter);
+  const end =
+    ahead.ends === null
+      ? ''
+      : vscode.l10n.t('{0} after {1} iterations', l10n.known(LIMIT_WORDS[ahead.ends.limit].name), ahead.ends.after);
   const files = state.review?.firstUse?.files ?? [];
   const fact = (label: string, ...words: string[]): Item => ({
     what: 'none',

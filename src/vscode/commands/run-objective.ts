@@ -382,7 +382,7 @@ async function forecastOf(
       ? vscode.l10n.t('What it will probably cost is not known; the cost limit holds in any case.')
       : vscode.l10n.t('The cost is included in what the provider of the model is paid for; requests count there.');
   try {
-    const { checkSettings } = await import('../run-world.ts');
+    const { checkSettings, LIMIT_WORDS } = await import('../run-world.ts');
     const checked = checkSettings(rawOf(draft, configured));
     if ('problems' in checked) return unknown;
     const { expectedUsd, worstUsd, requests, tokens, iterations, endsAfter, endsBy } = await app.control.forecast(
@@ -390,12 +390,15 @@ async function forecastOf(
       signal,
     );
     const endsEarly =
-      endsAfter === null || endsBy === 'max_cost_usd'
+      endsAfter === null || endsBy === null
         ? []
         : [
-            endsBy === 'max_requests'
-              ? vscode.l10n.t('the request limit probably ends it after {0} of {1} iterations', endsAfter, iterations)
-              : vscode.l10n.t('the token limit probably ends it after {0} of {1} iterations', endsAfter, iterations),
+            vscode.l10n.t(
+              'the {0} probably ends it after {1} of {2} iterations',
+              l10n.known(LIMIT_WORDS[endsBy].name),
+              endsAfter,
+              iterations,
+            ),
           ];
     if (languageModel !== null) {
       const about = vscode.l10n.t(
@@ -407,21 +410,15 @@ async function forecastOf(
       return [about, ...endsEarly].join('; ');
     }
     const [expected, worst] = [dollars(expectedUsd), dollars(worstUsd)];
-    if (endsAfter !== null && endsBy === 'max_cost_usd') {
-      return vscode.l10n.t(
-        'Forecast: about {0}, up to {1} if no request has to be repeated; the cost limit probably ends it after {2} of {3} iterations',
-        expected,
-        worst,
-        endsAfter,
-        iterations,
-      );
-    }
-    const about = vscode.l10n.t(
-      'Forecast: about {0} for {1} iterations, up to {2} if no request has to be repeated',
-      expected,
-      iterations,
-      worst,
-    );
+    const about =
+      endsBy === 'max_cost_usd'
+        ? vscode.l10n.t('Forecast: about {0}, up to {1} if no request has to be repeated', expected, worst)
+        : vscode.l10n.t(
+            'Forecast: about {0} for {1} iterations, up to {2} if no request has to be repeated',
+            expected,
+            iterations,
+            worst,
+          );
     return [about, ...endsEarly].join('; ');
   } catch (error) {
     if (!signal.aborted) app.output.error('The cost of the run could not be forecast.', error);

@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
+import { wordsOf } from '../../run/translate.ts';
 import { OriginError, parseOrigin } from '../../safety/origin.ts';
 import type { App } from '../app.ts';
-import { problemWords } from '../problem-words.ts';
+import { l10n } from '../panel-l10n.ts';
 import { askText } from '../steps.ts';
 import { settingsOf } from '../workspace.ts';
 
@@ -32,7 +33,7 @@ function webhookProblem(url: string, privateOrigins: readonly string[]): string 
     parseOrigin(url, { allowPrivate: privateOrigins.includes(origin) });
     return url.length < 16 ? vscode.l10n.t('The address is too short for a webhook.') : null;
   } catch (error) {
-    if (error instanceof OriginError) return problemWords(error);
+    if (error instanceof OriginError) return wordsOf(error, l10n.t);
     throw error;
   }
 }

@@ -4,8 +4,12 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { KeyLedgerFile } from '../../../src/budget/key-ledger.ts';
 import { picoFromUsd } from '../../../src/budget/money.ts';
+import { EngineError } from '../../../src/engine/engine-error.ts';
 import { explainRun } from '../../../src/research/explain.ts';
 import { whyDocument } from '../../../src/vscode/why-document.ts';
+import type { RunState } from '../../../src/run/state.ts';
+import { nodeDisk } from '../../../src/runlog/disk.ts';
+import { verifyRun } from '../../../src/runlog/verify.ts';
 import { brain } from '../../support/brain.ts';
 import { type UsageLie, usageLies } from '../../support/model-faults.ts';
 import type { ChatRequestSeen } from '../../support/model-server.ts';
@@ -18,6 +22,13 @@ const PRICES = (line: { kind: string }) =>
   line.kind === 'chat'
     ? { inputPico: 2_500_000n, outputPico: 10_000_000n, cachedInputPico: 1_250_000n }
     : { inputPico: 20_000n, outputPico: 0n };
+
+/** A limit that was raised or added, from what to what. */
+const changeOf = (raise: RunState['raises'][number]) => [
+  raise.limit,
+  raise.type === 'limit.raised' ? raise.from : null,
+  raise.to,
+];
 
 describe('the iteration limit', () => {
   it('ends the run after as many iterations, and not one request later', async (t) => {
@@ -45,10 +56,7 @@ describe('the iteration limit', () => {
     assert.equal(again.outcome.stopReason, 'max_iterations');
     assert.equal(again.outcome.iterations, 3);
     assert.equal(server.requests.length, 9);
-    assert.deepEqual(
-      again.state.raises.map(({ limit, from, to }) => [limit, from, to]),
-      [['max_iterations', 2, 3]],
-    );
+    assert.deepEqual(again.state.raises.map(changeOf), [['max_iterations', 2, 3]]);
   });
 });
 
@@ -251,24 +259,81 @@ describe('the limits of requests and of tokens', () => {
     }
   });
 
-  it('can be raised, and the run goes on; one that it has not cannot', async (t) => {
+  it('can be raised, and the run goes on', async (t) => {
     const { outcome, server } = await oneRun(t, {
       server: { reply: brain() },
       settings: { ...ENDLESS, max_requests: 5, synthesis: false },
     });
     const host = testHost(server.url);
     t.after(() => host.egress.close());
-    await assert.rejects(
-      resumed(t, outcome.runDirectory, host, { add: { max_tokens: 5 } }),
-      /The run has no token limit, so there is none to raise/,
-    );
     const again = await resumed(t, outcome.runDirectory, host, { add: { max_requests: 3 } });
     assert.equal(again.outcome.stopReason, 'max_requests');
     assert.equal(server.requests.length, 8);
-    assert.deepEqual(
-      again.state.raises.map(({ limit, from, to }) => [limit, from, to]),
-      [['max_requests', 5, 8]],
+    assert.deepEqual(again.state.raises.map(changeOf), [['max_requests', 5, 8]]);
+  });
+
+  it('can be added where a run was started without: by so much more than is used, with one kept for the answer', async (t) => {
+    const { outcome, server, state } = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { ...ENDLESS, max_iterations: 2, synthesis: true },
+    });
+    const used = server.requests.length;
+    const tokens = state.tokens.settled;
+    const host = testHost(server.url);
+    t.after(() => host.egress.close());
+    await assert.rejects(resumed(t, outcome.runDirectory, host, { raise: { max_tokens: 100 } }), (error) => {
+      assert.ok(error instanceof EngineError && error.reason === 'configuration');
+      const words = `The token limit cannot begin at 100, as ${tokens} are used or reserved already: give no less.`;
+      assert.deepEqual(error.problems, [words]);
+      return true;
+    });
+    const again = await resumed(t, outcome.runDirectory, host, {
+      raise: { max_tokens: 9_000_000 },
+      add: { max_requests: 4, max_iterations: 50 },
+    });
+    assert.equal(again.outcome.stopReason, 'max_requests', again.outcome.detail);
+    assert.equal(server.requests.length, used + 4);
+    assert.equal(answers(again.state), 2, 'one for each end');
+    assert.deepEqual(again.state.raises.map(changeOf), [
+      ['max_tokens', null, 9_000_000],
+      ['max_requests', null, used + 4],
+      ['max_iterations', 2, 52],
+    ]);
+    const file = readFileSync(path.join(outcome.runDirectory, 'summary.json'), 'utf8');
+    const summary = JSON.parse(file) as {
+      limit_raises: { limit: string; from: number | null }[];
+      continue_with: string;
+    };
+    assert.deepEqual(summary.limit_raises[1]?.from, null);
+    const explained = explainRun(again.state, { directory: 'folder', owned: false, imported: false });
+    assert.equal(
+      explained.next.command?.split(' folder ')[1]?.replace(/^--base-url \S+ /, ''),
+      `--add-requests ${used + 4}`,
     );
+    const verification = await verifyRun(nodeDisk, outcome.runDirectory);
+    assert.equal(verification.firstProblem, null);
+    const third = await resumed(t, outcome.runDirectory, host, { add: { max_requests: 2 } });
+    assert.equal(server.requests.length, used + 6);
+    assert.deepEqual(third.state.raises.map(changeOf).at(-1), ['max_requests', used + 4, used + 6]);
+  });
+
+  it('can be added in the middle of a run, which keeps some of it for the answer from then on', async (t) => {
+    let used = 0;
+    const { outcome, server, state } = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { ...ENDLESS, synthesis: true },
+      begun: (session) => {
+        session.subscribe(({ type }) => {
+          if (type !== 'iteration.completed' || session.state.iteration !== 2) return;
+          used = session.state.calls.size;
+          session.steering.raiseLimit('max_requests', used + 3);
+        });
+      },
+    });
+    assert.equal(outcome.stopReason, 'max_requests', outcome.detail);
+    assert.ok(used > 0);
+    assert.equal(server.requests.length, used + 3);
+    assert.equal(answers(state), 1);
   });
 
   it('end the run by the cost where that is less', async (t) => {

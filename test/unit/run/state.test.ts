@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { fold, FoldError, settledCall } from '../../../src/run/state.ts';
+import { FoldError } from '../../../src/run/fold-error.ts';
+import { fold, settledCall } from '../../../src/run/state.ts';
 import {
   answered,
   ended,
@@ -243,6 +244,17 @@ describe('a log that contradicts itself', () => {
     'a call settled that was never reserved': settledTwice ? [settledTwice] : [],
     'a result stored of a call that is not there': [
       { type: 'memory.stored', memory_id: 't1', task_id: 't1', call_id: 'nobody' },
+    ],
+    'a limit added that is below what is used': [
+      ...answered('a', 'x', { inputTokens: 70, outputTokens: 30 }),
+      { type: 'limit.added', limit: 'max_tokens', to: 99, by: 'user' },
+    ],
+    'a limit added twice': [
+      { type: 'limit.added', limit: 'max_requests', to: 5, by: 'user' },
+      { type: 'limit.added', limit: 'max_requests', to: 6, by: 'user' },
+    ],
+    'a limit added with no value that it can have': [
+      { type: 'limit.added', limit: 'max_requests', to: 1.5, by: 'user' },
     ],
     'a review decided that nobody asked for': [
       { type: 'review.decided', review_id: 'r1', digest: 'd', decision: 'approve', by: 'user', via: 'x' },

@@ -6,7 +6,17 @@ import type { RunLog } from '../../../src/run/ports.ts';
 import { reviewDigest } from '../../../src/run/review.ts';
 import { apply, fold, type RunState } from '../../../src/run/state.ts';
 import { SteerError, type SteerErrorReason, Steering } from '../../../src/run/steer.ts';
-import { ended, events, iteration, makeConfig, startOfRun, task } from '../../support/run-events.ts';
+import {
+  answered,
+  ended,
+  events,
+  iteration,
+  makeConfig,
+  reserved,
+  startOfRun,
+  task,
+  unanswered,
+} from '../../support/run-events.ts';
 
 /** Steering of a run with a done task t1, and t2, t3, t4 waiting. */
 function steered(...more: EventDraft[]): { steering: Steering; state: RunState; appended: EventDraft[] } {
@@ -124,8 +134,38 @@ describe('steering a run', () => {
     assert.deepEqual(appended, [{ type: 'limit.raised', limit: 'max_iterations', from: 10, to: 20, by: 'user' }]);
     for (const bad of [0, -1, Number.NaN, 1.5, 1e9, 19])
       refused('bad_limit', () => steering.raiseLimit('max_iterations', bad));
-    refused('bad_limit', () => steering.raiseLimit('max_tokens', 1000));
     assert.equal(state.config.limits.max_iterations, 10, 'the configuration stays as it was');
+  });
+
+  it('adds a limit that the run was started without, no lower than what is used, and only raises it from then on', () => {
+    const { steering, state, appended } = steered(
+      ...answered('c8', 'x', { inputTokens: 900, outputTokens: 80 }),
+      ...unanswered('c9', 'held', 'No answer.'),
+      reserved('open'),
+    );
+    const used = [...state.calls.values()].reduce(
+      (sum, call) =>
+        sum +
+        (call.status === 'settled'
+          ? call.inputTokens + call.outputTokens
+          : call.boundInputTokens + call.maxOutputTokens),
+      0,
+    );
+    for (const bad of [0, 1.5, Number.NaN, 1e12, used - 1])
+      refused('bad_limit', () => steering.raiseLimit('max_tokens', bad));
+    refused('bad_limit', () => steering.raiseLimit('max_requests', state.calls.size - 1));
+    assert.deepEqual(appended, []);
+    steering.raiseLimit('max_tokens', used);
+    steering.raiseLimit('max_requests', 50);
+    refused('bad_limit', () => steering.raiseLimit('max_requests', 49));
+    steering.raiseLimit('max_requests', 60);
+    assert.deepEqual(appended, [
+      { type: 'limit.added', limit: 'max_tokens', to: used, by: 'user' },
+      { type: 'limit.added', limit: 'max_requests', to: 50, by: 'user' },
+      { type: 'limit.raised', limit: 'max_requests', from: 50, to: 60, by: 'user' },
+    ]);
+    assert.deepEqual([state.limits.max_tokens, state.limits.max_requests], [used, 60]);
+    assert.equal(state.config.limits.max_tokens, undefined, 'the configuration stays as it was');
   });
 
   it('pauses and resumes once, however often it is asked', () => {
@@ -187,6 +227,7 @@ describe('a review', () => {
     'a task was removed': (steering) => steering.removeTask('t2'),
     'a task was blocked': (steering) => steering.blockTask('t2', ''),
     'the order changed': (steering) => steering.moveTask('t4', 't2'),
+    'a limit was added': (steering) => steering.raiseLimit('max_requests', 500),
     'a limit was raised': (steering) => steering.raiseLimit('max_cost_usd', 500),
     'guidance was given': (steering) => steering.guide('Do something else'),
   };

@@ -186,6 +186,26 @@ describe('the summary of a run', () => {
     assert.match(summary.continue_with ?? '', / --add-tokens 90000$/);
   });
 
+  it('tells of a limit that was added, and goes on by as much as it began with', () => {
+    const drafts: EventDraft[] = [
+      ...startOfRun(),
+      { type: 'limit.added', limit: 'max_requests', to: 30, by: 'user' },
+      { type: 'limit.raised', limit: 'max_requests', from: 30, to: 70, by: 'user' },
+      ended('max_requests'),
+    ];
+    const summary = summaryOf(drafts);
+    assert.deepEqual(
+      summary.limit_raises.map(({ limit, from, to }) => [limit, from, to]),
+      [
+        ['max_requests', null, 30],
+        ['max_requests', 30, 70],
+      ],
+    );
+    assert.deepEqual([summary.limits.max_requests, summary.requests.limit], [70, 70]);
+    assert.match(markdownOf(summary), /: max\\_requests added: 30 \(user\)\n.*: max\\_requests from 30 to 70 \(user\)/);
+    assert.match(summary.continue_with ?? '', / --add-requests 30$/);
+  });
+
   it('gives a command that goes on, as far again where a limit ended the run', () => {
     const folder = '.babyagi/runs/20250102T030405Z-compare-three-databases-7c9e';
     const commandAfter = (reason: Parameters<typeof ended>[0], config = makeConfig()) =>

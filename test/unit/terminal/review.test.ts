@@ -125,6 +125,12 @@ describe('a review on the terminal', () => {
     assert.equal(appended.at(-1)?.type, 'review.decided');
   });
 
+  it('adds a limit of requests that the run was started without, and says why one cannot begin so low', async () => {
+    const { shown, state } = await ask({}, 'l tokens 1', 'l requests 40', 'a');
+    assert.match(shown, /The token limit cannot begin at 1, as \d+ are used or reserved already: give no less\./);
+    assert.deepEqual([state.limits.max_requests, state.limits.max_tokens], [40, undefined]);
+  });
+
   it('says what is wrong with an answer, and asks again', async () => {
     const { shown, state } = await ask({}, 'x', 'l speed 3', 'l usd', 'm t3 t9', 's');
     for (const words of [/"x" is none of these/, /Name a limit/, /cost limit NaN is not valid/, /no waiting task t9/])

@@ -4,13 +4,13 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { INCLUDED } from '../../../src/run/cost-words.ts';
 import { AGENTS } from '../../../src/run/format.ts';
+import { KINDS } from '../../../src/run/issue-words.ts';
 import { LIMIT_WORDS } from '../../../src/run/limits.ts';
 import { checkSettings, type RawSettings } from '../../../src/run/settings.ts';
-import { inEnglish, TranslatableError, type Translate } from '../../../src/run/translate.ts';
+import { inEnglish, TranslatableError, type Translate, wordsOf } from '../../../src/run/translate.ts';
 import { OutputPathError, parseOutputPath } from '../../../src/safety/output-path.ts';
 import { ONLY_BLOCKED_WAIT } from '../../../src/run/queue.ts';
 import { l10n } from '../../../src/vscode/panel-l10n.ts';
-import { problemWords } from '../../../src/vscode/problem-words.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
@@ -37,9 +37,16 @@ const WORDS = [
   'src/research/review-reason.ts',
   'src/research/review-report.ts',
   'src/run/cost-words.ts',
+  'src/run/fold-error.ts',
+  'src/run/issue-words.ts',
   'src/run/limits.ts',
+  'src/run/raise.ts',
   'src/run/review.ts',
+  'src/run/state.ts',
+  'src/run/steer.ts',
   'src/run/stop-reason.ts',
+  'src/runlog/reader.ts',
+  'src/safety/origin.ts',
 ];
 
 /** The texts of all `l10n.t(…)` in the sources, of the panel and of what words it borrows too; anything but a literal is a failure. */
@@ -51,7 +58,7 @@ function textsInSources(): Set<string> {
   const texts = new Set<string>();
   for (const file of ['src/extension.ts', ...filesBelow('src/vscode'), ...filesBelow('src/webview'), ...WORDS]) {
     for (const [call, literal] of readFileSync(file, 'utf8').matchAll(
-      /\b(?:l10n\.t|translated)\(\s*('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")?/g,
+      /\b(?:l10n\.t\(|translated\(|new FoldError\(event,)\s*('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")?/g,
     )) {
       assert.ok(literal !== undefined, `${file}: ${call} is not followed by a string in quotes`);
       texts.add(literal.slice(1, -1).replaceAll(/\\(['"\\])/g, '$1'));
@@ -72,10 +79,7 @@ const SENTENCES_OF_THE_RUN = [
   ONLY_BLOCKED_WAIT,
   ...AGENTS,
   ...refusedNames(),
-  'the hash chain does not fit',
-  'the part that a later segment builds on is damaged',
-  'a line that was there whole is damaged',
-  'the body is not a JSON object',
+  ...Object.values(KINDS),
 ];
 
 /** What is wrong with a path in an archive, each rule once. */
@@ -95,7 +99,7 @@ function refusedNames(): string[] {
 
 /** What people meet as an error with words. */
 const ERRORS =
-  /(?:new (?:EngineError|ArchiveError|TemplateError|ForeignFile|RunLost)|throw (?:unsafe|damaged|tooLarge))\(/g;
+  /(?:new (?:EngineError|ArchiveError|TemplateError|ForeignFile|RunLost|SteerError|OriginError|KeyError)|throw (?:unsafe|damaged|tooLarge))\(/g;
 
 /** From an opening bracket to the one that closes it. */
 function bracketed(text: string, open: number): string {
@@ -180,7 +184,7 @@ describe('the German texts', () => {
     assert.equal(full.message, 'The run has 7 files; an archive has at most 5.');
     l10n.use(bundle, 'de');
     try {
-      assert.equal(problemWords(full), 'Der Lauf hat 7 Dateien; ein Archiv hat höchstens 5.');
+      assert.equal(wordsOf(full, l10n.t), 'Der Lauf hat 7 Dateien; ein Archiv hat höchstens 5.');
     } finally {
       l10n.use(undefined, 'en');
     }

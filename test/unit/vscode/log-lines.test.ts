@@ -46,6 +46,15 @@ describe('a line of the log document', () => {
     assert.ok(line.length < 400);
   });
 
+  it('tells how a limit was raised, or added', () => {
+    const [raised = '', added = ''] = events(
+      { type: 'limit.raised', limit: 'max_iterations', from: 2, to: 5, by: 'user' },
+      { type: 'limit.added', limit: 'max_tokens', to: 9000, by: 'user' },
+    ).map((event) => logLine(event, false));
+    assert.match(raised, /max_iterations 2 → 5 by user$/);
+    assert.match(added, /max_tokens → 9000 by user$/);
+  });
+
   it('shows an event of a later version', () => {
     const line = logLine(
       {

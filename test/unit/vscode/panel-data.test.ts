@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { RunConfig } from '../../../src/run/config.ts';
 import type { EventDraft } from '../../../src/run/events.ts';
 import { reviewDigest } from '../../../src/run/review.ts';
 import { fold, type RunState } from '../../../src/run/state.ts';
@@ -93,8 +94,8 @@ describe('the panel sections of a run', () => {
   it('offer what can be done, and nothing else', () => {
     const actions = (state: RunState, where: Whereabouts = 'here') => show(state, {}, where).head.actions.join(' ');
     const paused: EventDraft = { type: 'run.paused', by: 'user', why: 'A person paused the run.' };
-    assert.equal(actions(stateAfter()), 'pause stop openLog');
-    assert.equal(actions(stateAfter(paused)), 'resume stop openLog');
+    assert.equal(actions(stateAfter()), 'pause stop raiseLimit openLog');
+    assert.equal(actions(stateAfter(paused)), 'resume stop raiseLimit openLog');
     assert.equal(actions(stateAfter(), 'idle'), 'resume openLog');
     assert.equal(actions(stateAfter(), 'elsewhere'), 'pause stop openLog');
     assert.equal(actions(stateAfter(paused), 'elsewhere'), 'resume stop openLog');
@@ -111,6 +112,15 @@ describe('the panel sections of a run', () => {
       'resume openSummaryDocument openLog',
       'without an answer',
     );
+  });
+
+  it('count limits that were raised apart from those that were added', () => {
+    const facts = (...more: EventDraft[]) => show(stateAfter(...more)).head.facts.join(' · ');
+    const raised: EventDraft = { type: 'limit.raised', limit: 'max_cost_usd', from: 1, to: 2, by: 'user' };
+    const added: EventDraft = { type: 'limit.added', limit: 'max_requests', to: 50, by: 'user' };
+    assert.match(facts(raised, added), / · limits raised once · 1 limit added$/);
+    assert.match(facts(added, { ...added, limit: 'max_tokens', to: 5000 }), / · 2 limits added$/);
+    assert.doesNotMatch(facts(), /limit/);
   });
 
   it('tell a run that waits at a review from one that was ended there', () => {
@@ -155,12 +165,12 @@ describe('the panel sections of a run', () => {
         { type: 'task.completed', task_id: 't1', iteration: 1, call_id: 'a' },
         { type: 'iteration.completed', iteration: 1, task_id: 't1' },
       );
-    const projection = (state: RunState) => show(state).progress.spend.projection;
+    const projection = (state: RunState) => show(state).progress.projection;
     assert.equal(projection(stateAfter()), null, 'nothing is known yet');
-    assert.deepEqual(projection(spent(0.01)), { level: 'ok', text: 'Fits: about $0.10 after 10 iterations.' });
+    assert.deepEqual(projection(spent(0.01)), { level: 'ok', text: 'Fits: about $0.10, 1 min after 10 iterations.' });
     assert.deepEqual(projection(spent(0.095)), {
       level: 'near',
-      text: 'Just fits: about $0.95 after 10 iterations, near the cost limit.',
+      text: 'Just fits: about $0.95, 1 min after 10 iterations, near the cost limit.',
     });
     assert.deepEqual(projection(spent(0.2)), {
       level: 'over',
@@ -172,6 +182,52 @@ describe('the panel sections of a run', () => {
     );
     const over = fold(makeConfig(), events(...startOfRun(), ...iteration(1, 't1', 'x'), ended('max_cost')));
     assert.equal(projection(over), null, 'it has ended');
+  });
+
+  it('say which of all limits comes first, by what an iteration takes of it', () => {
+    const base = makeConfig();
+    const projection = (limits: Partial<RunConfig['limits']>, config: Partial<RunConfig> = {}, activeMs = 0) => {
+      const made = makeConfig({ limits: { ...base.limits, ...limits }, ...config });
+      const answer = answered('a', 'x', { taskId: 't1', costUsd: 0.01, inputTokens: 1500, outputTokens: 500 });
+      const state = fold(
+        made,
+        events(
+          ...startOfRun(),
+          { type: 'task.started', task_id: 't1', iteration: 1 },
+          ...answer,
+          { type: 'task.completed', task_id: 't1', iteration: 1, call_id: 'a' },
+          { type: 'iteration.completed', iteration: 1, task_id: 't1' },
+        ),
+      );
+      return panelSections(state, FIRST_VIEW, { now: 0, activeMs, where: 'here' }).progress?.projection;
+    };
+    assert.deepEqual(projection({ max_requests: 50, max_tokens: 60_000 }), {
+      level: 'ok',
+      text: 'Fits: about $0.10, 10 requests, 20,000 tokens after 10 iterations.',
+    });
+    assert.deepEqual(projection({ max_requests: 7 }), {
+      level: 'over',
+      text: 'Will not fit: at 1 request an iteration the request limit probably ends the run after iteration 6 of 10.',
+    });
+    assert.deepEqual(
+      projection({ max_tokens: 21_000, max_requests: 50 }, { loop: { ...base.loop, synthesis: false } }),
+      {
+        level: 'near',
+        text: 'Just fits: about $0.10, 10 requests, 20,000 tokens after 10 iterations, near the token limit.',
+      },
+    );
+    // An iteration takes 4 s here, and a pause of a minute.
+    const slow = { loop: { ...base.loop, sleep_seconds: 60 } };
+    assert.deepEqual(projection({ max_wall_time_minutes: 5 }, slow, 64_000), {
+      level: 'over',
+      text: 'Will not fit: at 1 min an iteration the time limit probably ends the run after iteration 4 of 10.',
+    });
+    assert.equal(projection({}, slow, 64_000)?.text, 'Fits: about $0.10, 10 min after 10 iterations.');
+    const included = { model: { ...base.model, provider: 'vscode-lm' as const } };
+    assert.equal(
+      projection({ max_requests: 50, max_cost_usd: 0.000001 }, included)?.text,
+      'Fits: about 10 requests after 10 iterations.',
+    );
   });
 
   it('name every stop reason in words of its own', () => {

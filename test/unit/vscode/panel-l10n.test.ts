@@ -32,7 +32,7 @@ describe('the texts of the panel', () => {
     const { head, review, progress, health } = panelSections(stateOf(atReview(longRun(20, 3))), FIRST_VIEW, moment);
     assert.equal(head?.state, 'Wartet auf Ihre Prüfung');
     assert.equal(review?.happened[0], '20 Iterationen: 19 Aufgaben erledigt, 1 fehlgeschlagen');
-    assert.match(progress?.spend.projection?.text ?? '', /^Reicht: etwa \$/);
+    assert.match(progress?.projection?.text ?? '', /^Reicht: etwa \$/);
     assert.equal(health?.words, 'Die Schleife kommt voran.');
     for (const agent of AGENTS) assert.ok(Object.values(GERMAN).includes(agentWord(agent)), agent);
   });

@@ -59,6 +59,10 @@ async function main(): Promise<number> {
       return (await import('./terminal/read-commands.ts')).verify(options, redactor);
     case 'explain':
       return (await import('./terminal/read-commands.ts')).explain(options, redactor);
+    case 'replay':
+      return (await import('./terminal/replay-command.ts')).replay(options, redactor);
+    case 'compare':
+      return (await import('./terminal/compare-command.ts')).compare(options, redactor);
     case 'export':
       return (await import('./terminal/archive-commands.ts')).exportRun(options);
     case 'import':

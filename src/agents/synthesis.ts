@@ -17,7 +17,7 @@ const FRAME_TOKENS = 400;
 /** The most that is kept back for the synthesis, as a share of the limit. */
 const EARMARK_SHARE = 5n;
 /** What a request is refused with before it is made. */
-const REFUSED: ReadonlySet<StopReason> = new Set(['max_cost', 'max_requests', 'max_tokens']);
+export const REFUSED: ReadonlySet<StopReason> = new Set(['max_cost', 'max_requests', 'max_tokens']);
 
 /** Kept back of each limit from the start, so that a run that comes to its end can still give an answer. */
 export function synthesisEarmark(config: RunConfig, limits: Limits): Earmark {

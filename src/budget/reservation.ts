@@ -70,6 +70,8 @@ export function admit<Of extends Room>(
   return { maxOutputTokens };
 }
 
+const NOTHING_REPORTED = 'the server reported no usable usage: booked at the reservation';
+
 /** The provider's figures where they are possible, and never less than what was counted here. */
 export function trustedUsage(
   reported: Usage | null,
@@ -80,7 +82,7 @@ export function trustedUsage(
   if (reported === null || (counted === null && reported.inputTokens === 0)) {
     // Unknown usage costs the whole reservation.
     const usage = { inputTokens: reservation.inputTokens, cachedTokens: 0, outputTokens: reservation.outputTokens };
-    return { usage, note: 'the server reported no usable usage: booked at the reservation' };
+    return { usage, note: NOTHING_REPORTED };
   }
   const inputTokens = Math.max(reported.inputTokens, counted?.inputTokens ?? 0);
   const outputTokens = Math.max(reported.outputTokens, counted?.outputTokens ?? 0);
@@ -91,4 +93,13 @@ export function trustedUsage(
       ? `the server reported ${reported.inputTokens}+${reported.outputTokens} tokens, fewer than counted: booked as counted`
       : null,
   };
+}
+
+/** What the provider reported, by what was booked of it and the note on that. */
+export function reportedUsage(booked: Usage, note: string | null): Usage | null {
+  if (note === NOTHING_REPORTED) return null;
+  const [, input, output] = /^the server reported (\d+)\+(\d+) tokens/.exec(note ?? '') ?? [];
+  return input === undefined || output === undefined
+    ? booked
+    : { ...booked, inputTokens: Number(input), outputTokens: Number(output) };
 }

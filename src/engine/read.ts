@@ -47,6 +47,18 @@ export async function readState(
   folder: RunFolder,
   config: RunConfig,
 ): Promise<{ state: RunState; end: LogEnd | null }> {
+  const { events, end } = await readEvents(disk, folder);
+  try {
+    return { state: fold(config, events), end: end.seq === 0 ? null : end };
+  } catch (error) {
+    throw new EngineError('damaged', (translated) => [
+      translated('The log contradicts itself. {0} The run can be looked at, not resumed.', wordsOf(error, translated)),
+    ]);
+  }
+}
+
+/** All events of a log that is whole and of no newer version. Throws EngineError. */
+export async function readEvents(disk: Disk, folder: RunFolder): Promise<{ events: RunEvent[]; end: LogEnd }> {
   const log = await readLog(disk, folder).catch((error: unknown) => {
     throw new EngineError(error instanceof ForeignFile ? 'damaged' : 'disk', (translated) => [
       translated('The log below {0} cannot be read: {1}', folder.log, wordsOf(error, translated)),
@@ -72,11 +84,5 @@ export async function readState(
     }
     events.push(event);
   }
-  try {
-    return { state: fold(config, events), end: log.end.seq === 0 ? null : log.end };
-  } catch (error) {
-    throw new EngineError('damaged', (translated) => [
-      translated('The log contradicts itself. {0} The run can be looked at, not resumed.', wordsOf(error, translated)),
-    ]);
-  }
+  return { events, end: log.end };
 }

@@ -1,29 +1,27 @@
 import { createHash } from 'node:crypto';
-import { ClassicStrategy } from '../agents/classic.ts';
 import type { StrategyParts } from '../agents/context.ts';
-import { GuardedStrategy } from '../agents/guarded.ts';
-import { synthesisEarmark, synthesize } from '../agents/synthesis.ts';
+import { synthesize } from '../agents/synthesis.ts';
 import { usdFromPico } from '../budget/money.ts';
 import { RunMemory } from '../memory/run-memory.ts';
 import { Outbox } from '../notify/outbox.ts';
 import { Watchdog } from '../notify/watchdog.ts';
-import { Caller } from '../run/call.ts';
 import type { EventDraft, RunEvent } from '../run/events.ts';
 import { runLoop } from '../run/loop.ts';
 import { messageOf } from '../run/message.ts';
-import { type LanguageModel, RunLost, StopRun, type Tokens } from '../run/ports.ts';
-import { classicRetry } from '../run/retry.ts';
+import { type LanguageModel, RunLost, type Tokens } from '../run/ports.ts';
 import type { Call, RunState, Task } from '../run/state.ts';
 import { Steering } from '../run/steer.ts';
-import { type Ending, endingEvents, endingNotice, isStoppedByPerson } from '../run/stop.ts';
-import type { StopReason } from '../run/stop-reason.ts';
+import { type Ending, endingEvents, endingNotice } from '../run/stop.ts';
+import type { Strategy } from '../run/strategy.ts';
 import type * as exitFilesModule from '../runlog/exit-files.ts';
 import type { RunFolder } from '../runlog/folder.ts';
 import type { Ownership } from '../runlog/owner.ts';
 import type { LogEnd } from '../runlog/reader.ts';
+import { redactDraft } from '../runlog/redact-draft.ts';
 import { LogWriter } from '../runlog/writer.ts';
-import type { Redactor } from '../safety/redaction.ts';
 import type { OutputWriter } from '../tools/output.ts';
+import { assemble } from './assembly.ts';
+import { closesWithAnswer, endingOf } from './ending.ts';
 import type { Host, Outcome } from './host.ts';
 import { modelFor } from './model.ts';
 import { owning } from './owning.ts';
@@ -39,6 +37,7 @@ export class Session {
   private outbox: Outbox;
   private readonly stopping = new AbortController();
   private readonly parts: StrategyParts;
+  private readonly strategy: Strategy;
   private outcome: Promise<Outcome> | null = null;
   private output: OutputWriter | null = null;
   /** Loaded after the first answer: not before the first request, nor at the end, when an update may have removed it. */
@@ -61,10 +60,8 @@ export class Session {
     this.outbox = new Outbox(log, host.channels, clock, random);
     const { provider, base_url } = state.config.model;
     const ledger = provider === 'openai' ? (host.ledgerFor?.(new URL(base_url).origin) ?? null) : null;
-    const caller = new Caller({ log, model, tokens, clock, random, signal: this.stopping.signal, ledger });
-    if (state.config.strategy === 'classic') caller.retry = classicRetry;
-    this.parts = { state, caller, memory, tokens, record: (draft) => log.append(draft) };
-    caller.earmark = () => synthesisEarmark(state.config, state.limits);
+    const callerParts = { log, model, tokens, clock, random, signal: this.stopping.signal, ledger };
+    ({ parts: this.parts, strategy: this.strategy } = assemble(callerParts, memory));
   }
 
   static async open(
@@ -169,9 +166,8 @@ export class Session {
 
   /** Null where somebody else goes on with the run. */
   private async untilEnd(): Promise<Ending | null> {
-    const { host, log, parts, folder } = this;
+    const { host, log, strategy, folder } = this;
     const { state } = log;
-    const strategy = state.config.strategy === 'classic' ? new ClassicStrategy(parts) : new GuardedStrategy(parts);
     try {
       return await runLoop({
         log,
@@ -189,29 +185,15 @@ export class Session {
         },
       });
     } catch (error) {
-      return this.endingOf(error);
+      return endingOf(error, host.trace);
     }
-  }
-
-  /** Null where somebody else goes on with the run. */
-  private endingOf(error: unknown): Ending | null {
-    if (error instanceof StopRun)
-      return { reason: error.reason, detail: error.message, error: error.error, limit: error.limit };
-    if (error instanceof RunLost) {
-      if (error.reason === 'not_owner') return null;
-      const reason = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'disk_full' : 'error';
-      return { reason, detail: error.message, error: { class: error.code ?? 'log_failed', message: error.message } };
-    }
-    this.host.trace(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    const message = `An unexpected error ended the run: ${messageOf(error)}`;
-    return { reason: 'error', detail: message, error: { class: 'internal', message } };
   }
 
   /** The sandbox is made for the first file; most runs have none. */
   private async keepFiles(task: Task, result: Call): Promise<void> {
     if (!result.answer?.includes('file:')) return;
-    const { OutputWriter } = await import('../tools/output.ts');
-    this.output ??= new OutputWriter(this.log, this.folder.output, process.platform);
+    const { OutputWriter, outputSandbox } = await import('../tools/output.ts');
+    this.output ??= new OutputWriter(this.log, outputSandbox(this.state, this.folder.output, process.platform));
     await this.output.keep(task, result);
   }
 
@@ -222,18 +204,10 @@ export class Session {
     let ending: Ending | null = wanted;
     let logged = true;
     try {
-      // A run that waits for a person spends nothing until then, nor does one that a person stopped.
-      if (
-        ANSWERABLE.has(wanted.reason) &&
-        this.state.review === null &&
-        !isStoppedByPerson(this.state) &&
-        !this.stopping.signal.aborted
-      ) {
-        await synthesize(this.parts);
-      }
+      if (closesWithAnswer(this.state, wanted, this.stopping.signal)) await synthesize(this.parts);
       await this.logEnd(wanted);
     } catch (error) {
-      ending = host.redactor.redactJson(this.endingOf(error));
+      ending = host.redactor.redactJson(endingOf(error, host.trace));
       // Who took the run over also writes its files.
       if (ending === null) return null;
       logged = await this.logEndElsewhere(ending).then(
@@ -282,23 +256,4 @@ export class Session {
     }
     await this.logEnd(ending);
   }
-}
-
-/** Ends after which one more request is right: the run was not stopped, and nothing is broken. */
-const ANSWERABLE: ReadonlySet<StopReason> = new Set([
-  'objective_complete',
-  'queue_empty',
-  'max_iterations',
-  'max_cost',
-  'max_requests',
-  'max_tokens',
-  'stalled',
-  'stopped_at_review',
-]);
-
-/** Vectors are numbers: nothing to redact, and the bulk of the bytes. */
-function redactDraft(redactor: Redactor, draft: EventDraft): EventDraft {
-  if (draft.type !== 'call.settled' || draft.vectors === undefined) return redactor.redactJson(draft);
-  const { vectors, ...rest } = draft;
-  return { ...redactor.redactJson(rest), vectors };
 }

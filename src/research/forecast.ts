@@ -1,13 +1,10 @@
-import { ClassicStrategy } from '../agents/classic.ts';
-import type { StrategyParts } from '../agents/context.ts';
-import { GuardedStrategy } from '../agents/guarded.ts';
 import { synthesisEarmark, synthesize } from '../agents/synthesis.ts';
+import { assemble } from '../engine/assembly.ts';
 import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { RunMemory } from '../memory/run-memory.ts';
 import { RehearsalModel } from '../models/rehearsal.ts';
 import { questionOf } from '../models/rehearsal-question.ts';
 import { capOf, DRAWN_LIMITS, takenBy } from '../run/drawn.ts';
-import { Caller } from '../run/call.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { EventDraft, RunEvent } from '../run/events.ts';
 import { firstTask } from '../run/first-task.ts';
@@ -168,12 +165,10 @@ async function rehearse(
     new RehearsalModel({ workspace: some, tokens, clock: STILL, modelName: config.model.requested }),
     tokens,
   );
-  const caller = new Caller({ log, model, tokens, clock: STILL, random: () => 0.5, signal });
-  const parts: StrategyParts = { state, caller, memory, tokens, record: (draft) => log.append(draft) };
+  const { parts, strategy } = assemble({ log, model, tokens, clock: STILL, random: () => 0.5, signal }, memory);
   log.append(firstTask(config));
   const nothing = () => Promise.resolve();
   try {
-    const strategy = config.strategy === 'classic' ? new ClassicStrategy(parts) : new GuardedStrategy(parts);
     await runLoop({
       log,
       strategy,

@@ -40,6 +40,9 @@ const LONGEST_WAIT_MS = 30_000;
 /** What an aborted request gets to say whether it was billed. */
 const LET_GO_MS = 250;
 
+/** How a run ends that a person stopped while it waited for an answer. */
+export const STOPPED_UNDER_WAY = 'Stopped while a request was under way.';
+
 type CallFields = Pick<RunEventOf<'call.held'>, 'call_id' | 'agent' | 'task_id' | 'iteration' | 'model' | 'attempt'>;
 
 export interface CallerParts {
@@ -108,7 +111,7 @@ export class Caller {
       const outcome = await this.attempt(step, madeAt, rates, output, request, remainingMs);
       spentMs += clock.monotonic() - started;
       if (!(outcome instanceof ModelError)) return outcome;
-      this.stopIfAborted('Stopped while a request was under way.');
+      this.stopIfAborted(STOPPED_UNDER_WAY);
       if (outcome.feature === 'embeddings') throw new StepFailed('unsupported', outcome.message);
       // A server that refuses what is left out already gets no second chance.
       if (outcome.feature !== null && log.state.adaptations.size > adaptations) continue;

@@ -85,24 +85,27 @@ export interface LanguageModel {
   send(prepared: PreparedRequest, options: { timeoutMs: number; signal: AbortSignal }): Promise<ModelReply>;
 }
 
-export type ModelErrorReason =
-  | 'no_key'
-  | 'bad_key'
-  | 'quota'
-  | 'rate_limited'
-  | 'model_not_found'
-  | 'context_too_long'
-  | 'content_refused'
-  | 'unsupported'
-  | 'bad_request'
-  | 'origin_refused'
-  | 'unreachable'
-  | 'timeout'
-  | 'interrupted'
-  | 'server_error'
-  | 'bad_reply'
-  | 'not_an_api'
-  | 'aborted';
+export const MODEL_ERROR_REASONS = [
+  'no_key',
+  'bad_key',
+  'quota',
+  'rate_limited',
+  'model_not_found',
+  'context_too_long',
+  'content_refused',
+  'unsupported',
+  'bad_request',
+  'origin_refused',
+  'unreachable',
+  'timeout',
+  'interrupted',
+  'server_error',
+  'bad_reply',
+  'not_an_api',
+  'aborted',
+] as const;
+
+export type ModelErrorReason = (typeof MODEL_ERROR_REASONS)[number];
 
 export class ModelError extends Error {
   readonly reason: ModelErrorReason;

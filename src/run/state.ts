@@ -617,13 +617,16 @@ function createTask(state: RunState, event: RunEventOf<'task.created'>): void {
   else state.pending.splice(at, 0, event.task_id);
 }
 
+/** Why a task was removed that a list in place of the old one did not name. */
+export const LEFT_OUT = 'left out of the prioritized list';
+
 function replaceTasks(state: RunState, event: RunEventOf<'tasks.replaced'>): void {
   const kept = new Set(event.tasks.map((task) => task.task_id));
   for (const id of readyTasks(state)) {
     if (kept.has(id)) continue;
     const task = taskOf(state, event, id, 'pending');
     task.state = 'removed';
-    task.removedWhy = 'left out of the prioritized list';
+    task.removedWhy = LEFT_OUT;
   }
   for (const replacement of event.tasks) {
     const existing = state.tasks.get(replacement.task_id);

@@ -288,7 +288,7 @@ function andMore(count: number): string {
 }
 
 /** Columns from `numbersFrom` on are aligned to the right. */
-function table(
+export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   numbersFrom = Number.POSITIVE_INFINITY,

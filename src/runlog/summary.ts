@@ -356,7 +356,8 @@ function usageOf(agent: Agent, calls: readonly Call[]): Summary['agents'] {
   ];
 }
 
-function latencyOf(latencies: number[]): Summary['agents'][number]['latency_ms'] {
+/** Percentiles by nearest rank. */
+export function latencyOf(latencies: number[]): Summary['agents'][number]['latency_ms'] {
   const sorted = latencies.sort((a, b) => a - b);
   const max = sorted.at(-1);
   if (max === undefined) return null;

@@ -148,6 +148,8 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
   forecast: FORECAST,
   explain: [],
   verify: [],
+  replay: [],
+  compare: [],
   export: [],
   import: ['runs-dir'],
 };
@@ -279,6 +281,8 @@ export function helpText(): string {
   forecast "<objective>" …                                what a run with these flags would cost; costs nothing
   explain <run folder>                                    why it stopped, what that cost, and what to do
   verify <run folder>                                     check a run folder against its log
+  replay <run folder or file.zip>                         run its loop again from the recorded answers, and compare
+  compare <run> <run> …                                   put runs or archives side by side: settings and what came of them
   export <run folder> [file.zip]                          write it as one archive, always with the same bytes
   import <file.zip>                                       take an archive in, to look at
 

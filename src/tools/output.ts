@@ -1,6 +1,6 @@
 import { outputFiles } from '../agents/output-files.ts';
 import { type RunLog, StopRun } from '../run/ports.ts';
-import type { Call, Task } from '../run/state.ts';
+import type { Call, RunState, Task } from '../run/state.ts';
 import { OutputPathError } from '../safety/output-path.ts';
 import { Sandbox, type SandboxFile } from '../safety/sandbox.ts';
 import { SandboxError, type SandboxFs } from '../safety/sandbox-directory.ts';
@@ -8,19 +8,11 @@ import { SandboxError, type SandboxFs } from '../safety/sandbox-directory.ts';
 /** Writes the files of an answer below `output/`: the intent is durable before, the outcome is an event behind it. */
 export class OutputWriter {
   private readonly log: RunLog;
-  private readonly sandbox: Sandbox;
+  private readonly sandbox: Pick<Sandbox, 'write'>;
 
-  /** Throws StopRun where nothing may be written below `root`. */
-  constructor(log: RunLog, root: string, platform: string, fs?: SandboxFs) {
+  constructor(log: RunLog, sandbox: Pick<Sandbox, 'write'>) {
     this.log = log;
-    const known = [...log.state.fileHashes].flatMap(([path, hashes]) =>
-      [...hashes].map((sha256) => ({ path, sha256 })),
-    );
-    try {
-      this.sandbox = new Sandbox({ root, platform, known, ...(fs ? { fs } : {}) });
-    } catch (error) {
-      throw endOfRun(error) ?? error;
-    }
+    this.sandbox = sandbox;
   }
 
   /**
@@ -59,6 +51,16 @@ export class OutputWriter {
       task_id: task.id,
     });
     await this.log.barrier();
+  }
+}
+
+/** For the files of a run below `root`. Throws StopRun where nothing may be written there. */
+export function outputSandbox({ fileHashes }: RunState, root: string, platform: string, fs?: SandboxFs): Sandbox {
+  const known = [...fileHashes].flatMap(([path, hashes]) => [...hashes].map((sha256) => ({ path, sha256 })));
+  try {
+    return new Sandbox({ root, platform, known, ...(fs ? { fs } : {}) });
+  } catch (error) {
+    throw endOfRun(error) ?? error;
   }
 }
 

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { Outcome, StartOptions } from '../engine/host.ts';
-import type { ResumeOptions } from '../engine/resume.ts';
+import type { ResumeOptions } from '../engine/resume-events.ts';
 import type { Session } from '../engine/session.ts';
 import type { Forecast } from '../research/forecast.ts';
 import type { RunSettings } from '../run/settings.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { type Pico, picoFromUsd, usdFromPico } from '../../src/budget/money.ts';
-import { resumeEvents } from '../../src/engine/resume.ts';
+import { resumeEvents } from '../../src/engine/resume-events.ts';
 import { type Earmark, NO_EARMARK } from '../../src/run/allowance.ts';
 import { capOf, drawn } from '../../src/run/drawn.ts';
 import { Caller } from '../../src/run/call.ts';

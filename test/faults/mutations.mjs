@@ -39,6 +39,22 @@ const MUTATIONS = [
     only: 'failures that may have been billed',
   },
   {
+    name: 'replay-facts',
+    guard: 'a replay takes no other fact for the recorded one',
+    file: 'src/research/replay-log.ts',
+    changes: [['if (place !== null) {', "if (place === '?') {"]],
+    tests: ['unit/research/replay.test.ts'],
+    only: 'random fact',
+  },
+  {
+    name: 'replay-outside',
+    guard: 'what a person does after a request was made comes after it in a replay',
+    file: 'src/research/replay-script.ts',
+    changes: [['|| event.seq > seen', '']],
+    tests: ['unit/research/replay.test.ts'],
+    only: 'in hand',
+  },
+  {
     name: 'redirect',
     guard: 'redirects are refused',
     file: 'src/safety/egress.ts',
@@ -230,8 +246,8 @@ const MUTATIONS = [
   {
     name: 'review-unspent',
     guard: 'nothing is bought while a person is waited for',
-    file: 'src/engine/session.ts',
-    changes: [['this.state.review === null &&', '']],
+    file: 'src/engine/ending.ts',
+    changes: [['state.review === null &&', '']],
     tests: ['unit/run/review-run.test.ts'],
     only: 'nobody can answer',
   },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { StopRun } from '../../../src/run/ports.ts';
 import type { Call, Task } from '../../../src/run/state.ts';
-import { OutputWriter } from '../../../src/tools/output.ts';
+import { OutputWriter, outputSandbox } from '../../../src/tools/output.ts';
 import { brain } from '../../support/brain.ts';
 import { oneRun } from '../../support/one-run.ts';
 import { temporaryFolder } from '../../support/run-host.ts';
@@ -52,7 +52,8 @@ describe('files of an answer', () => {
     };
     const task = { id: 't1' } as Task;
     const result = { answer: FILES } as Call;
-    await assert.rejects(new OutputWriter(recorder, root, process.platform, full).keep(task, result), (error) => {
+    const sandbox = outputSandbox(log.state, root, process.platform, full);
+    await assert.rejects(new OutputWriter(recorder, sandbox).keep(task, result), (error) => {
       assert.ok(error instanceof StopRun);
       assert.deepEqual([error.reason, error.error?.class], ['disk_full', 'disk_full']);
       return true;
@@ -60,7 +61,7 @@ describe('files of an answer', () => {
     assert.deepEqual(noted, ['file.intended', 'file.refused'], 'the second file is not tried');
     assert.equal(existsSync(root), false);
     assert.throws(
-      () => new OutputWriter(recorder, join(root, '.git', 'output'), process.platform),
+      () => outputSandbox(log.state, join(root, '.git', 'output'), process.platform),
       (error) => error instanceof StopRun && error.reason === 'error' && error.error?.class === 'root_refused',
     );
   });

@@ -1,0 +1,162 @@
+import { usdFromPico } from '../budget/money.ts';
+import { readRun } from '../engine/read.ts';
+import { normalized } from '../memory/text.ts';
+import { LEFT_OUT, resultOf, type RunState, type Task } from '../run/state.ts';
+import type { StopReason } from '../run/stop-reason.ts';
+import type { Disk } from '../runlog/disk.ts';
+import { latencyOf, type Summary, summarize } from '../runlog/summary.ts';
+
+/** What one run did, in figures that those of another run can stand beside. Null: there is nothing to reckon it from. */
+export interface RunFigures {
+  readonly iterations: number;
+  /** Null: the run has not ended. */
+  readonly stopReason: StopReason | null;
+  /** Tasks that are done, with what the model gave for them. */
+  readonly results: number;
+  /** Of them, those with any text whose task was not done before in other letters. */
+  readonly usefulResults: number;
+  readonly costUsd: number;
+  /** Of it, what is held for requests of unknown outcome. */
+  readonly heldUsd: number;
+  readonly costPerUsefulResultUsd: number | null;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly requests: number;
+  /** Without the closing answer. */
+  readonly requestsPerIteration: number | null;
+  readonly failedRequests: number;
+  /** Of answered chat requests; percentiles by nearest rank. */
+  readonly latencyMs: Summary['agents'][number]['latency_ms'];
+  readonly activeMs: number;
+  readonly tasksCreated: number;
+  readonly tasksFailed: number;
+  readonly tasksWaiting: number;
+  /** Proposed tasks that were known already, and so not taken up. */
+  readonly duplicatesSuppressed: number;
+  /** Tasks that were done though one of the same words was done before. */
+  readonly duplicatesDone: number;
+  /** `classic`: tasks that a prioritized list left out, and entries of such lists that were no task: renamed or invented. */
+  readonly tasksLost: number;
+  readonly tasksInvented: number;
+  /** Share of the iterations with a reply that was repaired or could not be used. */
+  readonly repairRate: number | null;
+  /** By how many tasks the list grew in an iteration. */
+  readonly queueGrowth: number | null;
+}
+
+export interface ComparedRun {
+  readonly run: string;
+  readonly runId: string;
+  readonly objective: string;
+  readonly strategy: string;
+  readonly model: string;
+  readonly figures: RunFigures;
+}
+
+export interface Comparison {
+  readonly runs: readonly ComparedRun[];
+  /** What they were started with that is not the same in all: places in config.json, and the value of each run; prompts by sha256. */
+  readonly differences: readonly { readonly at: string; readonly values: readonly unknown[] }[];
+}
+
+/** Puts runs side by side. Throws EngineError where one cannot be read. */
+export async function compareRuns(
+  disk: Disk,
+  folders: readonly { readonly directory: string; readonly name: string }[],
+): Promise<Comparison> {
+  const states: RunState[] = [];
+  for (const { directory } of folders) states.push(await readRun(disk, directory));
+  return {
+    runs: states.map((state, index) => ({
+      run: folders[index]?.name ?? '',
+      runId: state.config.run_id,
+      objective: state.config.objective,
+      strategy: state.config.strategy,
+      model: state.config.model.requested,
+      figures: figuresOf(state),
+    })),
+    differences: differencesOf(states.map(({ config }) => flat(config))),
+  };
+}
+
+export function figuresOf(state: RunState): RunFigures {
+  const { money, iterations } = state;
+  const { requests, tokens, active_ms: activeMs, task_counts: tasks } = summarize(state);
+  const calls = [...state.calls.values()];
+  const done = [...state.tasks.values()].filter((task) => resultOf(state, task) !== null);
+  const repeated = repeatedOf(done);
+  const usefulResults = done.filter((task) => !repeated.has(task) && resultOf(state, task)?.trim() !== '').length;
+  const spent = money.settled + money.held;
+  const made = [...state.tasks.values()].filter(({ createdBy }) => createdBy === 'loop');
+  return {
+    iterations: state.iteration,
+    stopReason: state.end?.reason ?? null,
+    results: done.length,
+    usefulResults,
+    costUsd: usdFromPico(spent),
+    heldUsd: usdFromPico(money.held),
+    costPerUsefulResultUsd: usefulResults === 0 ? null : usdFromPico(spent / BigInt(usefulResults)),
+    inputTokens: tokens.input,
+    outputTokens: tokens.output,
+    requests: requests.made,
+    requestsPerIteration: share(calls.filter(({ agent }) => agent !== 'synthesis').length, iterations.length),
+    failedRequests: calls.filter(({ status }) => status === 'held' || status === 'released').length,
+    latencyMs: latencyOf(
+      calls.flatMap(({ status, agent, latencyMs }) =>
+        status === 'settled' && agent !== 'embedding' ? (latencyMs ?? []) : [],
+      ),
+    ),
+    activeMs,
+    tasksCreated: made.length,
+    tasksFailed: tasks.failed,
+    tasksWaiting: tasks.pending + tasks.blocked,
+    duplicatesSuppressed: state.suppressed.filter(({ why }) => why === 'same_text' || why === 'similar').length,
+    duplicatesDone: repeated.size,
+    tasksLost: [...state.tasks.values()].filter(({ removedWhy }) => removedWhy === LEFT_OUT).length,
+    tasksInvented: made.filter(({ parentId }) => parentId === null).length,
+    repairRate: share(iterations.filter(({ repaired, rejected }) => repaired || rejected).length, iterations.length),
+    queueGrowth: share((iterations.at(-1)?.queue ?? 0) - (iterations[0]?.queue ?? 0), iterations.length - 1),
+  };
+}
+
+/** Tasks of the same words as one that was done before them. */
+function repeatedOf(done: readonly Task[]): Set<Task> {
+  const known = new Set<string>();
+  const inOrder = [...done].sort((one, other) => (one.iteration ?? 0) - (other.iteration ?? 0));
+  return new Set(
+    inOrder.filter((task) => {
+      const text = normalized(task.text);
+      const isKnown = known.has(text);
+      known.add(text);
+      return isKnown;
+    }),
+  );
+}
+
+function share(part: number, of: number): number | null {
+  return of <= 0 ? null : Math.round((part / of) * 1000) / 1000;
+}
+
+/** What a run is by itself, or on its machine, and what its hash stands for. */
+const OWN =
+  /^(run_id|created_at|settings|environment\.(packages|git|platform|node_version|vscode_version))(\.|$)|^prompts\.[^.]+\.(text|source)$/;
+
+/** The values of a configuration by their places; a list of plain values is one. */
+function flat(value: unknown, at = ''): Map<string, unknown> {
+  const found = new Map<string, unknown>();
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return found.set(at, value);
+  for (const [key, item] of Object.entries(value)) {
+    const place = at === '' ? key : `${at}.${key}`;
+    if (!OWN.test(place)) for (const [inner, leaf] of flat(item, place)) found.set(inner, leaf);
+  }
+  return found;
+}
+
+function differencesOf(configs: readonly ReadonlyMap<string, unknown>[]): Comparison['differences'] {
+  const places = new Set(configs.flatMap((config) => [...config.keys()]));
+  return [...places].flatMap((at) => {
+    const values = configs.map((config) => config.get(at) ?? null);
+    const isSame = values.every((value) => JSON.stringify(value) === JSON.stringify(values[0]));
+    return isSame ? [] : [{ at, values }];
+  });
+}

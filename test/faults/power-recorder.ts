@@ -1,3 +1,4 @@
+import callbacks from 'node:fs';
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { dirname } from 'node:path';
@@ -15,16 +16,25 @@ type Operation =
   | { readonly kind: 'acknowledged'; readonly seq: number }
   | { readonly kind: 'sent'; readonly request: number };
 
+interface Notes {
+  write(bytes: Buffer): void;
+  /** Notes the beginning of a sync, and gives what notes its end. */
+  sync(): () => void;
+}
+
 const SECTOR = 512;
 const replaced = ['open', 'mkdir', 'rename', 'rm'] as const;
 
-/** Records what goes through `node:fs/promises` below a folder, and gives the disks that a power cut may leave. */
+/** Records what goes through `node:fs` below a folder, and gives the disks that a power cut may leave. */
 export class PowerRecorder {
   readonly operations: Operation[] = [];
   private readonly root: string;
   private readonly files = new Map<string, number>();
   private readonly sizes: number[] = [];
   private readonly originals = Object.fromEntries(replaced.map((name) => [name, fs[name]]));
+  private readonly originalCallbacks = { write: callbacks.write, fdatasync: callbacks.fdatasync };
+  /** What is noted of an open file, by its descriptor. */
+  private readonly notes = new Map<number, Notes>();
 
   constructor(root: string) {
     this.root = root;
@@ -57,11 +67,26 @@ export class PowerRecorder {
       },
     };
     Object.assign(fs, recorded);
+    const { write, fdatasync } = this.originalCallbacks;
+    Object.assign(callbacks, {
+      write: (fd: number, bytes: Buffer, offset: number, done: (error: Error | null, written: number) => void) => {
+        this.notes.get(fd)?.write(bytes.subarray(offset));
+        write(fd, bytes, offset, done);
+      },
+      fdatasync: (fd: number, done: (error: Error | null) => void) => {
+        const synced = this.notes.get(fd)?.sync();
+        fdatasync(fd, (error) => {
+          if (error === null) synced?.();
+          done(error);
+        });
+      },
+    });
     syncBuiltinESMExports();
   }
 
   stop(): void {
     Object.assign(fs, this.originals);
+    Object.assign(callbacks, this.originalCallbacks);
     syncBuiltinESMExports();
   }
 
@@ -78,23 +103,28 @@ export class PowerRecorder {
       this.sizes[file] = offset + bytes.length;
       this.operations.push({ kind: 'write', file, offset, bytes: Buffer.from(bytes) });
     };
-    const sync = async (really: () => Promise<void>): Promise<void> => {
+    const sync = () => {
       const upTo = this.operations.length;
-      await really();
-      this.operations.push({ kind: 'synced', what: file ?? path, upTo });
+      return () => void this.operations.push({ kind: 'synced', what: file ?? path, upTo });
     };
+    const syncing = async (really: () => Promise<void>): Promise<void> => {
+      const synced = sync();
+      await really();
+      synced();
+    };
+    this.notes.set(handle.fd, { write, sync });
     return {
-      write: (async (bytes: Buffer, offset: number) => {
-        write(bytes.subarray(offset));
-        return handle.write(bytes, offset);
-      }) as fs.FileHandle['write'],
+      fd: handle.fd,
       writeFile: async (content) => {
         write(Buffer.from(content as Buffer));
         await handle.writeFile(content);
       },
-      datasync: () => sync(() => handle.datasync()),
-      sync: () => sync(() => handle.sync()),
-      close: () => handle.close(),
+      datasync: () => syncing(() => handle.datasync()),
+      sync: () => syncing(() => handle.sync()),
+      close: () => {
+        this.notes.delete(handle.fd);
+        return handle.close();
+      },
     };
   }
 

@@ -229,7 +229,13 @@ const EVENTS = [
     by: Origin,
   }),
 
-  event('notice.queued', { notice_id: z.string(), kind: z.string(), text: z.string() }),
+  event('notice.queued', {
+    notice_id: z.string(),
+    kind: z.string(),
+    text: z.string(),
+    /** Names of the channels that it is for. Absent in older logs. */
+    channels: z.array(z.string()).optional(),
+  }),
   event('notice.sent', { notice_id: z.string(), channel: z.string(), origin: z.string() }),
   event('notice.failed', { notice_id: z.string(), channel: z.string(), error: ErrorRecord, final: z.boolean() }),
   /** Durable before a file is written below `output/`. */

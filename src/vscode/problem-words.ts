@@ -48,6 +48,10 @@ function sentenceFor(reason: string): string | null {
       return l10n.t(
         'This is not a public address. If it is a server on your own network, name it in your user settings.',
       );
+    case 'OriginError.invalid_mail_server':
+      return l10n.t(
+        'The mail server is not complete. Write it like smtp://mail.example.com:587 or smtps://mail.example.com.',
+      );
     case 'KeyError.empty':
       return l10n.t('The API key is empty. Paste the whole key.');
     case 'KeyError.forbidden_character':

@@ -1,4 +1,5 @@
-import type { Egress } from '../safety/egress.ts';
+import { messageOf } from '../run/message.ts';
+import { type Egress, EgressError } from '../safety/egress.ts';
 import { isLoopback, parseMailServer } from '../safety/origin.ts';
 import type { Channel, DeliveryFailure, Message } from './channel.ts';
 import type * as mailer from './mailer.ts';
@@ -39,15 +40,17 @@ export class Email implements Channel {
   }
 
   async send(message: Message, signal: AbortSignal): Promise<DeliveryFailure | null> {
-    const { MimeNode, SMTPConnection } = await import('./mailer.ts');
-    const mail = await composed(MimeNode, this.settings, message);
-    let socket: Socket;
     try {
-      socket = await this.egress.connect(this.settings.server, { timeoutMs: CONNECT_TIMEOUT_MS, signal });
+      // An update may have removed what is read only now.
+      const { MimeNode, SMTPConnection } = await import('./mailer.ts');
+      const mail = await composed(MimeNode, this.settings, message);
+      const socket = await this.egress.connect(this.settings.server, { timeoutMs: CONNECT_TIMEOUT_MS, signal });
+      return await this.converse(SMTPConnection, socket, mail, signal);
     } catch (error) {
-      return notReached(error);
+      if (error instanceof EgressError) return notReached(error);
+      const words = `The e-mail could not be made: ${messageOf(error)}`;
+      return { error: { class: 'internal', message: words }, permanent: false, retryAfterMs: null };
     }
-    return this.converse(SMTPConnection, socket, mail, signal);
   }
 
   private converse(
@@ -97,6 +100,7 @@ export class Email implements Channel {
           fail('recipient_refused', `refused ${rejected.length} of ${to.length} recipients`, true);
         });
       connection.on('error', failed);
+      if (signal.aborted) return abort();
       connection.connect((error) => {
         if (error) return failed(error);
         if (login === null) return send();

@@ -301,6 +301,14 @@ const MUTATIONS = [
     only: 'holds none up',
   },
   {
+    name: 'leftovers',
+    guard: 'what a dead process did not deliver, the next owner does',
+    file: 'src/notify/outbox.ts',
+    changes: [['    for (const { id } of log.state.notices.values()) this.deliverSoon(id);\n', '']],
+    tests: ['faults/crash-seam.test.ts'],
+    only: 'no news untold',
+  },
+  {
     name: 'outcomes',
     guard: 'a notice that one channel has is still owed to the others',
     file: 'src/run/state.ts',

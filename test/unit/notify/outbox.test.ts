@@ -180,6 +180,27 @@ describe('the outbox', () => {
     assert.deepEqual([got(back), got(again), got(added)], [1, 0, 0]);
   });
 
+  it('takes a notice of an older log, which names no channels, for done with its first outcome', async () => {
+    const log = noticeLog();
+    const notice = { type: 'notice.queued' as const, kind: 'ended', text: 'It ended.' };
+    const error = { class: 'status_410', message: 'It is gone.' };
+    log.writer.append(
+      { ...notice, notice_id: 'sent' },
+      { ...notice, notice_id: 'failed' },
+      { ...notice, notice_id: 'left' },
+      { type: 'notice.sent', notice_id: 'sent', channel: 'slack', origin: 'https://hooks.example.com' },
+      { type: 'notice.failed', notice_id: 'failed', channel: 'slack', error, final: true },
+    );
+    const statuses = () => [...log.writer.state.notices.values()].map(({ status }) => status);
+    assert.deepEqual(statuses(), ['sent', 'failed', 'queued']);
+    const one = named('one', ['ended'], null);
+    const other = named('other', ['failed'], null);
+    const outbox = new Outbox(log.writer, [one, other], new RecordedClock(), Math.random);
+    await outbox.close(1000);
+    assert.deepEqual([one.sent.map(({ id }) => id), other.sent], [['left'], []]);
+    assert.deepEqual(statuses(), ['sent', 'failed', 'sent']);
+  });
+
   it('says how a run stood when there was something to tell', async (t) => {
     const all = named('all', NOTICE_KINDS, null);
     await run(t, [all]);

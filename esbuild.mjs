@@ -33,6 +33,20 @@ const COMMON = {
   write: false,
 };
 
+/** What both a worker and the program reach by `import()`: it needs nothing of ours, so each may read the same file. */
+const ALONE = ['src/notify/mailer.ts'];
+
+const alone = {
+  name: 'alone',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.{1,2}\// }, ({ kind, path: file, resolveDir }) => {
+      const source = path.relative(ROOT, path.join(resolveDir, file)).replaceAll(path.sep, '/');
+      if (kind !== 'dynamic-import' || !ALONE.includes(source)) return undefined;
+      return { path: `./${bundleName(source)}.js`, external: true };
+    });
+  },
+};
+
 /**
  * Builds dist/: a bundle for extension.ts, cli.ts, each `*.worker.ts` and each module reached by `import()`, named after
  * its source; the script of the webview; the token ranks; packages.json, `[{name, version}]` of what is bundled, and the
@@ -42,7 +56,7 @@ export async function build({ dev = false } = {}) {
   const sources = filesBelow('src');
   const entries = sources.filter((file) => /^src\/(extension|cli)\.ts$/.test(file));
   const workers = sources.filter((file) => file.endsWith('.worker.ts'));
-  const results = [await buildNode(entries, dev), await buildWorkers(workers, dev)];
+  const results = [await buildNode(entries, dev), await buildAlone([...workers, ...ALONE], dev)];
   if (sources.includes('src/webview/main.ts')) results.push(await buildWebview(dev));
   results.push(await buildRanks());
 
@@ -66,7 +80,7 @@ async function buildNode(entries, dev) {
     format: 'esm',
     outdir: DIST,
     platform: 'node',
-    plugins: [priceData, exactChecks],
+    plugins: [alone, priceData, exactChecks],
     splitting: true,
   };
   const draft = await esbuild.build({ ...options, entryPoints: entries, logLevel: 'silent' });
@@ -174,8 +188,8 @@ function chunksBelow(files, name, found = new Set()) {
   return found;
 }
 
-/** A thread shares no class with another: each worker is one small file of its own. */
-async function buildWorkers(entryPoints, dev) {
+/** A thread shares no class with another: each worker is one small file of its own, and so is what several threads reach. */
+async function buildAlone(entryPoints, dev) {
   const { outputFiles, metafile } = await esbuild.build({
     ...COMMON,
     entryPoints,
@@ -184,7 +198,9 @@ async function buildWorkers(entryPoints, dev) {
     minifyWhitespace: !dev,
     outdir: DIST,
     platform: 'node',
+    plugins: [alone],
     sourcemap: dev && 'inline',
+    supported: { 'dynamic-import': false },
     target: 'node20',
   });
   return {

@@ -3,8 +3,9 @@ import { KeyLedgerFile } from './budget/key-ledger.ts';
 import { picoFromUsd } from './budget/money.ts';
 import { EngineError } from './engine/engine-error.ts';
 import type { Host } from './engine/host.ts';
+import type { Session } from './engine/session.ts';
 import { startRun } from './engine/start.ts';
-import { SlackWebhook } from './notify/slack.ts';
+import { channelsFor } from './notify/channels.ts';
 import { ArchiveError } from './research/archive.ts';
 import { environmentSnapshot } from './research/environment.ts';
 import { systemClock } from './run/clock.ts';
@@ -31,6 +32,7 @@ import {
   stateDirectory,
 } from './terminal/configuration.ts';
 import { follow } from './terminal/follow.ts';
+import { SECRET_VARIABLES } from './terminal/notices.ts';
 import { helpText, Options, UsageError } from './terminal/options.ts';
 import { FAILED, MISCONFIGURED, say, SENTENCE } from './terminal/result.ts';
 import { FolderWorkspace } from './tools/workspace.ts';
@@ -67,6 +69,8 @@ async function main(): Promise<number> {
       return (await import('./terminal/archive-commands.ts')).exportRun(options);
     case 'import':
       return (await import('./terminal/archive-commands.ts')).importRun(options);
+    case 'test-notices':
+      return (await import('./terminal/test-notices.ts')).testNotices(options, redactor);
     default:
       throw new UsageError([`There is no command ${JSON.stringify(options.command)}: see --help.`]);
   }
@@ -90,6 +94,7 @@ async function start(options: Options, provider: 'openai' | 'rehearsal'): Promis
   if (!settings || !origin || key === undefined || !prices || !promptOverrides || !parts) throw check.error();
   const host = hostOf(options, parts, { key, keyOrigin: origin, allow: [baseUrl] });
   const runsDirectory = resolve(options.text('runs-dir') ?? '.babyagi/runs');
+  const measured = await serveMetricsOf(parts.metricsPort);
   const session = await startRun(
     settings,
     {
@@ -101,6 +106,7 @@ async function start(options: Options, provider: 'openai' | 'rehearsal'): Promis
     },
     host,
   );
+  measured(session);
   return follow(session, options);
 }
 
@@ -129,6 +135,7 @@ async function resume(options: Options): Promise<number> {
     );
   }
   const host = hostOf(options, parts, { key, keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
+  const measured = await serveMetricsOf(parts.metricsPort);
   const session = await resumeRun(
     directory,
     {
@@ -140,7 +147,24 @@ async function resume(options: Options): Promise<number> {
     },
     host,
   );
+  measured(session);
   return follow(session, options);
+}
+
+/** Listens before anything is started or sent, where metrics are asked for; what it gives is told the run. */
+async function serveMetricsOf(port: number | undefined): Promise<(session: Session) => void> {
+  if (port === undefined) return () => {};
+  const { EndpointError, serveMetrics } = await import('./telemetry/endpoint.ts');
+  let measured: Session | null = null;
+  try {
+    await serveMetrics(port, () => (measured === null ? [] : [measured.state]));
+  } catch (error) {
+    if (error instanceof EndpointError) throw new UsageError([error.message]);
+    throw error;
+  }
+  return (session) => {
+    measured = session;
+  };
 }
 
 interface KeyBinding {
@@ -152,11 +176,11 @@ interface KeyBinding {
 
 function hostOf(
   options: Options,
-  { webhook, perDay, watchdogSeconds }: ReturnType<typeof hostPartsOf>,
+  { notices, perDay, watchdogSeconds }: ReturnType<typeof hostPartsOf>,
   { key, keyOrigin, allow }: KeyBinding,
 ): Host {
   // The addresses were given by the person at this terminal, so they may be on their own network.
-  const egress = new Egress({ allowedOrigins: [], privateOrigins: [...allow, ...(webhook ? [webhook] : [])] });
+  const egress = new Egress({ allowedOrigins: [], privateOrigins: allow });
   const workspace = process.cwd();
   const keyFor = (origin: string) => Promise.resolve(origin === keyOrigin ? key : null);
   return {
@@ -167,11 +191,8 @@ function hostOf(
     processes: processTable,
     egress,
     redactor,
-    channels: webhook ? [new SlackWebhook(webhook, egress)] : [],
-    watchdog: {
-      limitMs: 1000 * watchdogSeconds,
-      webhook: webhook ? { url: webhook, allowPrivate: true } : null,
-    },
+    channels: channelsFor(notices, egress),
+    watchdog: { limitMs: 1000 * watchdogSeconds, notices },
     keyFor,
     ...(perDay === undefined
       ? {}
@@ -205,10 +226,7 @@ function hostOf(
 
 /** As they were given: also one that cannot be used is a secret. */
 function registerSecrets(variables: Options['variables']): void {
-  for (const [variable, name] of [
-    ['OPENAI_API_KEY', 'api_key'],
-    ['BABYAGI_WEBHOOK_URL', 'webhook'],
-  ] as const) {
+  for (const [variable, name] of [['OPENAI_API_KEY', 'api_key'] as const, ...SECRET_VARIABLES]) {
     try {
       redactor.register(variables[variable] ?? '', name);
     } catch (error) {

@@ -11,6 +11,7 @@ import { followElsewhere } from './vscode/follow-elsewhere.ts';
 import { Inbox } from './vscode/inbox.ts';
 import { Keys } from './vscode/keys.ts';
 import { KnownRuns } from './vscode/known-runs.ts';
+import { followMetrics } from './vscode/follow-metrics.ts';
 import { followNotices } from './vscode/follow-notices.ts';
 import { Output } from './vscode/output.ts';
 import { l10n } from './vscode/panel-l10n.ts';
@@ -95,6 +96,7 @@ function wire(context: vscode.ExtensionContext): void {
     registerCommands(app),
     registerChat(app),
     followNotices(app),
+    followMetrics(runs, output),
     followRunsFolders(runs, () => void pickUp(app)),
     followElsewhere(runs, () => void pickUp(app)),
     runs,

@@ -8,6 +8,7 @@ import { Watchdog } from '../notify/watchdog.ts';
 import type { EventDraft, RunEvent } from '../run/events.ts';
 import { runLoop } from '../run/loop.ts';
 import { messageOf } from '../run/message.ts';
+import { kindOfEnd, type NoticeKind } from '../run/notice.ts';
 import { type LanguageModel, RunLost, type Tokens } from '../run/ports.ts';
 import type { Call, RunState, Task } from '../run/state.ts';
 import { Steering } from '../run/steer.ts';
@@ -97,7 +98,7 @@ export class Session {
   }
 
   begin(first: readonly EventDraft[]): void {
-    this.log.append(...first);
+    this.log.append(...first, ...this.beginning());
     this.outcome ??= this.run();
   }
 
@@ -145,6 +146,18 @@ export class Session {
     };
   }
 
+  private beginning(): ReturnType<Outbox['notice']> {
+    const { iteration, epoch, limits } = this.state;
+    return epoch === 1
+      ? this.noticeOf('started', `The run begins, with at most ${limits.max_iterations} iterations.`)
+      : this.noticeOf('resumed', `The run goes on after iteration ${iteration} of ${limits.max_iterations}.`);
+  }
+
+  /** Whoever runs several must see which one it is. */
+  private noticeOf(kind: NoticeKind, text: string): ReturnType<Outbox['notice']> {
+    return this.outbox.notice(kind, `BabyAGI: ${text} Objective: ${this.state.config.objective}`);
+  }
+
   /** A run without a watchdog is better than none. */
   private watch(): Watchdog | null {
     const { host, log, folder } = this;
@@ -167,7 +180,6 @@ export class Session {
   /** Null where somebody else goes on with the run. */
   private async untilEnd(): Promise<Ending | null> {
     const { host, log, strategy, folder } = this;
-    const { state } = log;
     try {
       return await runLoop({
         log,
@@ -176,8 +188,7 @@ export class Session {
         signal: this.stopping.signal,
         attended: host.attended,
         skipReviews: host.skipReviews ?? false,
-        // Whoever runs several must see which one it is.
-        noticeOf: (kind, text) => this.outbox.notice(kind, `BabyAGI: ${text} Objective: ${state.config.objective}`),
+        noticeOf: (kind, text) => this.noticeOf(kind, text),
         keepFiles: (task, result) => this.keepFiles(task, result),
         saveCheckpoint: async (iteration) => {
           const { saveCheckpoint } = await import('../runlog/checkpoint.ts');
@@ -233,7 +244,7 @@ export class Session {
     const { log, outbox } = this;
     log.append(
       ...endingEvents(log.state, ending, log.activeMs()),
-      ...outbox.notice('ended', endingNotice(log.state, ending)),
+      ...outbox.notice(kindOfEnd(ending.reason, log.state.review !== null), endingNotice(log.state, ending)),
     );
     await log.barrier();
   }

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock, Random } from '../run/ports.ts';
-import type { LogWriter } from '../runlog/writer.ts';
 import { spentOfLimit } from '../run/cost-words.ts';
+import type { RunEventOf } from '../run/events.ts';
+import type { NoticeKind } from '../run/notice.ts';
+import type { Clock, Random } from '../run/ports.ts';
 import { readyTasks } from '../run/queue.ts';
+import type { Notice } from '../run/state.ts';
+import type { LogWriter } from '../runlog/writer.ts';
 import type { Channel } from './channel.ts';
 
 const HEARTBEAT_MS = 30 * 60_000;
@@ -10,9 +13,12 @@ const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 5 * 60_000;
 const GIVE_UP_MS = 24 * 3_600_000;
 
+type QueuedNotice = Pick<RunEventOf<'notice.queued'>, 'type' | 'notice_id' | 'kind' | 'text' | 'channels'>;
+
 /**
- * Delivers the notices that the log holds: each at least once, in order, also those that an earlier owner left behind.
- * Outcomes are events, so a notice is never silently lost.
+ * Delivers the notices that the log holds: each at least once to every channel that it is for, in order, also those that an
+ * earlier owner left behind. A channel that fails holds up no other one. Outcomes are events, so a notice is never silently
+ * lost.
  */
 export class Outbox {
   private readonly log: LogWriter;
@@ -20,9 +26,10 @@ export class Outbox {
   private readonly clock: Clock;
   private readonly random: Random;
   private readonly closing = new AbortController();
-  private readonly heartbeat: NodeJS.Timeout | null = null;
+  private readonly timers: readonly NodeJS.Timeout[];
   private readonly unsubscribe: () => void;
-  private working: Promise<void> = Promise.resolve();
+  /** What each channel is at, and has to do after it. */
+  private readonly working = new Map<Channel, Promise<void>>();
 
   constructor(log: LogWriter, channels: readonly Channel[], clock: Clock, random: Random) {
     this.log = log;
@@ -32,67 +39,83 @@ export class Outbox {
     this.unsubscribe = log.subscribe((event) => {
       if (event.type === 'notice.queued') this.deliverSoon(event.notice_id);
     });
-    if (channels.length === 0) return;
-    for (const notice of log.state.notices.values()) if (notice.status === 'queued') this.deliverSoon(notice.id);
-    this.heartbeat = setInterval(() => this.beat(), HEARTBEAT_MS);
-    this.heartbeat.unref();
+    for (const { id } of log.state.notices.values()) this.deliverSoon(id);
+    const pulses = channels.flatMap((channel) => {
+      const { pulse } = channel;
+      return pulse ? [[pulse.everyMs, () => this.pulse(channel, pulse)] as const] : [];
+    });
+    const regular = channels.length === 0 ? [] : [[HEARTBEAT_MS, () => this.beat()] as const, ...pulses];
+    this.timers = regular.map(([everyMs, work]) => setInterval(work, everyMs).unref());
   }
 
   /** The event that queues a notice, for the batch of what it tells; none where nobody listens. */
-  notice(kind: string, text: string): { type: 'notice.queued'; notice_id: string; kind: string; text: string }[] {
-    return this.channels.length === 0
-      ? []
-      : [{ type: 'notice.queued', notice_id: randomUUID().slice(0, 8), kind, text }];
+  notice(kind: NoticeKind, text: string, to: readonly Channel[] = this.channels): QueuedNotice[] {
+    const channels = to.filter((channel) => channel.takes(kind)).map(({ name }) => name);
+    if (channels.length === 0) return [];
+    return [{ type: 'notice.queued', notice_id: randomUUID().slice(0, 8), kind, text, channels }];
   }
 
   /** Waits for what is being delivered, but not for long; the next owner of the run delivers the rest. */
   async close(atMostMs: number): Promise<void> {
     this.unsubscribe();
-    if (this.heartbeat) clearInterval(this.heartbeat);
-    if (this.channels.length === 0) return;
-    await Promise.race([this.working, this.clock.sleep(atMostMs, this.closing.signal)]);
+    for (const timer of this.timers) clearInterval(timer);
+    if (this.working.size === 0) return this.closing.abort();
+    const working = Promise.all(this.working.values());
+    await Promise.race([working, this.clock.sleep(atMostMs, this.closing.signal)]);
     this.closing.abort();
-    await this.working;
+    await working;
   }
 
   private beat(): void {
     const { state } = this.log;
     if (state.status === 'ended' || this.log.lost) return;
-    const pending = [...state.notices.values()].some(({ kind, status }) => kind === 'heartbeat' && status === 'queued');
+    const beats = [...state.notices.values()].filter(({ kind }) => kind === 'heartbeat');
     // One that has not gone out yet says the same.
-    if (pending) return;
+    const idle = this.channels.filter((channel) => !beats.some((beat) => isFor(channel, beat)));
     const spent = spentOfLimit(state, state.money.settled);
-    this.log.append(
-      ...this.notice(
-        'heartbeat',
-        `BabyAGI run is ${state.status}: iteration ${state.iteration}, ${readyTasks(state).length} tasks waiting, ${spent}. Objective: ${state.config.objective}`,
-      ),
-    );
+    const text = `BabyAGI run is ${state.status}: iteration ${state.iteration}, ${readyTasks(state).length} tasks waiting, ${spent}. Objective: ${state.config.objective}`;
+    this.log.append(...this.notice('heartbeat', text, idle));
+  }
+
+  /** Not beside a notice: what arrives after the end would say that the run lives. */
+  private pulse(channel: Channel, pulse: NonNullable<Channel['pulse']>): void {
+    const { status, config } = this.log.state;
+    // Whoever took the run over speaks for it.
+    if (status === 'ended' || this.log.lost || this.working.has(channel)) return;
+    this.workSoon(channel, () => pulse.send(config.run_id, this.closing.signal));
   }
 
   private deliverSoon(id: string): void {
-    this.working = this.working.then(() => this.deliver(id));
-  }
-
-  private async deliver(id: string): Promise<void> {
     const notice = this.log.state.notices.get(id);
-    if (!notice || notice.status !== 'queued') return;
-    for (const channel of this.channels) await this.deliverTo(channel, notice);
+    for (const channel of notice ? this.channels.filter((each) => isFor(each, notice)) : [])
+      this.workSoon(channel, () => this.deliver(channel, id));
   }
 
-  private async deliverTo(channel: Channel, notice: { id: string; kind: string; text: string }): Promise<void> {
+  private workSoon(channel: Channel, work: () => Promise<unknown>): void {
+    const before = this.working.get(channel) ?? Promise.resolve();
+    const done = before.then(work).then(() => {
+      if (this.working.get(channel) === done) this.working.delete(channel);
+    });
+    this.working.set(channel, done);
+  }
+
+  private async deliver(channel: Channel, id: string): Promise<void> {
+    const notice = this.log.state.notices.get(id);
+    if (!notice || !isFor(channel, notice)) return;
+    const { kind, text, queuedAt: at } = notice;
+    const message = { id, kind, text, runId: this.log.config.run_id, at, standing: notice };
     const started = this.clock.monotonic();
     for (let delay = FIRST_RETRY_MS; !this.closing.signal.aborted; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
-      const failure = await channel.send(notice, this.closing.signal);
+      const failure = await channel.send(message, this.closing.signal);
       if (this.log.lost) return;
       if (failure === null) {
-        this.log.append({ type: 'notice.sent', notice_id: notice.id, channel: channel.name, origin: channel.origin });
+        this.log.append({ type: 'notice.sent', notice_id: id, channel: channel.name, origin: channel.origin });
         return;
       }
       const final = failure.permanent || this.clock.monotonic() - started > GIVE_UP_MS;
       this.log.append({
         type: 'notice.failed',
-        notice_id: notice.id,
+        notice_id: id,
         channel: channel.name,
         error: failure.error,
         final,
@@ -103,4 +126,10 @@ export class Outbox {
       await this.clock.sleep(wait, this.closing.signal);
     }
   }
+}
+
+/** Whether the channel has still to be told. */
+function isFor(channel: Channel, { kind, channels, outcomes, status }: Notice): boolean {
+  if (status !== 'queued' || outcomes.has(channel.name)) return false;
+  return channels === null ? channel.takes(kind) : channels.includes(channel.name);
 }

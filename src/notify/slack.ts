@@ -1,46 +1,30 @@
-import { type Egress, EgressError } from '../safety/egress.ts';
-import { retryAfter } from '../safety/retry-after.ts';
-import type { Channel, DeliveryFailure } from './channel.ts';
-
-const TIMEOUT_MS = 10_000;
+import type { Egress } from '../safety/egress.ts';
+import type { Channel, DeliveryFailure, Message } from './channel.ts';
+import { post } from './post.ts';
+import type { NoticeSettings } from './settings.ts';
 
 /** A Slack incoming webhook, or anything that takes its `{"text":…}` (Mattermost, Rocket.Chat, Discord's /slack). The URL is a secret. */
 export class SlackWebhook implements Channel {
   readonly name = 'slack';
   readonly origin: string;
-  private readonly url: string;
+  private readonly settings: NonNullable<NoticeSettings['slack']>;
   private readonly egress: Egress;
 
-  constructor(url: string, egress: Egress) {
-    this.url = url;
-    this.origin = new URL(url).origin;
+  constructor(settings: NonNullable<NoticeSettings['slack']>, egress: Egress) {
+    this.settings = settings;
+    this.origin = new URL(settings.url).origin;
     this.egress = egress;
   }
 
-  async send(notice: { id: string; text: string }, signal: AbortSignal): Promise<DeliveryFailure | null> {
-    try {
-      // The id lets a reader see that a notice came twice.
-      const body = Buffer.from(JSON.stringify({ text: `${escaped(notice.text)} [${notice.id}]` }));
-      const headers = { 'content-type': 'application/json' };
-      const { status, headers: answered } = await this.egress.request({
-        url: this.url,
-        method: 'POST',
-        headers,
-        body,
-        timeoutMs: TIMEOUT_MS,
-        signal,
-      });
-      if (status >= 200 && status < 300) return null;
-      return {
-        error: { class: `status_${status}`, message: `The webhook at ${this.origin} answered ${status}.` },
-        permanent: status >= 400 && status < 500 && status !== 408 && status !== 429,
-        retryAfterMs: retryAfter(answered),
-      };
-    } catch (error) {
-      if (!(error instanceof EgressError)) throw error;
-      const permanent = error.reason === 'origin_not_allowed' || error.reason === 'bad_header';
-      return { error: { class: error.reason, message: error.message }, permanent, retryAfterMs: null };
-    }
+  takes(kind: string): boolean {
+    return this.settings.kinds.some((taken) => taken === kind);
+  }
+
+  send({ id, text }: Message, signal: AbortSignal): Promise<DeliveryFailure | null> {
+    // The id lets a reader see that a notice came twice.
+    const body = JSON.stringify({ text: `${escaped(text)} [${id}]` });
+    const headers = { 'content-type': 'application/json' };
+    return post(this.egress, 'The webhook', { url: this.settings.url, headers, body }, signal);
   }
 }
 

@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { NoticeSettings } from './settings.ts';
 
 export interface WatchdogSettings {
   /** The loop's thread may be blocked for so long before somebody is told, milliseconds. */
   readonly limitMs: number;
-  /** A Slack-compatible webhook; its URL is a secret. Null: the file in the run folder is all. */
-  readonly webhook: { readonly url: string; readonly allowPrivate: boolean } | null;
+  /** Without any the file in the run folder is all. Holds secrets. */
+  readonly notices: NoticeSettings;
 }
 
 /** What the worker gets as `workerData`. */
@@ -38,7 +39,7 @@ export class Watchdog {
   private readonly worker: Worker;
   private readonly beating: NodeJS.Timeout;
 
-  constructor({ limitMs, webhook }: WatchdogSettings, run: WatchdogRun) {
+  constructor({ limitMs, notices }: WatchdogSettings, run: WatchdogRun) {
     const shared = new SharedArrayBuffer(16);
     const cells = new BigInt64Array(shared);
     const beat = () => {
@@ -49,7 +50,7 @@ export class Watchdog {
     this.beating = setInterval(beat, BEAT_MS);
     this.beating.unref();
     const { runDirectory, runId, objective } = run;
-    const order: WatchdogOrder = { limitMs, webhook, shared, runDirectory, runId, objective };
+    const order: WatchdogOrder = { limitMs, notices, shared, runDirectory, runId, objective };
     this.worker = new Worker(resolve(run.distDirectory, 'watchdog.worker.js'), { workerData: order, execArgv: [] });
     // Without it a run is as good as before; only nobody would be told of a hang.
     this.worker.on('error', (error) => run.trace(`The watchdog failed: ${error.message}`));

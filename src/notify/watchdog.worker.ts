@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { nodeDisk } from '../runlog/disk.ts';
 import { Egress } from '../safety/egress.ts';
+import type { Channel, Message } from './channel.ts';
+import { channelsFor } from './channels.ts';
 import { type Finding, HangDetector, type Look } from './hang-detector.ts';
-import { SlackWebhook } from './slack.ts';
 import type { WatchdogOrder } from './watchdog.ts';
 
 /** The other thread of the watchdog: looks at the beats of the loop's thread, and says by itself that they stopped. */
@@ -13,11 +14,10 @@ const LOOK_MS = 250;
 const ATTEMPTS = 5;
 
 const order = workerData as WatchdogOrder;
-const { limitMs, webhook, runDirectory, runId, objective } = order;
+const { limitMs, notices, runDirectory, runId, objective } = order;
 const cells = new BigInt64Array(order.shared);
 const egress = new Egress({ allowedOrigins: [] });
-if (webhook !== null) egress.allow(webhook.url, { allowPrivate: webhook.allowPrivate });
-const channel = webhook === null ? null : new SlackWebhook(webhook.url, egress);
+const channels = channelsFor(notices, egress);
 
 const detector = new HangDetector(limitMs, look());
 let file: { readonly path: string; readonly content: Record<string, unknown> } | null = null;
@@ -75,13 +75,22 @@ async function note({ what, ms }: Finding): Promise<void> {
 }
 
 async function alert(finding: Finding): Promise<void> {
-  if (channel === null) return;
-  const notice = {
-    id: `${runId.slice(0, 8)}-${finding.what}-${episodes}`,
+  const { what } = finding;
+  const message: Message = {
+    id: `${runId.slice(0, 8)}-${what}-${episodes}`,
+    kind: what,
     text: `${sentence(finding)} Objective: ${objective}`,
+    runId,
+    at: new Date().toISOString(),
+    standing: null,
   };
+  // A channel that hangs holds up no other one.
+  await Promise.all(channels.filter((channel) => channel.takes(what)).map((channel) => deliver(channel, message)));
+}
+
+async function deliver(channel: Channel, message: Message): Promise<void> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    const failure = await channel.send(notice, AbortSignal.timeout(60_000));
+    const failure = await channel.send(message, AbortSignal.timeout(60_000));
     if (failure === null || failure.permanent || stopping) return;
     await sleep(Math.max(1000 * 2 ** attempt, Math.min(failure.retryAfterMs ?? 0, 60_000)));
   }

@@ -84,8 +84,8 @@ function notices({ notices: all }: RunState, translated: Translate): string | nu
   const failed = [...all.values()].filter(({ status }) => status === 'failed').length;
   if (failed === 0) return null;
   return failed === 1
-    ? translated('1 notice could not be delivered: look at the webhook.')
-    : translated('{0} notices could not be delivered: look at the webhook.', failed);
+    ? translated('1 notice could not be delivered to everybody: look at how notices are set up.')
+    : translated('{0} notices could not be delivered to everybody: look at how notices are set up.', failed);
 }
 
 function mostFrequent(names: readonly string[]): string | null {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { NoticeBody } from '../notify/notice-body.ts';
 import { RunConfig } from '../run/config.ts';
 import { RunEvent } from '../run/events.ts';
 import { Checkpoint } from '../runlog/checkpoint.ts';
@@ -12,6 +13,7 @@ const FILES: Readonly<Record<string, { title: string; schema: z.ZodType }>> = {
   'results.schema.json': { title: 'results.json: the memory of a BabyAGI run at its end', schema: z.array(ResultRow) },
   'checkpoint.schema.json': { title: 'checkpoints/NNNNNN.json: the state of a BabyAGI run', schema: Checkpoint },
   'event.schema.json': { title: 'One event of a BabyAGI run: the value of `e` in a line of its log', schema: RunEvent },
+  'notice.schema.json': { title: 'What the JSON webhook of BabyAGI is sent', schema: NoticeBody },
 };
 
 /** The contents of media/schemas/ by file name: JSON Schema draft 7, which is what VS Code reads. */

@@ -231,7 +231,13 @@ const EVENTS = [
   /** The run was started without it. An event of its own: a program that does not know it yet sees a later version's. */
   event('limit.added', { limit: z.enum(OPTIONAL_LIMITS), to: z.number(), by: Origin }),
 
-  event('notice.queued', { notice_id: z.string(), kind: z.string(), text: z.string() }),
+  event('notice.queued', {
+    notice_id: z.string(),
+    kind: z.string(),
+    text: z.string(),
+    /** Names of the channels that it is for. Absent in older logs. */
+    channels: z.array(z.string()).optional(),
+  }),
   event('notice.sent', { notice_id: z.string(), channel: z.string(), origin: z.string() }),
   event('notice.failed', { notice_id: z.string(), channel: z.string(), error: ErrorRecord, final: z.boolean() }),
   /** Durable before a file is written below `output/`. */

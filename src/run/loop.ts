@@ -17,7 +17,7 @@ export interface LoopParts {
   readonly attended: boolean | 'reviews';
   readonly skipReviews: boolean;
   /** Queues a notice in the same batch as what it tells. */
-  readonly noticeOf: (kind: 'review' | 'paused', text: string) => Parameters<RunLog['append']>;
+  readonly noticeOf: (kind: 'review' | 'paused' | 'continued', text: string) => Parameters<RunLog['append']>;
   /** Writes the files that a result hands over. */
   readonly keepFiles: (task: Task, result: Call) => Promise<void>;
   /** Saves the state as a file; a cache, so a failure is not the run's. */
@@ -125,6 +125,7 @@ async function onlyBlocked(parts: LoopParts): Promise<{ task: Task; iteration: n
     ...parts.noticeOf('paused', ONLY_BLOCKED_WAIT),
   );
   await untilResumed(parts);
+  parts.log.append(...parts.noticeOf('continued', GOES_ON));
   return takeFirstReady({ ...parts, attended: false });
 }
 
@@ -147,7 +148,10 @@ async function pauseStalled(parts: LoopParts): Promise<void> {
   if (state.status !== 'paused')
     parts.log.append({ type: 'run.paused', by: 'loop', why }, ...parts.noticeOf('paused', why));
   while (state.status === 'paused') await changed(parts);
+  parts.log.append(...parts.noticeOf('continued', GOES_ON));
 }
+
+const GOES_ON = 'The run goes on.';
 
 /** Requests the review, if there is one, and waits until none is pending. Throws StopRun where the answer is to stop. */
 async function askFor(parts: LoopParts, request: ReturnType<typeof dueReview>): Promise<void> {
@@ -157,9 +161,11 @@ async function askFor(parts: LoopParts, request: ReturnType<typeof dueReview>): 
     const text = `Iteration ${state.iteration}: the run waits for a checkpoint review (${request.why}).`;
     log.append(request, ...parts.noticeOf('review', text));
   }
+  const waited = state.review !== null;
   while (state.review) await answered(parts);
   // Also where the process died between the answer and the end.
   if (state.stopAtReview) throw stoppedAtReview();
+  if (waited) log.append(...parts.noticeOf('continued', GOES_ON));
 }
 
 function stoppedAtReview(): StopRun {

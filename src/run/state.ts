@@ -3,6 +3,7 @@ import type { RunConfig } from './config.ts';
 import type { Agent, CallInputs, ErrorRecord, FirstUse, ReviewReason, RunEvent, RunEventOf } from './events.ts';
 import { FoldError } from './fold-error.ts';
 import { limitProblem, type Limits } from './limits.ts';
+import { reasonNow } from './notice.ts';
 import { raiseProblem } from './raise.ts';
 import { permuted, readyTasks, replacedAround } from './queue.ts';
 import type { ReachedLimit, StopReason } from './stop-reason.ts';
@@ -196,6 +197,16 @@ export interface Notice {
   readonly kind: string;
   readonly text: string;
   readonly queuedAt: string;
+  /** How the run stood when there was something to tell. */
+  readonly reason: string | null;
+  readonly iteration: number;
+  readonly money: Readonly<RunState['money']>;
+  readonly maxCostUsd: number;
+  /** Whom it is for. Null in older logs, where it was for whoever was there. */
+  readonly channels: readonly string[] | null;
+  /** What became of it at each channel that is done with it. */
+  readonly outcomes: Map<string, 'sent' | 'failed'>;
+  /** `failed`: somebody whom it was for does not get it. */
   status: 'queued' | 'sent' | 'failed';
   error: ErrorRecord | null;
 }
@@ -459,22 +470,24 @@ function applyBody(state: RunState, event: RunEvent): void {
         kind: event.kind,
         text: event.text,
         queuedAt: event.ts,
+        reason: reasonNow(state),
+        iteration: state.iteration,
+        money: { ...state.money },
+        maxCostUsd: state.limits.max_cost_usd,
+        channels: event.channels ?? null,
+        outcomes: new Map(),
         status: 'queued',
         error: null,
       });
       return;
-    case 'notice.sent': {
-      const notice = state.notices.get(event.notice_id);
-      if (notice) notice.status = 'sent';
+    case 'notice.sent':
+      delivered(state.notices.get(event.notice_id), event.channel, 'sent');
       count(state.origins, event.origin);
       return;
-    }
     case 'notice.failed': {
       const notice = state.notices.get(event.notice_id);
-      if (notice) {
-        notice.error = event.error;
-        if (event.final) notice.status = 'failed';
-      }
+      if (notice) notice.error = event.error;
+      if (event.final) delivered(notice, event.channel, 'failed');
       return;
     }
     case 'file.intended':
@@ -591,6 +604,15 @@ function openCall(state: RunState, event: RunEventOf<'call.settled' | 'call.held
   state.tally.latencyMs += event.latency_ms ?? 0;
   if (call.agent === 'repair') state.tally.repaired = true;
   return call;
+}
+
+/** A notice is queued until every channel that it is for is done with it. */
+function delivered(notice: Notice | undefined, channel: string, outcome: 'sent' | 'failed'): void {
+  if (!notice) return;
+  notice.outcomes.set(channel, outcome);
+  const outcomes = (notice.channels ?? [channel]).map((name) => notice.outcomes.get(name));
+  if (outcomes.includes(undefined)) return;
+  notice.status = outcomes.includes('failed') ? 'failed' : 'sent';
 }
 
 function createTask(state: RunState, event: RunEventOf<'task.created'>): void {

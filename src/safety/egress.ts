@@ -3,9 +3,9 @@ import { setMaxListeners } from 'node:events';
 // Default imports, called as `https.request(…)`: VS Code patches these module objects with the user's proxy and certificates.
 import http from 'node:http';
 import type https from 'node:https';
-import type { LookupFunction, Socket, TcpSocketConnectOpts } from 'node:net';
+import net, { type LookupFunction, type Socket, type TcpSocketConnectOpts } from 'node:net';
 import zlib from 'node:zlib';
-import { isLoopback, mayConnect, type Origin, OriginError, parseOrigin } from './origin.ts';
+import { isLoopback, mayConnect, type Origin, OriginError, parseMailServer, parseOrigin } from './origin.ts';
 
 /** One HTTP request. */
 export interface EgressRequest {
@@ -96,6 +96,8 @@ export interface EgressOptions {
 // An idle socket that the server closes just as we write to it makes a reset of unknown outcome, and common servers
 // close after 2 s. A new connection costs less than that.
 const IDLE_SOCKET_MS = 1_500;
+// For each address of a name. The default of 250 ms gives up on slow links.
+const FAMILY_TIMEOUT_MS = 2_000;
 // Longer delays overflow the timer and fire at once.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Of a body, as received and as decompressed. */
@@ -130,7 +132,8 @@ type Stage = 'connecting' | 'securing' | 'sent' | 'answered';
 
 /**
  * The only place that opens a connection: exact allowed origins, one HTTP request per call, no retry, no redirect, no
- * cookie. Behind a proxy of the user the proxy resolves names, so that only the checks of names hold there.
+ * cookie; and connections to mail servers, on which others speak. Behind a proxy of the user the proxy resolves names, so
+ * that only the checks of names hold there.
  */
 export class Egress {
   readonly #allowed = new Map<string, { readonly allowPrivate: boolean }>();
@@ -159,14 +162,74 @@ export class Egress {
     this.#allowed.set(parseOrigin(url, { allowPrivate }).text, { allowPrivate });
   }
 
+  /** Allows a mail server, of which only the name and the port count. Throws OriginError. */
+  allowMailServer(server: string): void {
+    this.#allowed.set(parseMailServer(server).text, { allowPrivate: true });
+  }
+
   /** Sends exactly one HTTP request and gives the whole answer, whatever its status but 3xx. Throws EgressError. */
   async request(request: EgressRequest): Promise<EgressResponse> {
-    const { origin, allowPrivate } = this.#admit(request.url);
+    const { origin, allowPrivate } = this.#admit(() => this.#originOf(request.url));
     checkHeaders(origin, request.headers);
     if (this.#closed || request.signal?.aborted) throw new EgressError('aborted', true, origin.text);
 
     const secure = origin.scheme === 'https' ? await this.#tls() : null;
     return this.#exchange(origin, request, this.#checkedLookup(origin, allowPrivate), secure);
+  }
+
+  /**
+   * A connection to an allowed mail server, with verified TLS at once where its scheme is `smtps`; whoever gets it has to see to
+   * STARTTLS where it is `smtp`, and to end it. Throws EgressError.
+   */
+  async connect(
+    server: string,
+    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<Socket> {
+    const { origin, allowPrivate } = this.#admit(() => parseMailServer(server));
+    const tls = origin.scheme === 'smtps' ? (await import('node:tls')).default : null;
+    if (this.#closed || signal?.aborted) throw new EgressError('aborted', true, origin.text);
+    const options = {
+      host: origin.host,
+      port: origin.port,
+      lookup: this.#checkedLookup(origin, allowPrivate),
+      autoSelectFamilyAttemptTimeout: FAMILY_TIMEOUT_MS,
+    };
+    return new Promise((resolve, reject) => {
+      let stage: Stage = 'connecting';
+      const socket =
+        tls === null
+          ? net.connect(options)
+          : tls.connect({
+              ...options,
+              // An address is no name to ask for.
+              ...(net.isIP(origin.host) === 0 && { servername: origin.host }),
+              rejectUnauthorized: true,
+            });
+      const end = () => socket.destroy();
+      this.#running.add(end);
+      socket.once('close', () => this.#running.delete(end));
+
+      const settle = (error: EgressError | null) => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        socket.off('error', failed).off('close', closed);
+        // Who speaks on it listens too; an error that nobody listens to would end the process.
+        socket.on('error', () => {});
+        if (error === null) return resolve(socket);
+        socket.destroy();
+        reject(error);
+      };
+      const fail = (reason: EgressErrorReason, detail?: string) =>
+        settle(new EgressError(reason, true, origin.text, detail));
+      const failed = (error: Error) => (error instanceof EgressError ? settle(error) : fail(...classify(stage, error)));
+      const closed = () => fail(this.#closed ? 'aborted' : stage === 'securing' ? 'tls_failed' : 'connect_failed');
+      const abort = () => fail('aborted');
+      const timer = setTimeout(() => fail('timeout', `${timeoutMs} ms`), Math.min(timeoutMs, MAX_TIMER_MS));
+      signal?.addEventListener('abort', abort, { once: true });
+      socket.on('error', failed).on('close', closed);
+      socket.once('connect', () => (tls === null ? settle(null) : (stage = 'securing')));
+      socket.once('secureConnect', () => settle(null));
+    });
   }
 
   /** Aborts what is running and closes all connections; later requests are refused as aborted. */
@@ -183,11 +246,16 @@ export class Egress {
     return this.#secure;
   }
 
-  #admit(url: string): { origin: Origin; allowPrivate: boolean } {
+  #originOf(url: string): Origin {
+    const origin = this.#origins.get(url) ?? parseOrigin(url, { allowPrivate: true });
+    this.#origins.set(url, origin);
+    return origin;
+  }
+
+  #admit(parse: () => Origin): { origin: Origin; allowPrivate: boolean } {
     let origin: Origin;
     try {
-      origin = this.#origins.get(url) ?? parseOrigin(url, { allowPrivate: true });
-      this.#origins.set(url, origin);
+      origin = parse();
     } catch (error) {
       if (!(error instanceof OriginError)) throw error;
       throw new EgressError('origin_not_allowed', true, 'The server', error.message);
@@ -239,7 +307,7 @@ export class Egress {
       // On the request and not on the agent: with proxy support on, VS Code uses an agent of its own.
       lookup,
       rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
-      autoSelectFamilyAttemptTimeout: 2_000, // the default of 250 ms gives up on slow links
+      autoSelectFamilyAttemptTimeout: FAMILY_TIMEOUT_MS,
     };
 
     return new Promise((resolve, reject) => {

@@ -8,7 +8,8 @@ export type OriginErrorReason =
   | 'insecure'
   | 'userinfo'
   | 'trailing_dot'
-  | 'address_not_allowed';
+  | 'address_not_allowed'
+  | 'invalid_mail_server';
 
 /** A refused URL. The message names at most the host: the rest of a URL may hold a secret. */
 export class OriginError extends TranslatableError {
@@ -25,7 +26,7 @@ export class OriginError extends TranslatableError {
 export interface Origin {
   /** Normalised: lower case, punycode, default port left out, e.g. `https://api.openai.com`. */
   readonly text: string;
-  readonly scheme: 'http' | 'https';
+  readonly scheme: 'http' | 'https' | 'smtp' | 'smtps';
   /** Name or IP address, an IPv6 address without brackets. */
   readonly host: string;
   readonly port: number;
@@ -83,6 +84,27 @@ export function parseOrigin(url: string, { allowPrivate = false }: { allowPrivat
 }
 
 /**
+ * The exact origin of a mail server: `smtp://host` (port 587, TLS by STARTTLS) or `smtps://host` (port 465, TLS at once).
+ * It may be on the own network: it has to prove its name all the same. Throws OriginError.
+ */
+export function parseMailServer(server: string): Origin {
+  const [, named, place = ''] = /^(smtps?):\/\/([^/?#]+)\/?$/i.exec(server.trim()) ?? [];
+  // The parser of URLs normalises the hosts of the web's schemes only.
+  const web = `http://${place}`;
+  if (named === undefined || !URL.canParse(web)) {
+    throw new OriginError('invalid_mail_server', (translated) =>
+      translated(
+        'The mail server is not complete. Write it like smtp://mail.example.com:587 or smtps://mail.example.com.',
+      ),
+    );
+  }
+  const { host } = parseOrigin(web.replace('http:', 'https:'), { allowPrivate: true });
+  const scheme = named.toLowerCase() === 'smtps' ? 'smtps' : 'smtp';
+  const port = Number(/:(\d+)$/.exec(place)?.[1] ?? (scheme === 'smtps' ? 465 : 587));
+  return { text: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`, scheme, host, port };
+}
+
+/**
  * Whether a connection for `origin` may go to the IP address `address`, a literal or an answer of DNS.
  * Keeps DNS rebinding out: a public name must not lead into the own network or to this machine, nor `localhost` out of it.
  */
@@ -94,7 +116,7 @@ export function mayConnect(origin: Origin, address: string, allowPrivate: boolea
     case 'private':
       return allowPrivate && !isLoopback(origin.host);
     case 'public':
-      return origin.scheme === 'https' && !isLoopback(origin.host);
+      return origin.scheme !== 'http' && !isLoopback(origin.host);
     case 'unusable':
       return false;
     default:

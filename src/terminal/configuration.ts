@@ -6,6 +6,7 @@ import { variableSnapshot } from '../research/environment.ts';
 import type { LimitName } from '../run/limits.ts';
 import { checkSettings, type RunSettings } from '../run/settings.ts';
 import { KeyError, OriginError, parseApiKey, parseOrigin } from '../safety/origin.ts';
+import { noticesOf } from './notices.ts';
 import { type FlagName, FLAGS, type Options, UsageError } from './options.ts';
 
 /** What a command line and its variables mean. Everything here throws UsageError for what cannot be used. */
@@ -97,17 +98,24 @@ export function pricesOf(options: Options, model: string, baseUrl: string) {
 /** What of a host the options may get wrong. */
 export function hostPartsOf(options: Options) {
   const check = new Check();
-  const webhook = check.of(() => webhookOf(options));
+  const notices = check.of(() => noticesOf(options));
   const perDay = check.of(() => numberFrom(options, 'max-key-usd-per-day', 0.000001, MAX_USD));
   const watchdogSeconds = check.of(() => numberFrom(options, 'watchdog-interval', 0.5, 86_400) ?? 60);
-  if (webhook === undefined || watchdogSeconds === undefined || check.failed) throw check.error();
-  return { webhook, perDay, watchdogSeconds };
+  const metricsPort = check.of(() => portOf(options));
+  if (notices === undefined || watchdogSeconds === undefined || check.failed) throw check.error();
+  return { notices, perDay, watchdogSeconds, metricsPort };
 }
 
 function numberFrom(options: Options, name: FlagName, least: number, most: number): number | undefined {
   const value = options.number(name);
   if (value === undefined || (typeof value === 'number' && value >= least && value <= most)) return value;
   throw new UsageError([`--${name} ${JSON.stringify(value)} is not valid: give a number from ${least} to ${most}.`]);
+}
+
+function portOf(options: Options): number | undefined {
+  const port = numberFrom(options, 'metrics-port', 1, 65_535);
+  if (port === undefined || Number.isInteger(port)) return port;
+  throw new UsageError([`--metrics-port ${port} is not valid: give a whole number.`]);
 }
 
 /** Where this machine keeps what all runs share, outside of every workspace (XDG Base Directory Specification). */
@@ -118,23 +126,6 @@ export function stateDirectory({ variables }: Options): string {
     XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state'),
     'babyagi',
   );
-}
-
-/** The address is a secret, so a refusal says only what is wrong with it. */
-function webhookOf(options: Options): string | null {
-  const url = options.variables['BABYAGI_WEBHOOK_URL']?.trim();
-  if (!url) return null;
-  try {
-    parseOrigin(url, { allowPrivate: true });
-    return url;
-  } catch (error) {
-    if (!(error instanceof OriginError)) throw error;
-    const why =
-      error.reason === 'invalid_url'
-        ? 'it is not a complete URL. Write it like https://hooks.slack.com/services/….'
-        : error.message;
-    throw new UsageError([`BABYAGI_WEBHOOK_URL cannot be used: ${why}`]);
-  }
 }
 
 export function keyOf(options: Options): string | null {

@@ -86,6 +86,11 @@ export const FLAGS = {
     help: 'seconds that the process may hang before somebody is told (60)',
     plain: 'WATCHDOG_INTERVAL',
   },
+  'metrics-port': {
+    type: 'string',
+    value: 'N',
+    help: 'serve metrics for Prometheus at http://127.0.0.1:N/metrics (none)',
+  },
   'price-input': { type: 'string', value: 'X', help: 'price of the model, US dollars per million prompt tokens' },
   'price-output': { type: 'string', value: 'X', help: 'price of the model, US dollars per million completion tokens' },
   'free-server': { type: 'boolean', help: 'the server costs nothing (a local model)' },
@@ -124,7 +129,7 @@ const FORECAST = [
 ] as const satisfies readonly FlagName[];
 const RUN = [
   ...FORECAST,
-  ...(['runs-dir', 'skip-reviews', 'watchdog-interval', 'max-key-usd-per-day'] as const),
+  ...(['runs-dir', 'skip-reviews', 'watchdog-interval', 'max-key-usd-per-day', 'metrics-port'] as const),
 ] as const satisfies readonly FlagName[];
 
 /** Asked for on the command line only: images like to set a variable for a version. */
@@ -139,6 +144,7 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
       'base-url',
       'max-key-usd-per-day',
       'watchdog-interval',
+      'metrics-port',
       'skip-reviews',
       'approve-review',
       'unblock-tasks',
@@ -152,6 +158,7 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
   compare: [],
   export: [],
   import: ['runs-dir'],
+  'test-notices': [],
 };
 
 /** A command line with its variables: what was given, by name, wherever it was given. */
@@ -285,10 +292,13 @@ export function helpText(): string {
   compare <run> <run> …                                   put runs or archives side by side: settings and what came of them
   export <run folder> [file.zip]                          write it as one archive, always with the same bytes
   import <file.zip>                                       take an archive in, to look at
+  test-notices                                            send one notice by every way that is set up
 
 ${rows.join('\n')}
 
-Every flag may also be given as a variable BABYAGI_<FLAG>. BABYAGI_WEBHOOK_URL: a Slack-compatible webhook for notices.
+Every flag may also be given as a variable BABYAGI_<FLAG>. Who is told of what is set by variables alone, as they hold
+secrets: BABYAGI_WEBHOOK_URL (compatible with Slack), BABYAGI_JSON_WEBHOOK_URL, BABYAGI_PAGERDUTY_ROUTING_KEY,
+BABYAGI_EMAIL_SERVER with _FROM and _TO, BABYAGI_DEAD_MAN_URL; docs/runbook.md has all of them.
 Exit codes: 0 ended by a named reason · 1 error · 2 bad or missing configuration · 3 waits for a person`;
 }
 

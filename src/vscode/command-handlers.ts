@@ -18,7 +18,7 @@ import { rehearse } from './commands/rehearse.ts';
 import { reviewRun } from './commands/review.ts';
 import { runObjective } from './commands/run-objective.ts';
 import { addTask, blockTask, deleteTask, editTask, moveTask, runTaskNext, unblockTask } from './commands/tasks.ts';
-import { setWebhook } from './commands/webhook.ts';
+import { setUpNotices } from './commands/set-up-notices.ts';
 import type { CommandName } from './ids.ts';
 import { runsDirectories } from './workspace.ts';
 
@@ -33,7 +33,7 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   stop: stopRun,
   setApiKey,
   removeApiKey: (app) => removeApiKey(app),
-  setWebhook: (app) => setWebhook(app),
+  setUpNotices: (app) => setUpNotices(app),
   openSummary,
   openSummaryDocument,
   openAnswer,

@@ -7,7 +7,7 @@ export const COMMANDS = {
   stop: 'babyagi.stop',
   setApiKey: 'babyagi.setApiKey',
   removeApiKey: 'babyagi.removeApiKey',
-  setWebhook: 'babyagi.setWebhook',
+  setUpNotices: 'babyagi.setUpNotices',
   openSummary: 'babyagi.openSummary',
   openSummaryDocument: 'babyagi.openSummaryDocument',
   openAnswer: 'babyagi.openAnswer',
@@ -104,6 +104,10 @@ export const SETTINGS = [
   'freeServers',
   'privateServers',
   'localOnly',
+  'notices',
+  'email',
+  'pagerdutyUrl',
+  'metricsPort',
 ] as const;
 
 export type SettingName = (typeof SETTINGS)[number];

@@ -1,15 +1,17 @@
 import type * as vscode from 'vscode';
+import { SECRET_FIELDS, type SecretField } from '../notify/secret-fields.ts';
 import type { Redactor } from '../safety/redaction.ts';
 
 const KEY_PREFIX = 'babyagi.key:';
-const WEBHOOK = 'babyagi.webhook';
+/** Names of what notices need, the first one as it always was. */
+const NOTICE_PREFIX = 'babyagi.';
 /** Which origins have a key: SecretStorage cannot be listed. Losing it loses no key. */
 const KNOWN_ORIGINS = 'babyagi.keyOrigins';
 
 /** Some keyrings never answer. */
 const READ_TIMEOUT_MS = 3000;
 
-/** API keys, each bound to the origin that it was entered for, and the webhook's address. In memory while they are in use. */
+/** API keys, each bound to the origin that it was entered for, and the secrets of notices. In memory while they are in use. */
 export class Keys {
   private readonly secrets: vscode.SecretStorage;
   private readonly memento: vscode.Memento;
@@ -65,15 +67,17 @@ export class Keys {
     return this.memento.get<readonly string[]>(KNOWN_ORIGINS, []);
   }
 
-  webhook(): Promise<string | null> {
-    return this.get(WEBHOOK, 'webhook');
+  /** A secret that notices need; null as `keyFor`. */
+  noticeSecret(field: SecretField): Promise<string | null> {
+    return this.get(nameOf(field), SECRET_FIELDS[field]);
   }
 
-  async setWebhook(url: string | null): Promise<void> {
-    this.read.delete(WEBHOOK);
-    if (url === null) return this.secrets.delete(WEBHOOK);
-    this.redactor.register(url, 'webhook');
-    await this.secrets.store(WEBHOOK, url);
+  async setNoticeSecret(field: SecretField, secret: string | null): Promise<void> {
+    const name = nameOf(field);
+    this.read.delete(name);
+    if (secret === null) return this.secrets.delete(name);
+    this.redactor.register(secret, SECRET_FIELDS[field]);
+    await this.secrets.store(name, secret);
   }
 
   private async know(origins: readonly string[]): Promise<void> {
@@ -90,6 +94,10 @@ export class Keys {
     this.read.set(name, stored);
     return stored;
   }
+}
+
+function nameOf(field: SecretField): string {
+  return NOTICE_PREFIX + (field === 'slack_url' ? 'webhook' : field);
 }
 
 async function orNullAfter(ms: number, work: () => Thenable<string | undefined>): Promise<string | null> {

@@ -2,8 +2,7 @@ import { basename, join } from 'node:path';
 import { KeyLedgerFile } from '../budget/key-ledger.ts';
 import { picoFromUsd } from '../budget/money.ts';
 import type { Host } from '../engine/host.ts';
-import type { Channel } from '../notify/channel.ts';
-import { SlackWebhook } from '../notify/slack.ts';
+import { channelsFor } from '../notify/channels.ts';
 import { environmentSnapshot, variableSnapshot } from '../research/environment.ts';
 import { systemClock } from '../run/clock.ts';
 import type { KeyLedger } from '../run/ports.ts';
@@ -19,6 +18,7 @@ import { FolderWorkspace } from '../tools/workspace.ts';
 import { l10n } from './panel-l10n.ts';
 import type { Keys } from './keys.ts';
 import { languageModelOf } from './lm-names.ts';
+import { noticesOf } from './notice-settings.ts';
 import type { Output } from './output.ts';
 import type { Configured } from './settings.ts';
 
@@ -42,7 +42,7 @@ export interface World {
 
 /** Why the server of a run may not be contacted, as a sentence. */
 export class ServerRefused extends Error {
-  readonly reason: 'base_url' | 'webhook';
+  readonly reason: 'base_url' | 'notices';
   constructor(reason: ServerRefused['reason'], message: string) {
     super(message);
     this.name = 'ServerRefused';
@@ -68,7 +68,9 @@ export async function hostFor(
   { baseUrl, workspace }: { baseUrl: string | null; workspace: string },
 ): Promise<{ host: Host; gate: Egress }> {
   const { keys, output, redactor } = world;
-  const webhook = await keys.webhook();
+  const checked = await noticesOf(keys, configured);
+  if ('problems' in checked) throw new ServerRefused('notices', checked.problems.join(' '));
+  const notices = checked.settings;
   const gate = new Egress({ allowedOrigins: [], localOnly: configured.localOnly });
   if (baseUrl !== null && languageModelOf(baseUrl) !== null) {
     if (configured.localOnly) {
@@ -80,8 +82,6 @@ export async function hostFor(
   } else if (baseUrl !== null) {
     gate.allow(originOf(baseUrl, configured), { allowPrivate: isPrivate(baseUrl, configured) });
   }
-  if (webhook !== null) allowWebhook(gate, webhook, configured);
-  const channels: Channel[] = webhook === null ? [] : [new SlackWebhook(webhook, gate)];
   const { distDirectory, extensionVersion, vscodeVersion } = world;
   const host: Host = {
     clock: systemClock,
@@ -91,11 +91,8 @@ export async function hostFor(
     processes: processTable,
     egress: gate,
     redactor,
-    channels,
-    watchdog: {
-      limitMs: configured.watchdogSeconds * 1000,
-      webhook: webhook === null ? null : { url: webhook, allowPrivate: isPrivate(webhook, configured) },
-    },
+    channels: channelsFor(notices, gate),
+    watchdog: { limitMs: configured.watchdogSeconds * 1000, notices },
     keyFor: (origin) => keys.keyFor(origin),
     ledgerFor: (origin) => ledgerOf(world, configured, origin),
     languageModel: async ({ model }) => {
@@ -132,15 +129,6 @@ export function forecastHost(
 
 function isPrivate(url: string, { privateOrigins }: Configured): boolean {
   return privateOrigins.includes(new URL(url).origin);
-}
-
-function allowWebhook(gate: Egress, webhook: string, configured: Configured): void {
-  try {
-    gate.allow(webhook, { allowPrivate: isPrivate(webhook, configured) });
-  } catch (error) {
-    if (!(error instanceof OriginError)) throw error;
-    throw new ServerRefused('webhook', l10n.t('The webhook cannot be used: {0}', wordsOf(error, l10n.t)));
-  }
 }
 
 /** One sentence for each folder that a link leads out of the workspace: a repository may bring one along. */

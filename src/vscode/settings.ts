@@ -34,6 +34,8 @@ export interface Configured {
   readonly maxKeyUsdPerDay: number | null;
   /** For so long the window may be blocked before somebody is told. */
   readonly watchdogSeconds: number;
+  /** Whom to tell of what, but for what is secret; judged where a run starts. */
+  readonly notices: Readonly<Record<'notices' | 'email' | 'pagerdutyUrl', unknown>>;
   /** All settings with the values that count, for the config snapshot; null where one is not set. */
   readonly snapshot: Readonly<Record<string, unknown>>;
   /** One sentence for each setting that this module reads itself and that is not valid. */
@@ -69,6 +71,10 @@ const USER_ONLY: ReadonlySet<SettingName> = new Set([
   'localOnly',
   'maxKeyUsdPerDay',
   'watchdogSeconds',
+  'notices',
+  'email',
+  'pagerdutyUrl',
+  'metricsPort',
 ]);
 
 const WATCHDOG_SECONDS = 60;
@@ -114,7 +120,9 @@ export function readSettings(inspect: Inspect): Configured {
     // A limit that cannot be read leaves nothing to spend.
     maxKeyUsdPerDay: numberOf('maxKeyUsdPerDay', values, [0.000001, MAX_USD], problems, 0),
     watchdogSeconds: numberOf('watchdogSeconds', values, [0.5, 86_400], problems, WATCHDOG_SECONDS) ?? WATCHDOG_SECONDS,
-    snapshot: Object.fromEntries(SETTINGS.map((name) => [name, values[name] ?? null])),
+    notices: { notices: values['notices'], email: values['email'], pagerdutyUrl: values['pagerdutyUrl'] },
+    // Who gets mail is nobody's business who reads a published run.
+    snapshot: Object.fromEntries(SETTINGS.map((name) => [name, name === 'email' ? null : (values[name] ?? null)])),
     problems,
   };
 }

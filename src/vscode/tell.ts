@@ -32,7 +32,7 @@ function explain(error: unknown, words: string): { sentences: readonly string[] 
     case 'ServerRefused':
       return {
         sentences: [error.message],
-        actions: [error.reason === 'webhook' ? setWebhook() : openSettings('babyagi.baseUrl')],
+        actions: [error.reason === 'notices' ? setUpNotices() : openSettings('babyagi.baseUrl')],
       };
     case 'ArchiveError':
     case 'SteerError':
@@ -56,8 +56,8 @@ export function setApiKey(origin?: string): Action {
   };
 }
 
-function setWebhook(): Action {
-  return { title: vscode.l10n.t('Set Webhook…'), run: () => vscode.commands.executeCommand(COMMANDS.setWebhook) };
+function setUpNotices(): Action {
+  return { title: vscode.l10n.t('Set Up Notices…'), run: () => vscode.commands.executeCommand(COMMANDS.setUpNotices) };
 }
 
 function showLog(): Action {

@@ -19,6 +19,7 @@ import { SETTINGS } from '../../src/vscode/ids.ts';
 import { brain } from '../support/brain.ts';
 import { eventually } from '../support/eventually.ts';
 import { type BillPrices, billed } from '../support/model-bill.ts';
+import { freePort } from '../support/free-port.ts';
 import { type ModelServer, startModelServer } from '../support/model-server.ts';
 import { BLOCK_COMMAND, makeProbeExtension } from '../support/probe-extension.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
@@ -44,6 +45,7 @@ describe('a run in VS Code with all controls on', () => {
   let server: VscodeServer;
   let workbench: Workbench;
   let run = '';
+  let metricsPort = 0;
 
   before(async () => {
     mkdirSync(workspace, { recursive: true });
@@ -51,6 +53,7 @@ describe('a run in VS Code with all controls on', () => {
     const countTokens = (text: string) => tokenizer.count(text);
     model = await startModelServer({ reply: brain(), key: KEY, latency, countTokens });
     webhook = await startWebhookServer(HOOK);
+    metricsPort = await freePort();
     machineSettings({ 'babyagi.maxKeyUsdPerDay': 1 });
     server = await startVscodeServer({
       workspace,
@@ -97,11 +100,16 @@ describe('a run in VS Code with all controls on', () => {
   });
 
   it('goes through ten iterations and one review, and tells the webhook', async () => {
-    await workbench.runCommand('BabyAGI: Set Webhook…');
-    const question = await workbench.quickInput('Set Webhook');
+    await workbench.runCommand('BabyAGI: Set Up Notices…');
+    await (await workbench.quickInput('Set Up Notices')).pick('Slack-Compatible Webhook');
+    const question = await workbench.quickInput('Slack-Compatible Webhook');
     assert.equal(await question.isPassword(), true);
     await question.enter(webhook.url);
-    await workbench.waitForNotification('The webhook is set for runs that start or resume from now on.');
+    await workbench.waitForNotification('Slack-Compatible Webhook: set for runs that start or resume from now on.');
+    await workbench.runCommand('BabyAGI: Set Up Notices…');
+    await (await workbench.quickInput('Set Up Notices')).pick('Send a Test Notice');
+    await workbench.waitForNotification('The test notice was taken: slack.');
+    assert.match(webhook.texts[0] ?? '', /^This is a test notice of BabyAGI\. \[test-/);
     await clearNotifications();
     latency.firstTokenMs = 2500;
     run = await start('Plan a garden that feeds four people', 10);
@@ -118,13 +126,23 @@ describe('a run in VS Code with all controls on', () => {
     await workbench.webviewFrame('Plan a garden that feeds four people');
     await runs.waitForRow(/^Plan a garden/, /^iteration limit · 10\/10/);
     await inEveryTheme('end');
-    await eventually('both notices', () => webhook.texts.length >= 2);
-    const [review = '', ended = ''] = webhook.texts;
+    await eventually('both notices', () => webhook.texts.length >= 3);
+    const [, review = '', ended = ''] = webhook.texts;
     assert.match(
       review,
       /^BabyAGI: Iteration 5: .* review \(every 5 iterations\)\. Objective: Plan a garden that feeds four people/,
     );
     assert.match(ended, /^BabyAGI run ended: max_iterations\. .*Plan a garden that feeds four people/);
+  });
+
+  it('is measured for Prometheus, also once it has ended', async () => {
+    const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    const { run_id } = JSON.parse(contentOf('config.json')) as { run_id: string };
+    assert.match(metrics, new RegExp(`^babyagi_iterations_total\\{run_id="${run_id}"\\} 10$`, 'm'));
+    assert.match(
+      metrics,
+      new RegExp(`^babyagi_run_stop_reason\\{run_id="${run_id}",reason="max_iterations"\\} 1$`, 'm'),
+    );
   });
 
   it('cost what the server bills, and not more than the budget', async (t) => {
@@ -299,6 +317,7 @@ describe('a run in VS Code with all controls on', () => {
       'babyagi.baseUrl': model.baseUrl,
       'babyagi.prices': PRICES,
       'babyagi.watchdogSeconds': WATCHDOG_SECONDS,
+      'babyagi.metricsPort': metricsPort,
     };
     writeFileSync(file, JSON.stringify({ ...always, ...settings }));
   }

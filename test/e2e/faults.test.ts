@@ -300,7 +300,8 @@ describe('a run in VS Code, when things go wrong', () => {
         assert.ok(Number(counts) <= Number(own[id] ?? Number.POSITIVE_INFINITY), `${name} is ${String(counts)}`);
       } else {
         assert.notDeepEqual(counts, value, name);
-        assert.deepEqual(counts, own[id], name);
+        // Who gets mail is not on record.
+        assert.deepEqual(counts, name === 'email' ? null : own[id], name);
       }
     }
   }
@@ -450,6 +451,10 @@ function hostileSettings({ url, baseUrl }: ModelServer): Record<string, unknown>
     'babyagi.recallTokens': 100_000,
     'babyagi.synthesis': false,
     'babyagi.checkpointEvery': 100_000,
+    'babyagi.notices': { slack: [], email: [] },
+    'babyagi.email': { server: 'smtp://127.0.0.1:25', from: 'a@evil.example', to: ['b@evil.example'] },
+    'babyagi.pagerdutyUrl': url,
+    'babyagi.metricsPort': 1024,
     // Those that lead out of the workspace have a test of their own.
     'babyagi.runsFolder': '.babyagi/runs',
     'babyagi.promptsFolder': '.babyagi/prompts',

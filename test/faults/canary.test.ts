@@ -7,12 +7,15 @@ import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import { lintSource } from '@secretlint/core';
 import { creator as recommended } from '@secretlint/secretlint-rule-preset-recommend';
+import { readRun } from '../../src/engine/read.ts';
 import { startRun } from '../../src/engine/start.ts';
 import { RunConfig } from '../../src/run/config.ts';
+import { nodeDisk } from '../../src/runlog/disk.ts';
 import { Egress } from '../../src/safety/egress.ts';
 import { Redactor } from '../../src/safety/redaction.ts';
 import { brain } from '../support/brain.ts';
 import { eventually } from '../support/eventually.ts';
+import { startMailServer } from '../support/mail-server.ts';
 import type { Fault } from '../support/model-faults.ts';
 import { type ModelServer, type ModelServerOptions, startModelServer } from '../support/model-server.ts';
 import { temporaryFolder, testHost, testSettings, testStart } from '../support/run-host.ts';
@@ -391,6 +394,58 @@ describe('canary secrets', { concurrency: 2 }, () => {
     assert.ok(!hook.headers.some((headers) => headers.includes('uthorization')));
   });
 
+  it('of notices are not told by servers that repeat them, nor to one another', async (t) => {
+    const secrets = {
+      slack: `slack/${LETTERS.slice(2, 26)}`,
+      json: `json/${LETTERS.slice(4, 28)}`,
+      signing: `sign"&\\${LETTERS.slice(6, 30)}`,
+      pagerduty: LETTERS.slice(8, 40),
+      'dead-man': `ping/${LETTERS.slice(10, 34)}`,
+      password: `pass<'%${LETTERS.slice(12, 36)}`,
+    };
+    const all = Object.values(secrets).join(' ');
+    const hidden = new CanarySearch(secrets);
+    const hook = await hookServer(t, (response, _count, url) => {
+      response.writeHead(400, { 'content-type': 'text/plain', 'x-all': encodeURIComponent(all) }).end(`${url} ${all}`);
+    });
+    const mail = await startMailServer({ login: { user: 'me', password: 'another password' } });
+    t.after(() => mail.close());
+    const here = place();
+    const origin = new URL(hook.url).origin;
+    const variables = {
+      BABYAGI_WEBHOOK_URL: `${origin}/${secrets.slack}`,
+      BABYAGI_JSON_WEBHOOK_URL: `${origin}/${secrets.json}`,
+      BABYAGI_JSON_WEBHOOK_SECRET: secrets.signing,
+      BABYAGI_PAGERDUTY_ROUTING_KEY: secrets.pagerduty,
+      BABYAGI_PAGERDUTY_URL: `${origin}/v2/enqueue`,
+      BABYAGI_DEAD_MAN_URL: `${origin}/${secrets['dead-man']}`,
+      BABYAGI_EMAIL_SERVER: `smtp://127.0.0.1:${mail.port}`,
+      BABYAGI_EMAIL_USER: 'me',
+      BABYAGI_EMAIL_PASSWORD: secrets.password,
+      BABYAGI_EMAIL_FROM: 'a@example.com',
+      BABYAGI_EMAIL_TO: 'b@example.com',
+      BABYAGI_OTHER: all,
+    };
+    const tried = await program(t, here, ['test-notices', '--json'], variables);
+    assert.equal(tried.code, 1, tried.stderr);
+    const ended = await program(t, here, ['rehearse', `Find out what ${all} open`, '--max-iterations', '1'], variables);
+    assert.equal(ended.code, 0, ended.stderr);
+    const { notices } = await readRun(nodeDisk, runFolderOf(here));
+    assert.deepEqual(
+      [...notices.values()].map(({ status }) => status),
+      ['failed', 'failed'],
+    );
+    const leaks = [
+      ...hidden.below(here.root).leaks,
+      ...here.spoken.flatMap(({ where, text }) => hidden.in(where, text)),
+      // PagerDuty takes its key in the body, and no other way.
+      ...hook.bodies.flatMap((body) => hidden.in('a notice', body.replace(`"routing_key":"${secrets.pagerduty}"`, ''))),
+      ...hook.headers.flatMap((headers) => hidden.in('headers', headers)),
+    ];
+    assert.deepEqual(leaks, []);
+    assert.ok(hook.bodies.length >= 8, `${hook.bodies.length}`);
+  });
+
   it('survive a kill, a resume and a Ctrl+C', async (t) => {
     const server = await modelServer(t, {
       reply: brain({ result: (task) => `${task} ${disguises(KEY).join(' ')}` }),
@@ -433,6 +488,12 @@ describe('canary secrets', { concurrency: 2 }, () => {
     ['with a line break in it', ['run', 'x', ...LIMITS], { OPENAI_API_KEY: `${KEY}\n${KEY}` }],
     ['with a character that is not ASCII', ['run', 'x', ...LIMITS], { OPENAI_API_KEY: `${KEY}é` }],
     ['as a webhook', ['run', 'x', ...LIMITS], { BABYAGI_WEBHOOK_URL: KEY }],
+    ['as a mail server', ['run', 'x', ...LIMITS], { BABYAGI_EMAIL_SERVER: KEY, BABYAGI_EMAIL_FROM: KEY }],
+    [
+      'as kinds of notices',
+      ['test-notices'],
+      { BABYAGI_WEBHOOK_URL: 'https://x.example/', BABYAGI_SLACK_NOTICES: KEY },
+    ],
     [
       'as a webhook with a password',
       ['run', 'x', ...LIMITS],

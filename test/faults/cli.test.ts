@@ -3,10 +3,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { Webhook } from 'standardwebhooks';
+import { readRun } from '../../src/engine/read.ts';
+import { NoticeBody } from '../../src/notify/notice-body.ts';
 import { RunConfig } from '../../src/run/config.ts';
+import { nodeDisk } from '../../src/runlog/disk.ts';
 import { brain } from '../support/brain.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { startMailServer, textOf } from '../support/mail-server.ts';
 import { type ModelServer, type ModelServerOptions, startModelServer } from '../support/model-server.ts';
 import { TEST_KEY, temporaryFolder } from '../support/run-host.ts';
+import { startWebhookServer } from '../support/webhook-server.ts';
 
 const CLI = join(process.cwd(), 'dist', 'cli.js');
 
@@ -487,6 +495,110 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
     assert.equal(told.length, 1);
     assert.match(told[0]?.raw.toString() ?? '', /run ended: max_iterations/);
     assert.ok(!(everything(cwd) + result.stdout + result.stderr).includes('secretsecretsecret'));
+  });
+
+  it('tells people by every way, each of what it takes, and writes no secret anywhere', async (t) => {
+    const server = await serverFor(t);
+    const hooks = await startWebhookServer('/');
+    const mail = await startMailServer({ login: { user: 'me', password: 'correct-horse-battery' } });
+    t.after(() => Promise.all([hooks.close(), mail.close()]));
+    const secrets = {
+      slack: 'slack-7Qf3kZpX0wR5',
+      json: 'json-9Xw2mLtB4vN8',
+      signing: 'signing-4Tb8vRcD1yK6',
+      pagerduty: 'R0pd6Yk1nQs2Ht5Wj8Zb3Fm7Lx4Ca9Ve',
+      deadMan: 'dead-man-8Vc4jHnG7uS2',
+      password: 'correct-horse-battery',
+    };
+    const variables = {
+      BABYAGI_WEBHOOK_URL: `${hooks.origin}/slack/${secrets.slack}`,
+      BABYAGI_SLACK_NOTICES: 'heartbeat, review',
+      BABYAGI_JSON_WEBHOOK_URL: `${hooks.origin}/json/${secrets.json}`,
+      BABYAGI_JSON_WEBHOOK_SECRET: secrets.signing,
+      BABYAGI_PAGERDUTY_ROUTING_KEY: secrets.pagerduty,
+      BABYAGI_PAGERDUTY_URL: `${hooks.origin}/pagerduty`,
+      BABYAGI_DEAD_MAN_URL: `${hooks.origin}/ping/${secrets.deadMan}`,
+      BABYAGI_EMAIL_SERVER: `smtp://127.0.0.1:${mail.port}`,
+      BABYAGI_EMAIL_USER: 'me',
+      BABYAGI_EMAIL_PASSWORD: secrets.password,
+      BABYAGI_EMAIL_FROM: 'babyagi@example.com',
+      BABYAGI_EMAIL_TO: 'operator@example.com',
+    };
+    const cwd = temporaryFolder();
+    const test = await start(t, ['test-notices'], variables, cwd).ended;
+    assert.deepEqual(
+      [test.code, test.stdout.trim().split('\n')],
+      [0, ['slack: taken', 'json_webhook: taken', 'pagerduty: taken', 'email: taken', 'dead_man: taken']],
+    );
+    const before = hooks.requests.length;
+    const args = ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl, '--json'];
+    const result = await start(t, args, { ...KEY, ...variables }, cwd).ended;
+    assert.equal(result.code, 0, result.stderr);
+    const { run_id, run_dir } = lastLine(result);
+    const requests = hooks.requests.slice(before);
+    assert.deepEqual(requests.map(({ path }) => path.replace(run_id, 'run')).sort(), [
+      ...[1, 2].map(() => `/json/${secrets.json}`),
+      '/pagerduty',
+      `/ping/${secrets.deadMan}/start?rid=run`,
+      `/ping/${secrets.deadMan}?rid=run`,
+    ]);
+    const bodies = requests
+      .filter(({ path }) => path.startsWith('/json'))
+      .map(({ body }) => NoticeBody.parse(JSON.parse(body)));
+    assert.deepEqual(
+      bodies.map(({ kind, reason, iterations, run_id: id }) => [kind, reason, iterations, id]),
+      [
+        ['started', null, 0, run_id],
+        ['limit', 'max_iterations', 2, run_id],
+      ],
+    );
+    assert.ok((bodies[1]?.money?.settled_usd ?? 0) > 0);
+    const verifier = new Webhook(Buffer.from(secrets.signing).toString('base64'));
+    for (const { path, body, headers } of requests)
+      if (path.startsWith('/json')) verifier.verify(body, headers as Record<string, string>);
+    const [tried, told, ...others] = mail.mails.map((each) => textOf(each));
+    assert.match(tried ?? '', /This is a test notice/);
+    assert.match(told ?? '', /run ended: max_iterations/);
+    assert.deepEqual(others, []);
+    const state = await readRun(nodeDisk, run_dir);
+    assert.ok([...state.notices.values()].every(({ status }) => status === 'sent'));
+    const verified = await start(t, ['verify', run_dir], {}, cwd).ended;
+    assert.equal(verified.code, 0, verified.stdout);
+    const written = everything(cwd) + result.stdout + result.stderr + test.stdout + test.stderr;
+    for (const secret of Object.values(secrets)) assert.ok(!written.includes(secret), secret);
+    assert.ok(!written.includes('operator@example.com'), 'who gets mail is nobody elses business');
+  });
+
+  it('says by which way a test notice was not taken', async (t) => {
+    const hooks = await startWebhookServer('/', (response) => response.writeHead(403).end('no'));
+    t.after(() => hooks.close());
+    const url = `${hooks.origin}/secretsecretsecret`;
+    const { code, stdout } = await start(t, ['test-notices', '--json'], { BABYAGI_WEBHOOK_URL: url }).ended;
+    const error = `The webhook at ${hooks.origin} answered 403.`;
+    assert.deepEqual([code, JSON.parse(stdout)], [1, { channels: [{ name: 'slack', origin: hooks.origin, error }] }]);
+    const nobody = await start(t, ['test-notices']).ended;
+    assert.equal(nobody.code, 2);
+    assert.match(nobody.stderr, /^Nobody is to be told/);
+  });
+
+  it('serves metrics while it runs, to this machine only', async (t) => {
+    const server = await serverFor(t);
+    const port = await freePort();
+    const args = ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl, '--metrics-port', String(port)];
+    const { ended } = start(t, [...args, '--review-every', '1', '--sleep-interval', '1', '--skip-reviews'], KEY);
+    const text = await eventually('metrics of an iteration', async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+      const body = await response.text();
+      return /^babyagi_iterations_total\{run_id="[^"]+"\} 1$/m.test(body) && body;
+    });
+    assert.match(text, /^babyagi_calls_total\{run_id="[^"]+",agent="execution",outcome="settled"\} 1$/m);
+    assert.doesNotMatch(text, /garden/i);
+    const second = await start(t, args, KEY).ended;
+    assert.equal(second.code, 2);
+    assert.match(second.stderr, new RegExp(`^The port ${port} for metrics is in use: choose another one\\.$`, 'm'));
+    assert.equal((await ended).code, 0);
+    const wrong = await start(t, [...args, '--metrics-port', '70000'], KEY).ended;
+    assert.match(wrong.stderr, /^--metrics-port 70000 is not valid: give a number from 1 to 65535\.$/m);
   });
 
   it('goes on where nobody reads its output any more', async (t) => {

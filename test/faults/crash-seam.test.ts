@@ -7,8 +7,10 @@ import { readRun } from '../../src/engine/read.ts';
 import { resumeRun } from '../../src/engine/resume.ts';
 import type { Session } from '../../src/engine/session.ts';
 import { startRun } from '../../src/engine/start.ts';
+import type { Channel } from '../../src/notify/channel.ts';
 import { reviewDigest } from '../../src/run/review.ts';
 import type { RawSettings } from '../../src/run/settings.ts';
+import type { RunState } from '../../src/run/state.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
 import type { ModelServer, ModelServerOptions } from '../support/model-server.ts';
 import { TEST_KEY, temporaryFolder, testSettings, testStart } from '../support/run-host.ts';
@@ -34,6 +36,8 @@ interface Scenario {
   readonly server: ModelServerOptions;
   /** The answer of the person to every review; none: there is nobody. */
   readonly decision?: 'approve' | 'stop';
+  /** Whether somebody is to be told of the run, by two ways, of which one fails every other time. */
+  readonly told?: boolean;
 }
 
 const GUARDED: Scenario = { settings: { max_iterations: 20, checkpointEvery: 2 }, server: {} };
@@ -54,6 +58,36 @@ const FIRST_USE: Scenario = {
   decision: 'approve',
 };
 
+/** What came to whom, by all processes of a run: name of the channel and id of the notice. */
+type Heard = Set<string>;
+
+function channelsOf({ told }: Scenario, disk: CrashDisk, heard: Heard): Channel[] {
+  const error = { class: 'status_503', message: 'Not now.' };
+  let attempts = 0;
+  const channel = (name: string, fails: () => boolean): Channel => ({
+    name,
+    origin: `https://${name}.example`,
+    takes: () => true,
+    send: async ({ id }) => {
+      if (disk.isDead) return never();
+      if (fails()) return { error, permanent: false, retryAfterMs: null };
+      heard.add(`${name} ${id}`);
+      await new Promise((resolve) => setImmediate(resolve));
+      return null;
+    },
+  });
+  return told ? [channel('steady', () => false), channel('flaky', () => ++attempts % 2 === 1)] : [];
+}
+
+/** Each notice of the log came to everybody whom it is for, and no other one came. */
+function assertHeard(state: RunState, heard: Heard): void {
+  const owed = [...state.notices.values()].flatMap(({ id, channels }) =>
+    (channels ?? []).map((name) => `${name} ${id}`),
+  );
+  assert.deepEqual([...heard].sort(), owed.sort());
+  assert.ok([...state.notices.values()].every(({ status }) => status === 'sent'));
+}
+
 interface Life {
   /** The run folder, if it came to one. */
   readonly directory: string | undefined;
@@ -62,11 +96,17 @@ interface Life {
 }
 
 /** Starts or resumes the run, until it ends or the disk says that the process is dead; then nothing of it goes on. */
-async function live(scenario: Scenario, server: ModelServer, runs: string, disk: CrashDisk): Promise<Life> {
+async function live(
+  scenario: Scenario,
+  server: ModelServer,
+  runs: string,
+  disk: CrashDisk,
+  heard: Heard = new Set(),
+): Promise<Life> {
   const [earlier] = runFoldersIn(runs);
   const attended = scenario.decision !== undefined;
   const keyFor = () => (disk.isDead ? never() : Promise.resolve(TEST_KEY));
-  const host = heir(server.url, { disk, keyFor, attended });
+  const host = heir(server.url, { disk, keyFor, attended, channels: channelsOf(scenario, disk, heard) });
   let acknowledged = 0;
   const whole = async (): Promise<void> => {
     const begun = earlier
@@ -128,13 +168,14 @@ interface Point {
 async function tryPoint(scenario: Scenario, { at, moment, again }: Point): Promise<unknown> {
   const runs = temporaryFolder();
   const server = await steadyServer(scenario.server);
+  const heard: Heard = new Set();
   try {
     const deaths = [
       new CrashDisk(nodeDisk, at, moment),
       ...(again === undefined ? [] : [new CrashDisk(nodeDisk, again, moment)]),
     ];
     for (const disk of deaths) {
-      const life = await live(scenario, server, runs, disk);
+      const life = await live(scenario, server, runs, disk, heard);
       const isRun =
         life.directory !== undefined && (await readRun(nodeDisk, life.directory).catch(notYetARun)) !== null;
       if (!isRun) {
@@ -144,12 +185,13 @@ async function tryPoint(scenario: Scenario, { at, moment, again }: Point): Promi
       await assertSound(life, server);
     }
     const before = segmentsOf(runFoldersIn(runs)[0] ?? '');
-    const last = await live(scenario, server, runs, new CrashDisk(nodeDisk));
+    const last = await live(scenario, server, runs, new CrashDisk(nodeDisk), heard);
     await assertSound(last, server);
     await assertVerifies(last.directory ?? '');
     assertUntouched(before, last.directory ?? '');
     const state = await readRun(nodeDisk, last.directory ?? '');
     assert.equal(state.money.reserved, 0n, 'what nobody knows the outcome of is held');
+    if (scenario.told) assertHeard(state, heard);
     return essence(state);
   } finally {
     await server.close();
@@ -226,6 +268,18 @@ describe('a process that dies at any operation of its disk', () => {
 
   it('writes no file after a stop', () =>
     tryAll('first use stopped', { ...FIRST_USE, decision: 'stop' }, (operations) => single(operations, 16)));
+
+  it('leaves no news untold', () =>
+    tryAll(
+      'run that is told of',
+      {
+        ...GUARDED,
+        settings: { max_iterations: 2, checkpointEvery: 1, reviewEvery: 1 },
+        decision: 'approve',
+        told: true,
+      },
+      (operations) => single(operations, 40),
+    ));
 
   it('may die again while it recovers', () =>
     tryAll('double crash', { ...GUARDED, settings: { max_iterations: 4, checkpointEvery: 2 } }, function* (operations) {

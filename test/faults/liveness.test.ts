@@ -165,7 +165,7 @@ describe('a stop', { concurrency: 4 }, () => {
     const settings = testSettings(server.baseUrl, { max_iterations: 50 });
     const session = await startRun(settings, testStart(temporaryFolder()), {
       ...host,
-      channels: [new SlackWebhook(url, host.egress)],
+      channels: [new SlackWebhook({ url, allowPrivate: false, kinds: ['ended', 'limit'] }, host.egress)],
     });
     await eventually('a request', () => server.requests.length > 0);
     const outcome = await stop({ server, session, host });

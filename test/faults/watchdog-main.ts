@@ -1,14 +1,15 @@
 import { writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { NoticeSettings } from '../../src/notify/settings.ts';
 import { Watchdog } from '../../src/notify/watchdog.ts';
 
 /*
- * A process with a watchdog whose thread is blocked. Arguments: run directory, webhook, limit (ms), what happens:
+ * A process with a watchdog whose thread is blocked. Arguments: run directory, channels (JSON), limit (ms), what happens:
  * `block N` for N ms · `idle N` · `overdue N`: the time limit is over 6 s ago, and the run goes on for N ms.
  */
-const [runDirectory = '', url = '', limitMs = '', what = '', ms = ''] = process.argv.slice(2);
+const [runDirectory = '', notices = '{}', limitMs = '', what = '', ms = ''] = process.argv.slice(2);
 const watchdog = new Watchdog(
-  { limitMs: Number(limitMs), webhook: { url, allowPrivate: false } },
+  { limitMs: Number(limitMs), notices: JSON.parse(notices) as NoticeSettings },
   {
     distDirectory: __dirname,
     runDirectory,

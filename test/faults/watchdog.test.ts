@@ -9,12 +9,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { readRun } from '../../src/engine/read.ts';
 import { startRun } from '../../src/engine/start.ts';
+import type { NoticeSettings } from '../../src/notify/settings.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
 import { verifyRun } from '../../src/runlog/verify.ts';
 import { brain } from '../support/brain.ts';
 import { eventually } from '../support/eventually.ts';
+import { startMailServer, textOf } from '../support/mail-server.ts';
 import { startModelServer } from '../support/model-server.ts';
 import { temporaryFolder, testHost, testSettings, testStart } from '../support/run-host.ts';
+import { startWebhookServer } from '../support/webhook-server.ts';
 
 const MAIN = fileURLToPath(new URL('./watchdog-main.mjs', import.meta.url));
 
@@ -51,8 +54,14 @@ interface Watched {
   readonly ended: Promise<number | null>;
 }
 
-function watched(...args: (string | number)[]): Watched {
-  const child = spawn(process.execPath, [MAIN, ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] });
+const slackAt = (url: string): NoticeSettings => ({
+  slack: { url, allowPrivate: false, kinds: ['hang', 'overdue', 'recovered'] },
+});
+
+function watched(directory: string, notices: NoticeSettings, ...args: (string | number)[]): Watched {
+  const child = spawn(process.execPath, [MAIN, directory, JSON.stringify(notices), ...args.map(String)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const said: string[] = [];
   child.stdout.setEncoding('utf8').on('data', (text: string) => said.push(...text.trim().split('\n')));
   return { child, said, ended: new Promise((resolve) => child.on('close', (code) => resolve(code))) };
@@ -74,7 +83,7 @@ async function scene(t: TestContext, status?: () => number): Promise<{ webhook: 
 describe('the watchdog', { concurrency: 5 }, () => {
   it('tells somebody while the loop is blocked, once, and again when it reacts', async (t) => {
     const { webhook, directory } = await scene(t);
-    const { said, ended } = watched(directory, webhook.url, 1000, 'block', 4000);
+    const { said, ended } = watched(directory, slackAt(webhook.url), 1000, 'block', 4000);
     await eventually('the blocking', () => said.includes('begins'));
     const blocked = performance.now();
     await eventually('the alert', () => webhook.texts.length > 0, 10_000);
@@ -83,7 +92,7 @@ describe('the watchdog', { concurrency: 5 }, () => {
     );
     assert.equal(said.includes('reacts'), false, 'the alert came while the thread was blocked');
     assert.match(webhook.texts[0] ?? '', /^BabyAGI run hangs: .* Objective: Plan a small garden \[01234567-hang-1\]$/);
-    const [open] = hangs(directory);
+    const open = await eventually('the note in the run folder', () => hangs(directory)[0]);
     assert.deepEqual([open?.what, open?.limit_ms, open?.recovered_at], ['hang', 1000, null]);
     assert.equal(await ended, 0);
     assert.deepEqual(
@@ -95,10 +104,45 @@ describe('the watchdog', { concurrency: 5 }, () => {
     assert.ok(typeof closed?.recovered_at === 'string' && Number(closed.lasted_ms) >= 3500, JSON.stringify(closed));
   });
 
+  it('tells everybody by all ways, also while one of them hangs', async (t) => {
+    const server = await startWebhookServer('/');
+    const mail = await startMailServer();
+    const hanging = createServer(() => {});
+    await new Promise<void>((resolve) => hanging.listen(0, '127.0.0.1', resolve));
+    t.after(async () => {
+      hanging.closeAllConnections();
+      hanging.close();
+      await mail.close();
+      await server.close();
+    });
+    const kinds = ['hang', 'recovered'] as const;
+    const web = (url: string) => ({ url, allowPrivate: false, kinds });
+    const notices: NoticeSettings = {
+      ...slackAt(`http://127.0.0.1:${(hanging.address() as AddressInfo).port}/`),
+      json_webhook: { ...web(`${server.origin}/json`), secret: null },
+      pagerduty: { ...web(`${server.origin}/pagerduty`), routingKey: 'x'.repeat(32) },
+      email: {
+        server: `smtp://127.0.0.1:${mail.port}`,
+        from: 'a@example.com',
+        to: ['b@example.com'],
+        login: null,
+        kinds,
+      },
+      dead_man: web(`${server.origin}/dead-man`),
+    };
+    const { ended } = watched(temporaryFolder(), notices, 1000, 'block', 3000);
+    await eventually('all alerts', () => server.requests.length >= 2 && mail.mails.length >= 1, 10_000);
+    assert.deepEqual(server.requests.map(({ path }) => path).sort(), ['/json', '/pagerduty']);
+    const bodies = server.requests.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
+    assert.deepEqual(bodies.map(({ kind, event_action }) => String(kind ?? event_action)).sort(), ['hang', 'trigger']);
+    assert.match(textOf(mail.mails[0] ?? assert.fail()), /^BabyAGI run hangs: /);
+    await ended;
+  });
+
   it('tries again where the webhook fails', async (t) => {
     let times = 0;
     const { webhook, directory } = await scene(t, () => (++times < 2 ? 503 : 200));
-    const { ended } = watched(directory, webhook.url, 500, 'block', 4000);
+    const { ended } = watched(directory, slackAt(webhook.url), 500, 'block', 4000);
     await eventually('the alert', () => webhook.texts.length > 0, 10_000);
     await ended;
     assert.ok(times >= 2);
@@ -106,7 +150,7 @@ describe('the watchdog', { concurrency: 5 }, () => {
 
   it('says that a run goes on past its time limit', async (t) => {
     const { webhook, directory } = await scene(t);
-    const { ended } = watched(directory, webhook.url, 60_000, 'overdue', 6500);
+    const { ended } = watched(directory, slackAt(webhook.url), 60_000, 'overdue', 6500);
     await ended;
     assert.equal(webhook.texts.length, 1);
     assert.match(webhook.texts[0] ?? '', /past its time limit/);
@@ -120,7 +164,7 @@ describe('the watchdog', { concurrency: 5 }, () => {
   if (process.platform !== 'win32') {
     it('says nothing of a process that was suspended as a whole', async (t) => {
       const { webhook, directory } = await scene(t);
-      const { child, said, ended } = watched(directory, webhook.url, 1000, 'idle', 3000);
+      const { child, said, ended } = watched(directory, slackAt(webhook.url), 1000, 'idle', 3000);
       await eventually('the beginning', () => said.includes('begins'));
       child.kill('SIGSTOP');
       await delay(4000);
@@ -138,7 +182,7 @@ describe('the watchdog', { concurrency: 5 }, () => {
     const workers = () => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
     const before = workers();
     const host = testHost(server.url, {
-      watchdog: { limitMs: 500, webhook: { url: webhook.url, allowPrivate: false } },
+      watchdog: { limitMs: 500, notices: slackAt(webhook.url) },
     });
     t.after(() => host.egress.close());
     let blocked = false;

@@ -56,7 +56,11 @@ describe('the extension', () => {
       string,
       { scope: string }
     >;
-    for (const name of ['baseUrl', 'prices', 'freeServers', 'privateServers', 'localOnly', 'unattendedReview']) {
+    const names = [
+      ...['baseUrl', 'prices', 'freeServers', 'privateServers', 'localOnly', 'unattendedReview'],
+      ...['notices', 'email', 'pagerdutyUrl', 'metricsPort'],
+    ];
+    for (const name of names) {
       assert.equal(properties[`${SECTION}.${name}`]?.scope, 'machine', name);
       const configuration = vscode.workspace.getConfiguration(SECTION);
       await assert.rejects(async () => configuration.update(name, null, vscode.ConfigurationTarget.Workspace), name);

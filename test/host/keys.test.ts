@@ -97,7 +97,7 @@ describe('keys', () => {
     assert.equal(setter.redact(`key ${KEY}`).includes(KEY), false);
     await secrets.store('babyagi.webhook', 'https://hooks.example/services/T0/B0/abcdefghij0123456789');
     const reader = new Redactor();
-    assert.notEqual(await new Keys(secrets, memoryMemento(), reader).webhook(), null);
+    assert.notEqual(await new Keys(secrets, memoryMemento(), reader).noticeSecret('slack_url'), null);
     assert.equal(
       reader.redact('to https://hooks.example/services/T0/B0/abcdefghij0123456789').includes('abcdefghij'),
       false,

@@ -260,7 +260,7 @@ describe('a run with a language model of VS Code', () => {
     const world = {
       identity: () => null,
       redactor: new Redactor(),
-      keys: { webhook: () => Promise.resolve(null) },
+      keys: { noticeSecret: () => Promise.resolve(null) },
       output: { info: () => {} },
       distDirectory: '',
     } as unknown as World;

@@ -1,29 +1,42 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Host } from '../../../src/engine/host.ts';
-import type { Channel, DeliveryFailure } from '../../../src/notify/channel.ts';
-import { SlackWebhook } from '../../../src/notify/slack.ts';
-import { Egress } from '../../../src/safety/egress.ts';
+import type { Channel, DeliveryFailure, Message } from '../../../src/notify/channel.ts';
+import { Outbox } from '../../../src/notify/outbox.ts';
+import { DEFAULT_KINDS } from '../../../src/notify/settings.ts';
+import type { EventDraft, RunEvent } from '../../../src/run/events.ts';
+import { NOTICE_KINDS } from '../../../src/run/notice.ts';
+import { apply, fold } from '../../../src/run/state.ts';
+import type { LogWriter } from '../../../src/runlog/writer.ts';
 import { brain } from '../../support/brain.ts';
-import { startModelServer } from '../../support/model-server.ts';
 import { oneRun, resumed } from '../../support/one-run.ts';
 import { RecordedClock } from '../../support/recorded-clock.ts';
+import { events, makeConfig, startOfRun } from '../../support/run-events.ts';
 import { testHost } from '../../support/run-host.ts';
 
 const SETTINGS = { max_iterations: 1, synthesis: false };
+/** What Slack is told where nobody chose. */
+const PEOPLE = DEFAULT_KINDS.slack ?? [];
+
+type Outcome = DeliveryFailure | null | 'hang';
+
+interface TestChannel extends Channel {
+  readonly sent: Message[];
+}
 
 /** A channel that answers with the given outcomes in turn, the last one again and again. */
-function channel(
-  ...outcomes: (DeliveryFailure | null | 'hang')[]
-): Channel & { readonly sent: { id: string; kind: string; text: string }[] } {
-  const sent: { id: string; kind: string; text: string }[] = [];
+const channel = (...outcomes: Outcome[]): TestChannel => named('test', PEOPLE, ...outcomes);
+
+function named(name: string, kinds: readonly string[], ...outcomes: Outcome[]): TestChannel {
+  const sent: Message[] = [];
   return {
-    name: 'test',
+    name,
     origin: 'https://hooks.example.com',
+    takes: (kind) => kinds.includes(kind),
     sent,
     send: (notice, signal) => {
       const outcome = outcomes[Math.min(sent.length, outcomes.length - 1)] ?? null;
-      sent.push({ id: notice.id, kind: notice.kind, text: notice.text });
+      sent.push({ ...notice });
       if (outcome !== 'hang') return Promise.resolve(outcome);
       return new Promise((resolve) => signal.addEventListener('abort', () => resolve(failed()), { once: true }));
     },
@@ -47,7 +60,7 @@ describe('the outbox', () => {
     const { state } = await run(t, [one]);
     assert.deepEqual(
       one.sent.map(({ kind }) => kind),
-      ['ended'],
+      ['limit'],
     );
     assert.match(one.sent[0]?.text ?? '', /max_iterations.*1 iterations.*Plan a small garden/);
     assert.deepEqual(
@@ -120,78 +133,216 @@ describe('the outbox', () => {
     });
     assert.deepEqual(
       one.sent.map(({ kind }) => kind),
-      ['review', 'ended'],
+      ['review', 'review'],
     );
   });
 
   it('queues nothing where nobody listens', async (t) => {
     assert.equal((await run(t, [])).state.notices.size, 0);
   });
+
+  it('tells each channel of what it takes, and holds none up by another one', async (t) => {
+    const dead = named('dead', ['limit'], 'hang');
+    const alive = named('alive', ['started', 'limit'], failed(), null);
+    const other = named('other', ['review'], null);
+    const { state } = await run(t, [dead, alive, other]);
+    assert.deepEqual(
+      alive.sent.map(({ kind }) => kind),
+      ['started', 'started', 'limit'],
+    );
+    assert.deepEqual([dead.sent.length, other.sent.length], [1, 0]);
+    assert.deepEqual(
+      [...state.notices.values()].map(({ kind, status, channels, outcomes }) => [
+        kind,
+        status,
+        channels,
+        [...outcomes],
+      ]),
+      [
+        ['started', 'sent', ['alive'], [['alive', 'sent']]],
+        ['limit', 'queued', ['dead', 'alive'], [['alive', 'sent']]],
+      ],
+    );
+  });
+
+  it('leaves to the next owner what a channel has not got, and only that', async (t) => {
+    const dead = named('dead', PEOPLE, 'hang');
+    const alive = named('alive', PEOPLE, null);
+    const { outcome, server } = await run(t, [dead, alive]);
+    const back = named('dead', PEOPLE, null);
+    const again = named('alive', PEOPLE, null);
+    const added = named('added', PEOPLE, null);
+    const host = testHost(server.url, { channels: [back, again, added] });
+    t.after(() => host.egress.close());
+    await resumed(t, outcome.runDirectory, host);
+    const [left] = alive.sent;
+    const got = (channel: TestChannel) => channel.sent.filter(({ id }) => id === left?.id).length;
+    assert.deepEqual([got(back), got(again), got(added)], [1, 0, 0]);
+  });
+
+  it('takes a notice of an older log, which names no channels, for done with its first outcome', async () => {
+    const log = noticeLog();
+    const notice = { type: 'notice.queued' as const, kind: 'ended', text: 'It ended.' };
+    const error = { class: 'status_410', message: 'It is gone.' };
+    log.writer.append(
+      { ...notice, notice_id: 'sent' },
+      { ...notice, notice_id: 'failed' },
+      { ...notice, notice_id: 'left' },
+      { type: 'notice.sent', notice_id: 'sent', channel: 'slack', origin: 'https://hooks.example.com' },
+      { type: 'notice.failed', notice_id: 'failed', channel: 'slack', error, final: true },
+    );
+    const statuses = () => [...log.writer.state.notices.values()].map(({ status }) => status);
+    assert.deepEqual(statuses(), ['sent', 'failed', 'queued']);
+    const one = named('one', ['ended'], null);
+    const other = named('other', ['failed'], null);
+    const outbox = new Outbox(log.writer, [one, other], new RecordedClock(), Math.random);
+    await outbox.close(1000);
+    assert.deepEqual([one.sent.map(({ id }) => id), other.sent], [['left'], []]);
+    assert.deepEqual(statuses(), ['sent', 'failed', 'sent']);
+  });
+
+  it('says how a run stood when there was something to tell', async (t) => {
+    const all = named('all', NOTICE_KINDS, null);
+    await run(t, [all]);
+    const standings = all.sent.map(({ kind, runId, standing }) => [
+      kind,
+      runId.length,
+      standing?.reason,
+      standing?.iteration,
+      (standing?.money.settled ?? 0n) > 0n,
+      standing?.maxCostUsd,
+    ]);
+    assert.deepEqual(standings, [
+      ['started', 36, null, 0, false, 1],
+      ['limit', 36, 'max_iterations', 1, true, 1],
+    ]);
+  });
+
+  it('tells that a run was taken up, and that it goes on after a review', async (t) => {
+    const all = named('all', NOTICE_KINDS, null);
+    const { outcome, server } = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { max_iterations: 2, reviewEvery: 1, synthesis: false },
+      host: { channels: [all] },
+    });
+    assert.deepEqual(
+      all.sent.map(({ kind, standing }) => `${kind} ${standing?.reason}`),
+      ['started null', 'review iterations', 'review stopped_at_review'],
+    );
+    const next = named('all', NOTICE_KINDS, null);
+    const host = testHost(server.url, { channels: [next] });
+    t.after(() => host.egress.close());
+    await resumed(t, outcome.runDirectory, host, { approveReview: true });
+    assert.deepEqual(
+      next.sent.map(({ kind }) => kind),
+      ['resumed', 'limit'],
+    );
+  });
+
+  it('tells that a run goes on where a person approved while it waited', async (t) => {
+    const all = named('all', NOTICE_KINDS, null);
+    await oneRun(t, {
+      server: { reply: brain() },
+      settings: { max_iterations: 2, reviewEvery: 1, synthesis: false },
+      host: { channels: [all], attended: true },
+      begun: (session) => {
+        session.subscribe((event) => {
+          if (event.type !== 'review.requested') return;
+          setImmediate(() => session.steering.decideReview('approve', event.digest, 'a test'));
+        });
+      },
+    });
+    assert.deepEqual(
+      all.sent.map(({ kind }) => kind),
+      ['started', 'review', 'continued', 'limit'],
+    );
+  });
+
+  it('says every half hour that a run lives, to each channel that has no such notice left', async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const dead = named('dead', ['heartbeat'], 'hang');
+    const alive = named('alive', ['heartbeat'], null);
+    const log = noticeLog();
+    const outbox = new Outbox(log.writer, [dead, alive], new RecordedClock(), Math.random);
+    for (let beat = 0; beat < 3; beat += 1) {
+      t.mock.timers.tick(30 * 60_000);
+      await settled();
+    }
+    assert.deepEqual([dead.sent.length, alive.sent.length], [1, 3]);
+    await outbox.close(0);
+    t.mock.timers.tick(60 * 60_000);
+    await settled();
+    assert.equal(alive.sent.length, 3);
+  });
+
+  it('keeps what says that a run lives apart from what says that it ended', async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const said: string[] = [];
+    let release = () => {};
+    const one: Channel = {
+      ...named('one', NOTICE_KINDS, null),
+      send: ({ kind }) => {
+        said.push(kind);
+        return new Promise((resolve) => {
+          release = () => resolve(null);
+        });
+      },
+      pulse: {
+        everyMs: 60_000,
+        send: () => {
+          said.push('pulse');
+          return Promise.resolve();
+        },
+      },
+    };
+    const log = noticeLog();
+    const outbox = new Outbox(log.writer, [one], new RecordedClock(), Math.random);
+    t.mock.timers.tick(60_000);
+    await settled();
+    log.writer.append(...outbox.notice('review', 'It waits.'));
+    t.mock.timers.tick(60_000);
+    await settled();
+    release();
+    await settled();
+    t.mock.timers.tick(60_000);
+    await settled();
+    log.writer.append({ type: 'run.ended', stop_reason: 'queue_empty', error: null, detail: 'It is done.' });
+    t.mock.timers.tick(120_000);
+    await settled();
+    assert.deepEqual(said, ['pulse', 'review', 'pulse']);
+    await outbox.close(0);
+  });
 });
 
-describe('a Slack-compatible webhook', () => {
-  async function hook(t: TestContext) {
-    const server = await startModelServer();
-    const egress = new Egress({ allowedOrigins: [server.url] });
-    t.after(async () => {
-      egress.close();
-      await server.close();
-    });
-    const webhook = new SlackWebhook(`${server.url}/services/secret`, egress);
-    return { webhook, server };
-  }
+const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-  for (const [status, permanent] of [
-    [500, false],
-    [503, false],
-    [429, false],
-    [408, false],
-    [404, true],
-    [410, true],
-    [403, true],
-  ] as const) {
-    it(`${permanent ? 'is given up' : 'is tried again'} after ${status}`, async () => {
-      const answer = { status, headers: { 'retry-after': '30' }, body: new Uint8Array() };
-      const egress = { request: () => Promise.resolve(answer) } as unknown as Egress;
-      const failure = await new SlackWebhook('https://hooks.example.com/services/secret', egress).send(
-        { id: 'n1', text: 'Hello' },
-        new AbortController().signal,
-      );
-      assert.deepEqual(
-        [failure?.permanent, failure?.retryAfterMs, failure?.error.class],
-        [permanent, 30_000, `status_${status}`],
-      );
-      assert.ok(!JSON.stringify(failure).includes('secret'));
-    });
-  }
-
-  it('gets the text with the id of the notice', async (t) => {
-    const { webhook, server } = await hook(t);
-    await webhook.send({ id: 'n1', text: 'Hello' }, new AbortController().signal);
-    assert.deepEqual(JSON.parse(server.requests[0]?.raw.toString() ?? ''), { text: 'Hello [n1]' });
-  });
-
-  it('gets a text that calls nobody and hides no link', async (t) => {
-    const { webhook, server } = await hook(t);
-    const text = 'Objective: <!channel> & <https://evil.example|your bank>';
-    await webhook.send({ id: 'n1', text }, new AbortController().signal);
-    const sent = { text: 'Objective: &lt;!channel&gt; &amp; &lt;https://evil.example|your bank&gt; [n1]' };
-    assert.deepEqual(JSON.parse(server.requests[0]?.raw.toString() ?? ''), sent);
-  });
-
-  it('may say until when it wants to be left alone', async () => {
-    const headers = { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() };
-    const egress = { request: () => Promise.resolve({ status: 429, headers, body: new Uint8Array() }) };
-    const webhook = new SlackWebhook('https://hooks.example.com/services/x', egress as unknown as Egress);
-    const failure = await webhook.send({ id: 'n1', text: 'Hello' }, new AbortController().signal);
-    assert.ok((failure?.retryAfterMs ?? 0) > 3_000_000);
-  });
-
-  it('that is not there is tried again, and its path is not told', async (t) => {
-    const { webhook, server } = await hook(t);
-    await server.close();
-    const failure = await webhook.send({ id: 'n1', text: 'Hello' }, new AbortController().signal);
-    assert.equal(failure?.permanent, false);
-    assert.ok(!JSON.stringify(failure).includes('secret'));
-  });
-});
+/** A log in memory that tells of notices as the real one does. */
+function noticeLog() {
+  const state = fold(makeConfig(), events(...startOfRun()));
+  const listeners = new Set<(event: RunEvent) => void>();
+  const writer = {
+    state,
+    config: state.config,
+    lost: null,
+    subscribe: (listener: (event: RunEvent) => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    append: (...drafts: EventDraft[]) => {
+      for (const draft of drafts) {
+        const envelope = {
+          v: 1 as const,
+          seq: state.lastSeq + 1,
+          epoch: 1,
+          ts: state.updatedAt,
+          mono_ms: 0,
+          run_id: '',
+        };
+        const event: RunEvent = { ...envelope, ...draft };
+        apply(state, event);
+        for (const listener of listeners) listener(event);
+      }
+    },
+  };
+  return { writer: writer as unknown as LogWriter };
+}

@@ -85,6 +85,9 @@ describe('the variables on record', () => {
     const variables = {
       BABYAGI_MODEL: 'm',
       BABYAGI_WEBHOOK_URL: 'https://hooks.example.com/secret',
+      BABYAGI_EMAIL_TO: 'somebody@example.com',
+      BABYAGI_DEAD_MAN_URL: 'https://hc.example.com/secret',
+      BABYAGI_METRICS_PORT: '9464',
       MAX_ITERATIONS: '5',
       MAX_COST_USD: '1',
       MAX_WALL_TIME: '7',
@@ -96,6 +99,9 @@ describe('the variables on record', () => {
     assert.deepEqual(variableSnapshot(variables), {
       BABYAGI_MODEL: 'm',
       BABYAGI_WEBHOOK_URL: '[not recorded]',
+      BABYAGI_EMAIL_TO: '[not recorded]',
+      BABYAGI_DEAD_MAN_URL: '[not recorded]',
+      BABYAGI_METRICS_PORT: '9464',
       MAX_ITERATIONS: '5',
       MAX_COST_USD: '1',
       MAX_WALL_TIME: '7',

@@ -229,6 +229,6 @@ describe('remarks on a loop', () => {
       { type: 'notice.queued', notice_id: 'n1', kind: 'ended', text: 'x' },
       { type: 'notice.failed', notice_id: 'n1', channel: 'slack', error: { class: 'x', message: 'x' }, final: true },
     ];
-    assert.match(first(...notice), /^1 notice could not be delivered/);
+    assert.match(first(...notice), /^1 notice could not be delivered to everybody/);
   });
 });

@@ -11,6 +11,7 @@ import {
   OriginError,
   type OriginErrorReason,
   parseApiKey,
+  parseMailServer,
   parseOrigin,
 } from '../../../src/safety/origin.ts';
 
@@ -244,5 +245,51 @@ describe('parseApiKey', () => {
         },
       );
     }
+  });
+});
+
+describe('parseMailServer', () => {
+  const reasonOf = (server: string) => {
+    try {
+      parseMailServer(server);
+      return undefined;
+    } catch (error) {
+      assert.ok(error instanceof OriginError);
+      assert.ok(!error.message.includes(SECRET), error.message);
+      return error.reason;
+    }
+  };
+
+  it('normalises the name as that of any server, and knows the usual ports', () => {
+    for (const [server, text] of [
+      ['smtp://Mail.Example.com', 'smtp://mail.example.com:587'],
+      ['SMTPS://mail.example.com/', 'smtps://mail.example.com:465'],
+      ['smtp://mail.example.com:80', 'smtp://mail.example.com:80'],
+      ['smtps://mail.example.com:443', 'smtps://mail.example.com:443'],
+      ['smtp://bücher.example:25', 'smtp://xn--bcher-kva.example:25'],
+      ['smtp://[::1]:2525', 'smtp://[::1]:2525'],
+      ['smtp://127.1', 'smtp://127.0.0.1:587'],
+    ] as const) {
+      assert.equal(parseMailServer(server).text, text);
+    }
+  });
+
+  it('refuses what is no mail server', () => {
+    for (const [server, reason] of [
+      ['mail.example.com', 'invalid_mail_server'],
+      ['https://mail.example.com', 'invalid_mail_server'],
+      ['smtp://', 'invalid_mail_server'],
+      ['smtp://mail.example.com/inbox', 'invalid_mail_server'],
+      ['smtp://mail.example.com:99999', 'invalid_mail_server'],
+      [`smtp://me:${SECRET}@mail.example.com`, 'userinfo'],
+      ['smtp://mail.example.com.', 'trailing_dot'],
+      ['smtp://0.0.0.0', 'address_not_allowed'],
+    ] as const) {
+      assert.equal(reasonOf(server), reason, server);
+    }
+  });
+
+  it('is no server for requests', () => {
+    assert.equal(refusal('smtp://mail.example.com', true), 'scheme_not_allowed');
   });
 });

@@ -25,6 +25,7 @@ const WORDS = [
   'src/engine/read.ts',
   'src/engine/resume.ts',
   'src/engine/snapshot.ts',
+  'src/notify/check.ts',
   'src/research/archive.ts',
   'src/research/export-archive.ts',
   'src/research/import-archive.ts',
@@ -47,6 +48,7 @@ const WORDS = [
   'src/run/stop-reason.ts',
   'src/runlog/reader.ts',
   'src/safety/origin.ts',
+  'src/telemetry/endpoint.ts',
 ];
 
 /** The texts of all `l10n.t(…)` in the sources, of the panel and of what words it borrows too; anything but a literal is a failure. */

@@ -1,0 +1,34 @@
+import * as vscode from 'vscode';
+import { SECTION } from './ids.ts';
+import type { Output } from './output.ts';
+import type { Runs } from './runs.ts';
+import { settingsOf } from './workspace.ts';
+
+const SETTING = 'metricsPort';
+
+/** Serves metrics as long as a port is set for them; what that takes is read from disk then. */
+export function followMetrics(runs: Runs, output: Output): vscode.Disposable {
+  let serving: Promise<vscode.Disposable | null> = Promise.resolve(null);
+  const follow = () => {
+    const port = settingsOf().snapshot[SETTING];
+    serving = serving.then(async (before) => {
+      before?.dispose();
+      if (typeof port !== 'number') return null;
+      const { serveRuns } = await import('./metrics.ts');
+      return serveRuns(runs, output, port);
+    });
+  };
+  follow();
+  return vscode.Disposable.from(
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration(`${SECTION}.${SETTING}`)) follow();
+    }),
+    {
+      dispose: () => {
+        void serving.then((last) => {
+          last?.dispose();
+        });
+      },
+    },
+  );
+}

@@ -3,7 +3,7 @@ import { messageOf } from './run/message.ts';
 import { VERSION } from './run/version.ts';
 import { nodeDisk } from './runlog/disk.ts';
 import { processTable, thisProcess } from './runlog/machine.ts';
-import type { OwnerIdentity } from './runlog/owner.ts';
+import type { OwnerIdentity } from './runlog/owner-file.ts';
 import { Redactor } from './safety/redaction.ts';
 import type { App } from './vscode/app.ts';
 import { followContextKeys } from './vscode/context-keys.ts';

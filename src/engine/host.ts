@@ -5,7 +5,7 @@ import type { RunConfig } from '../run/config.ts';
 import type { Clock, KeyLedger, LanguageModel, Random } from '../run/ports.ts';
 import type { StopReason } from '../run/stop-reason.ts';
 import type { Disk } from '../runlog/disk.ts';
-import type { OwnerIdentity, ProcessTable } from '../runlog/owner.ts';
+import type { OwnerIdentity, ProcessTable } from '../runlog/owner-file.ts';
 import type { Egress } from '../safety/egress.ts';
 import type { Redactor } from '../safety/redaction.ts';
 import type { WorkspaceReader } from '../tools/workspace.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { OwnerIdentity, ProcessTable } from './owner.ts';
+import type { OwnerIdentity, ProcessTable } from './owner-file.ts';
 
 /** This process, as it signs an owner file. */
 export function thisProcess(): OwnerIdentity {

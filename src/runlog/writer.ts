@@ -8,7 +8,8 @@ import { type Blob, extractBlobs } from './blob.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { type RunFolder, segmentFile } from './folder.ts';
 import { asciiJson, formatLine } from './line.ts';
-import type { OwnerIdentity, Ownership } from './owner.ts';
+import type { Ownership } from './owner.ts';
+import type { OwnerIdentity } from './owner-file.ts';
 import type { LogEnd } from './reader.ts';
 
 export interface WriterParts {

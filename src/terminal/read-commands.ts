@@ -7,7 +7,7 @@ import { DEFAULTS } from '../run/settings.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { processTable, thisProcess } from '../runlog/machine.ts';
-import { isOwned } from '../runlog/owner.ts';
+import { isOwned } from '../runlog/owner-file.ts';
 import { verifyRun } from '../runlog/verify.ts';
 import type { Redactor } from '../safety/redaction.ts';
 import { printable } from '../safety/text.ts';

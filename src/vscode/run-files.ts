@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Disk } from '../runlog/disk.ts';
 import { runFolder } from '../runlog/folder.ts';
-import { isOwned, type OwnerIdentity, type ProcessTable } from '../runlog/owner.ts';
+import { isOwned, type OwnerIdentity, type ProcessTable } from '../runlog/owner-file.ts';
 import { briefOfFiles, type RunBrief } from './run-brief.ts';
 
 export interface FoundRun {

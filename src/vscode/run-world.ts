@@ -8,7 +8,7 @@ import { systemClock } from '../run/clock.ts';
 import type { KeyLedger } from '../run/ports.ts';
 import { wordsOf } from '../run/translate.ts';
 import { nodeDisk } from '../runlog/disk.ts';
-import type { OwnerIdentity } from '../runlog/owner.ts';
+import type { OwnerIdentity } from '../runlog/owner-file.ts';
 import { processTable } from '../runlog/machine.ts';
 import { Egress } from '../safety/egress.ts';
 import { OriginError, parseOrigin } from '../safety/origin.ts';

@@ -2,14 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Clock } from '../../../src/run/ports.ts';
 import { ownerFile, runFolder, segmentFile } from '../../../src/runlog/folder.ts';
-import {
-  BEAT_MS,
-  isOwned,
-  OwnedElsewhere,
-  type OwnerIdentity,
-  Ownership,
-  type ProcessTable,
-} from '../../../src/runlog/owner.ts';
+import { BEAT_MS, OwnedElsewhere, Ownership } from '../../../src/runlog/owner.ts';
+import { isOwned, type OwnerIdentity, type ProcessTable } from '../../../src/runlog/owner-file.ts';
 import { type Files, memoryDisk } from '../../support/memory-disk.ts';
 
 const FOLDER = runFolder('/run');

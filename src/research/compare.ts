@@ -1,7 +1,8 @@
 import { usdFromPico } from '../budget/money.ts';
 import { readRun } from '../engine/read.ts';
 import { normalized } from '../memory/text.ts';
-import { LEFT_OUT, resultOf, type RunState, type Task } from '../run/state.ts';
+import { LEFT_OUT } from '../run/fold-tasks.ts';
+import { resultOf, type RunState, type Task } from '../run/state.ts';
 import type { StopReason } from '../run/stop-reason.ts';
 import type { Disk } from '../runlog/disk.ts';
 import { latencyOf, type Summary, summarize } from '../runlog/summary.ts';

@@ -19,7 +19,8 @@ import {
   StopRun,
   type Tokens,
 } from '../run/ports.ts';
-import { apply, type Call, initialState, type RunState } from '../run/state.ts';
+import { apply } from '../run/fold.ts';
+import { type Call, initialState, type RunState } from '../run/state.ts';
 import { type Course, type CourseLimit, firstReached } from './course.ts';
 import type { WorkspaceReader } from '../tools/workspace.ts';
 

@@ -1,7 +1,8 @@
 import { MODEL_ERROR_REASONS } from '../run/ports.ts';
 import type { RunEvent, RunEventOf } from '../run/events.ts';
 import { FoldError } from '../run/fold-error.ts';
-import { apply, type RunState, stepKey } from '../run/state.ts';
+import { apply } from '../run/fold.ts';
+import { type RunState, stepKey } from '../run/state.ts';
 
 /** Where a replay is not what the log says. */
 export interface ReplayDifference {

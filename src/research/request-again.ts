@@ -11,7 +11,8 @@ import type { RunConfig } from '../run/config.ts';
 import type { RunEvent, RunEventOf, UnknownEvent } from '../run/events.ts';
 import type { ModelRequest, Tokens } from '../run/ports.ts';
 import { FoldError } from '../run/fold-error.ts';
-import { apply, type Call, initialState, type RunState, settledCall, type Task } from '../run/state.ts';
+import { apply } from '../run/fold.ts';
+import { type Call, initialState, type RunState, settledCall, type Task } from '../run/state.ts';
 import { pausing } from '../runlog/pause.ts';
 
 /** Why a request cannot be made from a log. */

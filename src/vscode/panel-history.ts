@@ -1,6 +1,7 @@
 import type { RunEvent, RunEventOf, UnknownEvent } from '../run/events.ts';
 import { FoldError } from '../run/fold-error.ts';
-import { apply, initialState, type RunState } from '../run/state.ts';
+import { apply } from '../run/fold.ts';
+import { initialState, type RunState } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { l10n } from './panel-l10n.ts';
 import type { HistoryLine } from './panel-messages.ts';

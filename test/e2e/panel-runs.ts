@@ -1,7 +1,8 @@
 import type { RunConfig } from '../../src/run/config.ts';
 import type { EventDraft } from '../../src/run/events.ts';
 import { reviewDigest } from '../../src/run/review.ts';
-import { fold, type RunState } from '../../src/run/state.ts';
+import { fold } from '../../src/run/fold.ts';
+import type { RunState } from '../../src/run/state.ts';
 import type { StopReason } from '../../src/run/stop-reason.ts';
 import {
   answered,

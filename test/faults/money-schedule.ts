@@ -24,7 +24,8 @@ import {
   type Usage,
 } from '../../src/run/ports.ts';
 import { classicRetry } from '../../src/run/retry.ts';
-import { fold, initialState, type RunState } from '../../src/run/state.ts';
+import { fold } from '../../src/run/fold.ts';
+import { initialState, type RunState } from '../../src/run/state.ts';
 import { runFolder } from '../../src/runlog/folder.ts';
 import { Ownership } from '../../src/runlog/owner.ts';
 import { readLog } from '../../src/runlog/reader.ts';

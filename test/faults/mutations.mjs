@@ -228,7 +228,7 @@ const MUTATIONS = [
   {
     name: 'review-time',
     guard: 'a reload does not start the time of a review again',
-    file: 'src/run/state.ts',
+    file: 'src/run/fold.ts',
     changes: [
       ['return Math.max(earlierMs - review.sinceMs, Date.parse(event.ts) - Date.parse(review.since));', 'return 0;'],
     ],
@@ -238,7 +238,7 @@ const MUTATIONS = [
   {
     name: 'review-stop',
     guard: 'a stop at a review holds where the process dies before the end',
-    file: 'src/run/state.ts',
+    file: 'src/run/fold.ts',
     changes: [["if (event.decision === 'stop') state.stopAtReview = true;\n      else if", 'if']],
     tests: ['unit/run/review-run.test.ts'],
     only: 'died before the end',
@@ -327,7 +327,7 @@ const MUTATIONS = [
   {
     name: 'outcomes',
     guard: 'a notice that one channel has is still owed to the others',
-    file: 'src/run/state.ts',
+    file: 'src/run/fold.ts',
     changes: [['  if (outcomes.includes(undefined)) return;\n', '']],
     tests: ['unit/notify/outbox.test.ts'],
     only: 'leaves to the next owner',

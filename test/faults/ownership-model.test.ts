@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RunEvent } from '../../src/run/events.ts';
-import { fold } from '../../src/run/state.ts';
+import { fold } from '../../src/run/fold.ts';
 import { inEnglish } from '../../src/run/translate.ts';
 import type { Disk } from '../../src/runlog/disk.ts';
 import { runFolder } from '../../src/runlog/folder.ts';

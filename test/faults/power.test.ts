@@ -7,7 +7,7 @@ import type { Session } from '../../src/engine/session.ts';
 import { startRun } from '../../src/engine/start.ts';
 import { RunConfig } from '../../src/run/config.ts';
 import type { RunEvent } from '../../src/run/events.ts';
-import { fold } from '../../src/run/state.ts';
+import { fold } from '../../src/run/fold.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
 import { ownerFile, type RunFolder, segmentFile } from '../../src/runlog/folder.ts';
 import { readLog } from '../../src/runlog/reader.ts';

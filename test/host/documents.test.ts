@@ -8,7 +8,7 @@ import { LogDocuments } from '../../src/vscode/log-documents.ts';
 import type { RunChange, RunView } from '../../src/vscode/run-view.ts';
 import { RunEntry } from '../../src/vscode/runs.ts';
 import { briefOfState } from '../../src/vscode/run-brief.ts';
-import { fold } from '../../src/run/state.ts';
+import { fold } from '../../src/run/fold.ts';
 import { runFolderName } from '../../src/runlog/folder.ts';
 import { eventually } from '../support/eventually.ts';
 import { events, makeConfig, RUN_ID, startOfRun } from '../support/run-events.ts';

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { RunMemory } from '../../../src/memory/run-memory.ts';
 import { normalized } from '../../../src/memory/text.ts';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { apply, fold, initialState } from '../../../src/run/state.ts';
+import { apply, fold } from '../../../src/run/fold.ts';
+import { initialState } from '../../../src/run/state.ts';
 import { answered, events, iteration, makeConfig, startOfRun, task } from '../../support/run-events.ts';
 
 /** The memory of a run as it grew, and as it is built anew from the same log. */

@@ -6,7 +6,7 @@ import { Outbox } from '../../../src/notify/outbox.ts';
 import { DEFAULT_KINDS } from '../../../src/notify/settings.ts';
 import type { EventDraft, RunEvent } from '../../../src/run/events.ts';
 import { NOTICE_KINDS } from '../../../src/run/notice.ts';
-import { apply, fold } from '../../../src/run/state.ts';
+import { apply, fold } from '../../../src/run/fold.ts';
 import type { LogWriter } from '../../../src/runlog/writer.ts';
 import { brain } from '../../support/brain.ts';
 import { oneRun, resumed } from '../../support/one-run.ts';

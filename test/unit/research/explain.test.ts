@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { explainRun, explanationLines, type Situation } from '../../../src/research/explain.ts';
 import { loopRemarks } from '../../../src/research/loop-remarks.ts';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { STOP_REASONS } from '../../../src/run/stop-reason.ts';
 import {
   answered,

@@ -4,7 +4,7 @@ import { type Course, firstReached } from '../../../src/research/course.ts';
 import { projection } from '../../../src/research/projection.ts';
 import type { RunConfig } from '../../../src/run/config.ts';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import {
   answered,
   type CallOptions,

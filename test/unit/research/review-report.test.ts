@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { aheadWords, happenedWords, reviewReport } from '../../../src/research/review-report.ts';
 import type { RunConfig } from '../../../src/run/config.ts';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { events, failedIteration, iteration, makeConfig, startOfRun, task } from '../../support/run-events.ts';
 
 const base = makeConfig();

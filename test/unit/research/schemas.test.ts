@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { jsonSchemas } from '../../../src/research/schemas.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { Checkpoint, checkpointOf } from '../../../src/runlog/checkpoint.ts';
 import { events, iteration, makeConfig, startOfRun, task } from '../../support/run-events.ts';
 

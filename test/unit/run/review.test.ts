@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { RunConfig } from '../../../src/run/config.ts';
 import type { EventDraft } from '../../../src/run/events.ts';
 import { dueReview, filesInWords, firstUseReview, reviewDigest } from '../../../src/run/review.ts';
-import { fold, type RunState } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
+import type { RunState } from '../../../src/run/state.ts';
 import { answered, events, iteration, makeConfig, startOfRun, task, unanswered } from '../../support/run-events.ts';
 
 const CONFIG = makeConfig();

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { EventDraft } from '../../../src/run/events.ts';
 import { FoldError } from '../../../src/run/fold-error.ts';
-import { fold, settledCall } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
+import { settledCall } from '../../../src/run/state.ts';
 import {
   answered,
   ended,

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import type { EventDraft } from '../../../src/run/events.ts';
 import type { RunLog } from '../../../src/run/ports.ts';
 import { reviewDigest } from '../../../src/run/review.ts';
-import { apply, fold, type RunState } from '../../../src/run/state.ts';
+import { apply, fold } from '../../../src/run/fold.ts';
+import type { RunState } from '../../../src/run/state.ts';
 import { SteerError, type SteerErrorReason, Steering } from '../../../src/run/steer.ts';
 import {
   answered,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RunConfig } from '../../../src/run/config.ts';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { answerMarkdown } from '../../../src/runlog/answer.ts';
 import { summarize } from '../../../src/runlog/summary.ts';
 import {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import * as z from 'zod';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { ResultRow, resultsJson, storedResults } from '../../../src/runlog/results.ts';
 import { answered, events, iteration, makeConfig, startOfRun, task } from '../../support/run-events.ts';
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { marked } from 'marked';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { codeSpan, containedMarkdown, plainText } from '../../../src/runlog/markdown.ts';
 import { type LogPlaces, logPlaces } from '../../../src/runlog/log-places.ts';
 import { Summary, summarize, summaryJson } from '../../../src/runlog/summary.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { STOP_REASONS } from '../../../src/run/stop-reason.ts';
 import { exposition } from '../../../src/telemetry/exposition.ts';
 import { metricsOf } from '../../../src/telemetry/metrics.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Call, RunState } from '../../../src/run/state.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { exposition } from '../../../src/telemetry/exposition.ts';
 import { metricsOf } from '../../../src/telemetry/metrics.ts';
 import { parsedMetrics } from '../../support/metrics-text.ts';

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { briefOfState } from '../../../src/vscode/run-brief.ts';
 import { callFacets, FACETS, runFacets, taskFacets } from '../../../src/vscode/facets.ts';
 import type { RunEntry } from '../../../src/vscode/runs.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { ended, events, makeConfig, startOfRun } from '../../support/run-events.ts';
 
 interface Manifest {

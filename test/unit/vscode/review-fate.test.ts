@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { reviewFate } from '../../../src/vscode/review-fate.ts';
 import { events, makeConfig, startOfRun } from '../../support/run-events.ts';
 

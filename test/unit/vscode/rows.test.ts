@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { apply, fold, initialState, type RunState, type TaskState } from '../../../src/run/state.ts';
+import { apply, fold } from '../../../src/run/fold.ts';
+import { initialState, type RunState, type TaskState } from '../../../src/run/state.ts';
 import type { RunConfig } from '../../../src/run/config.ts';
 import { CallLists } from '../../../src/vscode/call-lists.ts';
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { KEY_LIMIT } from '../../../src/run/stop-reason.ts';
 import { summarize } from '../../../src/runlog/summary.ts';
 import { l10n } from '../../../src/vscode/panel-l10n.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { EventDraft } from '../../../src/run/events.ts';
-import { fold } from '../../../src/run/state.ts';
+import { fold } from '../../../src/run/fold.ts';
 import { STOP_REASONS } from '../../../src/run/stop-reason.ts';
 import { l10n } from '../../../src/vscode/panel-l10n.ts';
 import { whyDocument } from '../../../src/vscode/why-document.ts';

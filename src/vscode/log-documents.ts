@@ -4,7 +4,7 @@ import { nodeDisk } from '../runlog/disk.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { readLog } from '../runlog/reader.ts';
 import { LOG_SCHEME } from './ids.ts';
-import { logHeading, logLine } from './log-lines.ts';
+import { dayOf, logHeading, logLine, withDays } from './log-lines.ts';
 import { l10n } from './panel-l10n.ts';
 import type { RunChange } from './run-view.ts';
 import type { Runs } from './runs.ts';
@@ -17,7 +17,7 @@ const HOST_SHARE = 20;
 
 /** A log that somebody looks at. */
 interface OpenLog {
-  readonly lines: string[];
+  readonly lines: { readonly day: string; readonly text: string }[];
   /** Its costs are accounted for elsewhere. */
   readonly included: boolean;
   lastSeq: number;
@@ -65,7 +65,7 @@ export class LogDocuments implements vscode.Disposable {
     const newest = log.lines.slice(-MOST_LINES);
     const left = log.lines.length - newest.length;
     const older = left === 0 ? [] : [vscode.l10n.t('{0} older events are in the raw log only.', left)];
-    const lines = [logHeading(), ...older, ...newest, ...(log.damage === null ? [] : [log.damage])];
+    const lines = [logHeading(), ...older, ...withDays(newest), ...(log.damage === null ? [] : [log.damage])];
     log.tookMs = performance.now() - started;
     if (log.shown === 0) log.shown = lines.length + 1;
     return `${lines.join('\n')}\n`;
@@ -76,7 +76,7 @@ export class LogDocuments implements vscode.Disposable {
     try {
       const { events, damage } = await readLog(nodeDisk, runFolder(directory));
       log.lines.length = 0;
-      for (const event of events) log.lines.push(logLine(event, log.included));
+      for (const event of events) log.lines.push(lineOf(event, log));
       log.lastSeq = events.at(-1)?.seq ?? 0;
       log.damage = damage === null ? null : vscode.l10n.t('The log is damaged from here on: {0}.', damage.what(l10n.t));
     } catch (error) {
@@ -88,7 +88,7 @@ export class LogDocuments implements vscode.Disposable {
     const log = this.open.get(run.runId);
     if (log === undefined) return;
     if (event !== null && !log.stale && event.seq === log.lastSeq + 1) {
-      log.lines.push(logLine(event, log.included));
+      log.lines.push(lineOf(event, log));
       log.lastSeq = event.seq;
     } else if (event === null || event.seq > log.lastSeq) {
       log.stale = true;
@@ -135,6 +135,10 @@ export class LogDocuments implements vscode.Disposable {
     for (const runId of [...this.open.keys()]) this.forget(runId);
     for (const subscription of this.subscriptions) subscription.dispose();
   }
+}
+
+function lineOf(event: Parameters<typeof logLine>[0], { included }: OpenLog): OpenLog['lines'][number] {
+  return { day: dayOf(event), text: logLine(event, included) };
 }
 
 function freshLog(included: boolean): OpenLog {

@@ -13,6 +13,19 @@ export function logHeading(): string {
   return row(l10n.t('time (UTC)'), l10n.t('event'), l10n.t('task'), l10n.t('agent'), l10n.t('cost'), l10n.t('what'));
 }
 
+const STAMP = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d\.\d{3})Z$/;
+
+/** The day of an event (UTC), as the log has it; empty where it has none. */
+export function dayOf(event: RunEvent | UnknownEvent): string {
+  const ts = event.type === 'unknown' ? event.raw['ts'] : event.ts;
+  return (typeof ts === 'string' && STAMP.exec(ts)?.[1]) || '';
+}
+
+/** The lines with a line for each day above those of it: a time alone is short, and a run may go on for days. */
+export function withDays(lines: readonly { readonly day: string; readonly text: string }[]): string[] {
+  return lines.flatMap(({ day, text }, at) => (day === '' || day === lines[at - 1]?.day ? [text] : [day, text]));
+}
+
 /**
  * An event as one line: time, event, task, agent, cost, what happened. Money that is only reserved is in the last column.
  * `included`: somebody else accounts for the requests of the run, at a price that is not known here.
@@ -21,12 +34,12 @@ export function logLine(event: RunEvent | UnknownEvent, included: boolean): stri
   if (event.type === 'unknown') {
     const { ts, type } = event.raw;
     const known = (value: unknown) => (typeof value === 'string' ? value : '');
-    return row(known(ts), known(type), '', '', '', l10n.t('This event is of a later version.'));
+    return row(timeOfDay(known(ts)), known(type), '', '', '', l10n.t('This event is of a later version.'));
   }
   const task = 'task_id' in event ? (event.task_id ?? '') : '';
   const agent = 'agent' in event ? event.agent : '';
   const cost = !('cost_usd' in event) ? '' : included ? l10n.known(INCLUDED) : usd(event.cost_usd);
-  return row(event.ts, event.type, task, agent, cost, whatOf(event, included));
+  return row(timeOfDay(event.ts), event.type, task, agent, cost, whatOf(event, included));
 }
 
 export interface Fold {
@@ -54,18 +67,23 @@ export function lineOfCall(lines: readonly string[], callId: string): number {
   return lines.findLastIndex(isOf);
 }
 
+/** Characters of agent and cost together: the name of one agent is longer than the others, and its cost is moved for it. */
+const AGENT_AND_COST = 24;
+
+/** What happened stands last and has no end: the columns before it leave it room in a window of the usual width. */
 function row(time: string, type: string, task: string, agent: string, cost: string, what: string): string {
   // The texts are of models and of files of a workspace: a line stays a line.
   const cell = (text: string, width: number) => printable(text, LONGEST).padEnd(width);
-  const cells = [
-    cell(time, 24),
-    cell(type, 19),
-    cell(task, 5),
-    cell(agent, 14),
-    printable(cost, LONGEST).padStart(11),
-    printable(what, LONGEST),
-  ];
+  const name = printable(agent, LONGEST);
+  const amount = printable(cost, LONGEST);
+  const gap = ' '.repeat(Math.max(amount === '' ? 0 : 1, AGENT_AND_COST - name.length - amount.length));
+  const cells = [cell(time, 12), cell(type, 19), cell(task, 5), `${name}${gap}${amount}`, printable(what, LONGEST)];
   return cells.join('  ').trimEnd();
+}
+
+/** `09:41:07.312`; the day has a line of its own. */
+function timeOfDay(ts: string): string {
+  return STAMP.exec(ts)?.[2] ?? ts;
 }
 
 function whatOf(event: RunEvent, included: boolean): string {

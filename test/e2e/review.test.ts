@@ -164,6 +164,19 @@ describe('a review in VS Code', () => {
     await (await workbench.quickInput('Raise a Limit')).pick('iteration limit');
     await eventually('the new value', async () => /iteration limit; it is 3 now/.test(await input.message()));
     await input.enter('5');
+    await (await workbench.quickInput(/Checkpoint review: 1 of 5 iterations/)).pick('Raise a limit…');
+    const limits = await workbench.quickInput('Raise a Limit');
+    const requests = (await limits.rows()).find(({ label }) => label === 'request limit');
+    assert.match(requests?.description ?? '', /^none now, \d+ used$/);
+    await limits.pick('request limit');
+    await eventually('the limit to be asked for', async () =>
+      /request limit, which the run has not got; \d+ are used/.test(await input.message()),
+    );
+    await input.fill('1');
+    await eventually('what is wrong', async () =>
+      /request limit cannot begin at 1, as \d+ are used/.test(await input.message()),
+    );
+    await input.enter('60');
     await (await workbench.quickInput(/Checkpoint review: 1 of 5 iterations/)).pick('Approve');
     await workbench.waitForNotification(/after iteration 2: /);
     const executions = model.requests.filter(({ raw }) => raw.includes('You carry out one task'));

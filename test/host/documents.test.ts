@@ -134,8 +134,10 @@ describe('a log that somebody looks at', () => {
       changes.fire({ run, event: created });
       changes.fire({ run, event: opened });
       await refresh;
+      const [day, ...rest] = await lines();
+      assert.equal(day, '2025-01-02');
       assert.deepEqual(
-        (await lines()).map((line) => line.split(/ +/)[1]),
+        rest.map((line) => line.split(/ +/)[1]),
         ['run.created', 'epoch.opened'],
       );
       // What was missed is on disk; here that has nothing.

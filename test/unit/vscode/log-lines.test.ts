@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { foldsOf, lineOfCall, logHeading, logLine } from '../../../src/vscode/log-lines.ts';
+import { dayOf, foldsOf, lineOfCall, logHeading, logLine, withDays } from '../../../src/vscode/log-lines.ts';
 import {
   answered,
   ended,
@@ -21,13 +21,29 @@ describe('a line of the log document', () => {
     const settled = lines.at(-1) ?? '';
     assert.match(
       settled,
-      /^2025-01-02T03:04:\d\d\.000Z {2}call\.settled {9}t1 {5}execution +\$0\.0012 {2}c1, .*: Two beds\. One path\.$/,
+      /^03:04:\d\d\.000 {2}call\.settled {9}t1 {5}execution +\$0\.0012 {2}c1, .*: Two beds\. One path\.$/,
     );
     const columns = ['event', 'task', 'agent'].map((name) => logHeading().indexOf(name));
     assert.deepEqual(
       columns,
       ['call.settled', 't1', 'execution'].map((text) => settled.indexOf(text)),
     );
+  });
+
+  it('says what happened in the same column, whatever the agent and the cost, and so far left that it can be read', () => {
+    const lines = events(
+      task('t2', 'Two beds.'),
+      ...answered('c1', 'Two beds.', { agent: 'prioritization', costUsd: 0.000084 }),
+      ...answered('c2', 'Two beds.', { agent: 'judge', costUsd: 0.12 }),
+      { type: 'iteration.completed', iteration: 1, task_id: 't1' },
+    ).map((event) => logLine(event, false));
+    const column = logHeading().indexOf('what');
+    assert.ok(column <= 68, `column ${column}`);
+    assert.deepEqual(
+      lines.map((line) => line.slice(column - 2, column + 2)),
+      lines.map((line) => `  ${line.slice(column, column + 2)}`),
+    );
+    assert.match(lines[2] ?? '', /prioritization {1,3}\$0\.\d+ {2}c1,/);
   });
 
   it('says that the cost is included, and no amount, where somebody else accounts for it', () => {
@@ -53,6 +69,21 @@ describe('a line of the log document', () => {
     ).map((event) => logLine(event, false));
     assert.match(raised, /max_iterations 2 → 5 by user$/);
     assert.match(added, /max_tokens → 9000 by user$/);
+  });
+
+  it('stands below its day, which is told once', () => {
+    const [first, ...rest] = events(...startOfRun(), task('t2', 'x')).map((event, index) => ({
+      ...event,
+      ts: index < 2 ? event.ts : `2025-01-0${index}T00:00:00.000Z`,
+    }));
+    assert.ok(first);
+    const lines = [first, ...rest].map((event) => ({ day: dayOf(event), text: logLine(event, false) }));
+    assert.deepEqual(
+      withDays(lines).map((line) => line.slice(0, 12)),
+      ['2025-01-02', '03:04:05.000', '03:04:06.000', '00:00:00.000', '2025-01-03', '00:00:00.000'],
+    );
+    const none = { type: 'unknown', seq: 9, raw: { ts: 7, type: 'x', seq: 9 } } as const;
+    assert.deepEqual(withDays([{ day: dayOf(none), text: 'y' }]), ['y']);
   });
 
   it('shows an event of a later version', () => {

@@ -135,6 +135,9 @@ export class Session {
     await this.log.close();
     watchdog?.stop();
     const { state } = this;
+    const { left } = this.outbox;
+    if (left > 0 && !this.abandoned)
+      this.host.trace(`Notices that did not go out in time: ${left}. They do when the run is resumed.`);
     const reason = ending?.reason ?? 'error';
     return {
       runId: state.config.run_id,

@@ -55,6 +55,12 @@ export class Outbox {
     return [{ type: 'notice.queued', notice_id: randomUUID().slice(0, 8), kind, text, channels }];
   }
 
+  /** Notices that somebody here has still to be told. */
+  get left(): number {
+    return [...this.log.state.notices.values()].filter((notice) => this.channels.some((each) => isFor(each, notice)))
+      .length;
+  }
+
   /** Waits for what is being delivered, but not for long; the next owner of the run delivers the rest. */
   async close(atMostMs: number): Promise<void> {
     this.unsubscribe();

@@ -99,8 +99,10 @@ describe('the outbox', () => {
 
   it('does not hold up the end of a run for long; the next owner delivers what is left', async (t) => {
     const dead = channel('hang');
-    const { outcome, state, server } = await run(t, [dead]);
+    const said: string[] = [];
+    const { outcome, state, server } = await run(t, [dead], { trace: (message) => said.push(message) });
     assert.equal(outcome.stopReason, 'max_iterations');
+    assert.deepEqual(said, ['Notices that did not go out in time: 1. They do when the run is resumed.']);
     assert.deepEqual(
       [...state.notices.values()].map(({ status }) => status),
       ['queued'],
@@ -255,6 +257,31 @@ describe('the outbox', () => {
     assert.deepEqual(
       all.sent.map(({ kind }) => kind),
       ['started', 'review', 'continued', 'limit'],
+    );
+  });
+
+  it('tells that a run paused by itself, in a word why, and that it goes on', async (t) => {
+    const all = named('all', NOTICE_KINDS, null);
+    const think = brain({ newTasks: (_last, index) => (index === 0 ? ['Dig', 'Sow'] : []) });
+    const reply: typeof think = (request, index) =>
+      request.messages[0]?.content.startsWith('You judge')
+        ? JSON.stringify({ verdicts: [{ met: false, task: '' }] })
+        : think(request, index);
+    await oneRun(t, {
+      server: { reply },
+      settings: { max_iterations: 20, synthesis: false, embeddingModel: null },
+      host: { channels: [all], attended: true },
+      begun: (session) => {
+        const sow = () => [...session.state.tasks.values()].find(({ text }) => text === 'Sow')?.id ?? '';
+        session.subscribe((event) => {
+          if (event.type === 'iteration.completed' && event.iteration === 1) session.steering.blockTask(sow(), '');
+          if (event.type === 'run.paused') session.steering.unblockTask(sow());
+        });
+      },
+    });
+    assert.deepEqual(
+      all.sent.map(({ kind, standing }) => `${kind} ${standing?.reason}`),
+      ['started null', 'paused only_blocked', 'continued null', 'ended queue_empty'],
     );
   });
 

@@ -540,7 +540,7 @@ function reserve(state: RunState, event: RunEventOf<'call.reserved'>): void {
   else state.attempts.set(key, [event.call_id]);
   state.money.reserved += reserved;
   state.tokens.reserved += event.bound_input_tokens + event.max_output_tokens;
-  count(state.origins, event.origin);
+  if (callsMade(state) > 0) count(state.origins, event.origin);
 }
 
 function settle(state: RunState, event: RunEventOf<'call.settled'>): void {
@@ -674,6 +674,11 @@ function emptyTally(): Tally {
 
 export function stepKey(iteration: number, step: string): string {
   return `${iteration}/${step}`;
+}
+
+/** The requests of this run: what a fork took over was made by another. */
+export function callsMade({ config, calls }: Pick<RunState, 'config' | 'calls'>): number {
+  return Math.max(0, calls.size - (config.forked_from?.calls ?? 0));
 }
 
 /** The settled call of a step, if there is one: its answer is used again, never bought again. */

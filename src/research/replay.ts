@@ -98,6 +98,11 @@ function checkConfig(script: ReplayScript, events: readonly RunEvent[], bytes: s
   if (first?.type !== 'run.created') return;
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   if (sha256 !== first.config_sha256) script.differ(first, 'config_sha256', sha256, first.config_sha256);
+  // What came from another run is not compared: so it must be what a fork takes over, and no more.
+  const from = script.state.config.forked_from;
+  if (from === undefined) return;
+  const end = events.find((event) => event.type === 'iteration.completed' && event.iteration === from.iteration);
+  if (end?.seq !== from.through) script.differ(end ?? first, '', `the end of what was taken over: ${from.through}`);
 }
 
 class Replaying {

@@ -4,7 +4,7 @@
 /** The text of an ES module that exports `(value) => boolean` under each name of `schemas`. */
 export function compileSchemas(schemas) {
   const functions = Object.entries(schemas).map(([name, schema]) => `export const ${name}=(v)=>${check(schema, 'v')};`);
-  return `const keys=(v)=>typeof v==='object'&&v!==null&&!Array.isArray(v)?Object.keys(v).length:-1;\n${functions.join('\n')}\n`;
+  return `const is=(v)=>typeof v==='object'&&v!==null&&!Array.isArray(v);\n${functions.join('\n')}\n`;
 }
 
 /** What says nothing about a value: `format` always comes with its `pattern`. */
@@ -81,13 +81,13 @@ function object({ properties, required = [], additionalProperties }, value) {
     const one = check(properties[name], `${value}.${name}`);
     return optional.includes(name) ? `(${value}.${name}===undefined||${one})` : one;
   });
-  return [`keys(${value})===${count}`, ...checks].join('&&');
+  return [`is(${value})`, `Object.keys(${value}).length===${count}`, ...checks].join('&&');
 }
 
 function dictionary({ additionalProperties, propertyNames }, value) {
   if (propertyNames?.type !== 'string' || Object.keys(propertyNames).length > 1)
     throw new Error('A dictionary with other keys than any text cannot be compiled.');
-  return `keys(${value})>=0&&Object.values(${value}).every(${each(additionalProperties, value)})`;
+  return `is(${value})&&Object.values(${value}).every(${each(additionalProperties, value)})`;
 }
 
 function each(schema, value) {
@@ -100,5 +100,5 @@ function distinguished(options, value) {
   const words = options.map(({ properties }) => properties?.type?.const);
   if (words.includes(undefined)) return null;
   const cases = options.map((each, index) => `case ${JSON.stringify(words[index])}:return ${check(each, 'o')};`);
-  return `keys(${value})>0&&((o)=>{switch(o.type){${cases.join('\n')}default:return false}})(${value})`;
+  return `is(${value})&&((o)=>{switch(o.type){${cases.join('\n')}default:return false}})(${value})`;
 }

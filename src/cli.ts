@@ -55,6 +55,8 @@ async function main(): Promise<number> {
       return start(options, 'rehearsal');
     case 'resume':
       return resume(options);
+    case 'fork':
+      return fork(options);
     case 'forecast':
       return (await import('./terminal/read-commands.ts')).forecast(options, redactor);
     case 'verify':
@@ -93,12 +95,11 @@ async function start(options: Options, provider: 'openai' | 'rehearsal'): Promis
   const parts = check.of(() => hostPartsOf(options));
   if (!settings || !origin || key === undefined || !prices || !promptOverrides || !parts) throw check.error();
   const host = hostOf(options, parts, { key, keyOrigin: origin, allow: [baseUrl] });
-  const runsDirectory = resolve(options.text('runs-dir') ?? '.babyagi/runs');
   const measured = await serveMetricsOf(parts.metricsPort);
   const session = await startRun(
     settings,
     {
-      runsDirectory,
+      runsDirectory: runsDirectoryOf(options),
       provider,
       prices,
       promptOverrides,
@@ -123,17 +124,7 @@ async function resume(options: Options): Promise<number> {
   const key = check.of(() => keyOf(options));
   const parts = check.of(() => hostPartsOf(options));
   if (!keyOrigin || !add || key === undefined || !parts) throw check.error();
-  const runOrigin = provider === 'openai' ? originOf(base_url) : keyOrigin;
-  if (runOrigin !== keyOrigin && !isLoopback(new URL(base_url).hostname)) {
-    throw new UsageError([
-      `This run sends its requests, and so the API key, to ${base_url}. If that is right, say so with --base-url ${base_url}.`,
-    ]);
-  }
-  if (key !== null && runOrigin !== keyOrigin) {
-    process.stderr.write(
-      `The API key is for ${keyOrigin}, so ${runOrigin} is asked without it. If it needs the key, say so with --base-url ${base_url}.\n`,
-    );
-  }
+  if (provider === 'openai') assertKeyStays(key, keyOrigin, base_url);
   const host = hostOf(options, parts, { key, keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
   const measured = await serveMetricsOf(parts.metricsPort);
   const session = await resumeRun(
@@ -165,6 +156,54 @@ async function serveMetricsOf(port: number | undefined): Promise<(session: Sessi
   return (session) => {
     measured = session;
   };
+}
+
+async function fork(options: Options): Promise<number> {
+  const directory = folderOperand(options);
+  const [{ forkRun, readParent }, { forkOptionsOf }] = await Promise.all([
+    import('./engine/fork.ts'),
+    import('./terminal/fork-options.ts'),
+  ]);
+  const parent = await readParent(nodeDisk, directory);
+  const check = new Check();
+  const keyOrigin = check.of(() => originOf(options.text('base-url') ?? DEFAULTS.baseUrl));
+  const chosen = check.of(() => forkOptionsOf(options, parent));
+  const key = check.of(() => keyOf(options));
+  const parts = check.of(() => hostPartsOf(options));
+  if (!keyOrigin || !chosen || key === undefined || !parts) throw check.error();
+  const { settings, iteration, provider, ...others } = chosen;
+  const { baseUrl } = settings;
+  if (provider === 'openai') {
+    assertKeyStays(key, keyOrigin, baseUrl);
+    if (key === null && needsKey(baseUrl))
+      throw new UsageError([`There is no API key for ${keyOrigin}: set OPENAI_API_KEY.`]);
+  }
+  const host = hostOf(options, parts, { key, keyOrigin, allow: provider === 'openai' ? [baseUrl] : [] });
+  const start = { ...others, provider, runsDirectory: runsDirectoryOf(options), snapshot: snapshotOf(options) };
+  const measured = await serveMetricsOf(parts.metricsPort);
+  const session = await forkRun(parent, iteration, settings, start, host);
+  measured(session);
+  return follow(session, options);
+}
+
+/** A run folder may name any server: the key reaches it only where the person names it, too. */
+function assertKeyStays(key: string | null, keyOrigin: string, baseUrl: string): void {
+  const runOrigin = originOf(baseUrl);
+  if (runOrigin === keyOrigin) return;
+  if (!isLoopback(new URL(baseUrl).hostname)) {
+    throw new UsageError([
+      `This run sends its requests, and so the API key, to ${baseUrl}. If that is right, say so with --base-url ${baseUrl}.`,
+    ]);
+  }
+  if (key !== null) {
+    process.stderr.write(
+      `The API key is for ${keyOrigin}, so ${runOrigin} is asked without it. If it needs the key, say so with --base-url ${baseUrl}.\n`,
+    );
+  }
+}
+
+function runsDirectoryOf(options: Options): string {
+  return resolve(options.text('runs-dir') ?? '.babyagi/runs');
 }
 
 interface KeyBinding {

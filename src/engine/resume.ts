@@ -30,6 +30,10 @@ export async function resumeRun(directory: string, options: ResumeOptions, host:
         throw new EngineError('has_ended', (translated) => [
           translated('The run in {0} has ended: a person may go on with it.', directory),
         ]);
+      if (config.forked_from && state.tasks.size === 0)
+        throw new EngineError('damaged', (translated) => [
+          translated('This fork was interrupted before it had the state of its other run: fork that one again.'),
+        ]);
       const raises = raisesOf(state, options);
       const problems = (translated: Translate) =>
         raises.flatMap(([limit, to]) => raiseProblem(state, limit, to, translated) ?? []);

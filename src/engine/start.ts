@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import type { Forecast } from '../research/forecast.ts';
+import type { RunConfig } from '../run/config.ts';
+import type { EventDraft } from '../run/events.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { firstTask } from '../run/first-task.ts';
 import { initialState } from '../run/state.ts';
@@ -14,8 +16,19 @@ import { snapshotConfig } from './snapshot.ts';
 
 /** Starts a new run; resolves once its folder and first events are on disk. */
 export async function startRun(settings: RunSettings, options: StartOptions, host: Host): Promise<Session> {
+  const config = await snapshotConfig(settings, options, host);
+  return createRun(config, [firstTask(config)], options, host);
+}
+
+/** Makes the folder of a run that begins with these events. The configuration may hold secrets yet. */
+export async function createRun(
+  snapshot: RunConfig,
+  first: readonly EventDraft[],
+  options: Pick<StartOptions, 'runsDirectory' | 'paceMs'>,
+  host: Host,
+): Promise<Session> {
   const { disk } = host;
-  const config = host.redactor.redactJson(await snapshotConfig(settings, options, host));
+  const config = host.redactor.redactJson(snapshot);
   const name = runFolderName(Date.parse(config.created_at), config.objective, config.run_id);
   const folder = runFolder(join(options.runsDirectory, name));
   const bytes = `${JSON.stringify(config, null, 2)}\n`;
@@ -28,7 +41,7 @@ export async function startRun(settings: RunSettings, options: StartOptions, hos
     ]);
     return owning(folder, host, async (ownership) => {
       const session = await Session.open(host, folder, bytes, initialState(config), null, ownership, options.paceMs);
-      session.begin([firstTask(config)]);
+      session.begin(first);
       return session;
     });
   });

@@ -17,13 +17,14 @@ export function comparisonMarkdown({ runs, differences }: Comparison): string {
     told.length === 0 ? 'Nothing differs.\n\n' : table(['', ...letters], told),
     '## What came of it\n\n',
     table(['', ...letters], figures, 1),
-    'A useful result has a text, and no task of the same words was done before it. Costs are what is settled and held. Tasks are lost or invented where a prioritized list replaces the list, as in `classic`.\n',
+    'A useful result has a text, and no task of the same words was done before it. Costs are what is settled and held. Tasks are lost or invented where a prioritized list replaces the list, as in `classic`. What a fork took over is in the figures of the other run.\n',
   ].join('');
 }
 
 const FIGURES: readonly (readonly [string, (figures: RunFigures) => string])[] = [
   ['ended by', ({ stopReason }) => stopReason ?? 'not ended'],
   ['iterations', ({ iterations }) => String(iterations)],
+  ['of them taken over by a fork', ({ iterationsTakenOver }) => String(iterationsTakenOver)],
   ['results', ({ results }) => String(results)],
   ['useful results', ({ usefulResults }) => String(usefulResults)],
   ['cost', ({ costUsd }) => money(costUsd)],

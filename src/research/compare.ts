@@ -10,6 +10,8 @@ import { latencyOf, type Summary, summarize } from '../runlog/summary.ts';
 /** What one run did, in figures that those of another run can stand beside. Null: there is nothing to reckon it from. */
 export interface RunFigures {
   readonly iterations: number;
+  /** Of them, those that a fork took over. All other figures are without them. */
+  readonly iterationsTakenOver: number;
   /** Null: the run has not ended. */
   readonly stopReason: StopReason | null;
   /** Tasks that are done, with what the model gave for them. */
@@ -81,16 +83,22 @@ export async function compareRuns(
 }
 
 export function figuresOf(state: RunState): RunFigures {
-  const { money, iterations } = state;
+  const { money } = state;
+  const { iteration: takenOver, through } = state.config.forked_from ?? { iteration: 0, through: 0 };
+  const iterations = state.iterations.slice(takenOver);
   const { requests, tokens, active_ms: activeMs, task_counts: tasks } = summarize(state);
-  const calls = [...state.calls.values()];
-  const done = [...state.tasks.values()].filter((task) => resultOf(state, task) !== null);
-  const repeated = repeatedOf(done);
+  const calls = [...state.calls.values()].slice(state.config.forked_from?.calls ?? 0);
+  const all = [...state.tasks.values()];
+  const isOwn = (iteration: number | null) => (iteration ?? 0) > takenOver;
+  const withResult = all.filter((task) => resultOf(state, task) !== null);
+  const done = withResult.filter(({ iteration }) => isOwn(iteration));
+  const repeated = new Set([...repeatedOf(withResult)].filter(({ iteration }) => isOwn(iteration)));
   const usefulResults = done.filter((task) => !repeated.has(task) && resultOf(state, task)?.trim() !== '').length;
   const spent = money.settled + money.held;
-  const made = [...state.tasks.values()].filter(({ createdBy }) => createdBy === 'loop');
+  const made = all.filter(({ createdBy, createdIteration }) => createdBy === 'loop' && isOwn(createdIteration));
   return {
     iterations: state.iteration,
+    iterationsTakenOver: takenOver,
     stopReason: state.end?.reason ?? null,
     results: done.length,
     usefulResults,
@@ -109,11 +117,13 @@ export function figuresOf(state: RunState): RunFigures {
     ),
     activeMs,
     tasksCreated: made.length,
-    tasksFailed: tasks.failed,
+    tasksFailed: all.filter(({ state: how, iteration }) => how === 'failed' && isOwn(iteration)).length,
     tasksWaiting: tasks.pending + tasks.blocked,
-    duplicatesSuppressed: state.suppressed.filter(({ why }) => why === 'same_text' || why === 'similar').length,
+    duplicatesSuppressed: state.suppressed.filter(
+      ({ why, seq }) => seq > through && (why === 'same_text' || why === 'similar'),
+    ).length,
     duplicatesDone: repeated.size,
-    tasksLost: [...state.tasks.values()].filter(({ removedWhy }) => removedWhy === LEFT_OUT).length,
+    tasksLost: all.filter(({ removedWhy, changedSeq }) => removedWhy === LEFT_OUT && changedSeq > through).length,
     tasksInvented: made.filter(({ parentId }) => parentId === null).length,
     repairRate: share(iterations.filter(({ repaired, rejected }) => repaired || rejected).length, iterations.length),
     queueGrowth: share((iterations.at(-1)?.queue ?? 0) - (iterations[0]?.queue ?? 0), iterations.length - 1),

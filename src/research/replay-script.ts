@@ -29,11 +29,14 @@ export class ReplayScript {
   private readonly listeners = new Set<(event: RunEvent) => void>();
   /** Steps of which a request was made in this epoch. */
   private readonly asked = new Set<string>();
+  /** The last event that a fork took over; 0 for all other runs. */
+  readonly inherited: number;
   private at = 0;
 
   constructor(state: RunState, events: readonly RunEvent[]) {
     this.state = state;
     this.events = events;
+    this.inherited = state.config.forked_from?.through ?? 0;
   }
 
   /** Whether every event was replayed. */
@@ -57,7 +60,7 @@ export class ReplayScript {
     for (let index = this.at; ; index++) {
       const event = this.events[index];
       if (event === undefined || event.type === 'epoch.opened') return;
-      if (!isFromOutside(event)) yield event;
+      if (!this.isFromOutside(event)) yield event;
     }
   }
 
@@ -112,8 +115,12 @@ export class ReplayScript {
     for (let index = from; ; index++) {
       const event = this.events[index];
       if (event === undefined || event.type === 'epoch.opened') return null;
-      if (!isFromOutside(event)) return event;
+      if (!this.isFromOutside(event)) return event;
     }
+  }
+
+  private isFromOutside(event: RunEvent): boolean {
+    return event.seq <= this.inherited ? event.type !== 'run.created' : isFromOutside(event);
   }
 
   /** The last event that the request knew: a first attempt may have waited between its making and its reservation. */

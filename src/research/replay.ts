@@ -11,7 +11,7 @@ import type { EventDraft, RunEvent } from '../run/events.ts';
 import { firstTask } from '../run/first-task.ts';
 import { runLoop } from '../run/loop.ts';
 import type { Tokens } from '../run/ports.ts';
-import { initialState } from '../run/state.ts';
+import { callsMade, initialState } from '../run/state.ts';
 import { endingEvents } from '../run/stop.ts';
 import type { StopReason } from '../run/stop-reason.ts';
 import type { Disk } from '../runlog/disk.ts';
@@ -27,7 +27,7 @@ import { ReplaySurroundings } from './replay-surroundings.ts';
 export interface Replay {
   /** The loop does again what the log says that it did, and the files of the run are what the log gives. */
   readonly identical: boolean;
-  /** Requests that were made again, byte by byte, and events that are in order; up to the first difference. */
+  /** Requests that were made again, byte by byte, and events that are in order; up to the first difference. Those of a fork are its own. */
   readonly calls: number;
   readonly events: number;
   readonly difference: ReplayDifference | null;
@@ -68,19 +68,26 @@ export async function replayRun(directory: string, { disk, distDirectory, signal
   const problem = checks.find(({ name, ok }) => !ok && !OF_THE_RUN.has(name));
   return {
     identical: difference === null && problem === undefined,
-    calls: state.calls.size,
+    calls: callsMade(state),
     events: state.lastSeq,
     difference,
     problem: problem === undefined ? null : `${problem.name}: ${problem.detail}`,
     runId: config.run_id,
     stopReason: state.end?.reason ?? null,
     versions: versionsOf(events),
-    notes: [...notes, ...replay.notes],
+    notes: [...notes, ...replay.notes, ...lineage(script)],
   };
 }
 
 /** Checks that judge what the run did, and not whether its folder says so. */
 const OF_THE_RUN: ReadonlySet<string> = new Set(['money', 'counts']);
+
+function lineage({ inherited, state }: ReplayScript): string[] {
+  const from = state.config.forked_from;
+  return from === undefined
+    ? []
+    : [`Events up to ${inherited} were taken over from run ${from.run_id}: replay that one to check them.`];
+}
 
 function versionsOf(events: readonly RunEvent[]): (string | null)[] {
   return [...new Set(events.flatMap((event) => (event.type === 'epoch.opened' ? [event.version ?? null] : [])))];
@@ -91,6 +98,11 @@ function checkConfig(script: ReplayScript, events: readonly RunEvent[], bytes: s
   if (first?.type !== 'run.created') return;
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   if (sha256 !== first.config_sha256) script.differ(first, 'config_sha256', sha256, first.config_sha256);
+  // What came from another run is not compared: so it must be what a fork takes over, and no more.
+  const from = script.state.config.forked_from;
+  if (from === undefined) return;
+  const end = events.find((event) => event.type === 'iteration.completed' && event.iteration === from.iteration);
+  if (end?.seq !== from.through) script.differ(end ?? first, '', `the end of what was taken over: ${from.through}`);
 }
 
 class Replaying {
@@ -117,7 +129,8 @@ class Replaying {
       const redact = (draft: EventDraft) => redactDraft(this.redactor, draft);
       const log = new ReplayLog(script, redact, this.notes, () => this.turn());
       // Where the log ends with a failing disk, its end stands in an epoch of its own, in which nothing was begun.
-      const first = isFirst ? [firstTask(state.config)] : resumeEvents(state, NOBODY);
+      const begun = state.config.forked_from ? [] : [firstTask(state.config)];
+      const first = isFirst ? begun : resumeEvents(state, NOBODY);
       if (script.following !== null) await Promise.race([this.run(log, around, first), around.over]);
     } catch (error) {
       if (!(error instanceof ReplayEnded)) throw error;

@@ -21,6 +21,8 @@ export type NotPossible =
   | 'no_such_call'
   /** A newer version wrote the log, or made a kind of request that this one does not know. */
   | 'newer_version'
+  /** A fork took the call over: the run that made it holds what it was made from. */
+  | 'taken_over'
   /** The log contradicts itself, or names a task, a result or a prompt that it does not hold. */
   | 'inconsistent';
 
@@ -45,6 +47,7 @@ export async function requestAgain(
   const at = events.findIndex((event) => event.type === 'call.reserved' && event.call_id === callId);
   const reserved = events[at];
   if (reserved?.type !== 'call.reserved') return { outcome: 'not_possible', why: 'no_such_call' };
+  if (callNumber(events, at) <= (config.forked_from?.calls ?? 0)) return { outcome: 'not_possible', why: 'taken_over' };
   await tokens.ready();
   try {
     const before = events.slice(0, at).map(known);
@@ -64,6 +67,11 @@ export async function requestAgain(
       return { outcome: 'not_possible', why: 'inconsistent' };
     throw error;
   }
+}
+
+/** Which reservation of the log it is, from 1. */
+function callNumber(events: readonly (RunEvent | UnknownEvent)[], at: number): number {
+  return events.slice(0, at + 1).filter(({ type }) => type === 'call.reserved').length;
 }
 
 class Impossible extends Error {

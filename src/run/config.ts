@@ -143,5 +143,21 @@ export const RunConfig = z.object({
     packages: z.record(z.string(), z.string()),
     git: z.object({ commit: z.string(), dirty: z.boolean() }).nullable(),
   }),
+  forked_from: z
+    .object({
+      run_id: z.string(),
+      iteration: z.int().min(1).describe('The last iteration that was taken over.'),
+      seq: z.int().min(1).describe('The event of the other log that ended it.'),
+      hash: Sha256.describe('The hash of the chain of the other log at that event.'),
+      through: z.int().min(3).describe('The last event of this log that was taken over.'),
+      calls: z
+        .int()
+        .min(0)
+        .describe(
+          'So many of the first calls of the log were taken over: this run has neither made nor paid for them.',
+        ),
+    })
+    .optional()
+    .describe('Of a run that began from the state of another one. Absent in all others.'),
 });
 export type RunConfig = z.infer<typeof RunConfig>;

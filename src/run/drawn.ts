@@ -1,5 +1,7 @@
 import { type Pico, picoFromUsd } from '../budget/money.ts';
 import { type Limits, OPTIONAL_LIMITS, type OptionalLimit } from './limits.ts';
+import type { RunConfig } from './config.ts';
+import { callsMade } from './state.ts';
 
 /** The limits that every request draws on: pico-dollars, requests, tokens of prompts and answers. */
 export const DRAWN_LIMITS = ['max_cost_usd', 'max_requests', 'max_tokens'] as const;
@@ -7,6 +9,7 @@ export type DrawnLimit = (typeof DRAWN_LIMITS)[number];
 
 /** Of the state of a run: its limits, and what was drawn of them. */
 export interface Drawing {
+  readonly config: Pick<RunConfig, 'forked_from'>;
   readonly limits: Limits;
   readonly money: Readonly<Record<'settled' | 'held' | 'reserved', Pico>>;
   readonly tokens: Readonly<Record<'settled' | 'held' | 'reserved', number>>;
@@ -30,12 +33,13 @@ export function capOf(limits: Limits, limit: DrawnLimit): bigint | null {
 }
 
 /** What was drawn of it so far: settled, held and reserved. A request counts from its reservation on, whatever becomes of it. */
-export function drawn({ money, tokens, calls }: Omit<Drawing, 'limits'>, limit: DrawnLimit): bigint {
+export function drawn(state: Omit<Drawing, 'limits'>, limit: DrawnLimit): bigint {
+  const { money, tokens } = state;
   switch (limit) {
     case 'max_cost_usd':
       return money.settled + money.held + money.reserved;
     case 'max_requests':
-      return BigInt(calls.size);
+      return BigInt(callsMade(state));
     case 'max_tokens':
       return BigInt(tokens.settled + tokens.held + tokens.reserved);
   }

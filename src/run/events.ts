@@ -256,7 +256,7 @@ export const isKnownType = (type: string): boolean => KNOWN_TYPES.has(type);
 export type RunEventOf<Type extends RunEventType> = Extract<RunEvent, { type: Type }>;
 
 type EnvelopeKey = 'v' | 'seq' | 'epoch' | 'ts' | 'mono_ms' | 'run_id' | 'more';
-type DraftOf<Event> = Event extends unknown ? Omit<Event, EnvelopeKey> : never;
+export type DraftOf<Event> = Event extends unknown ? Omit<Event, EnvelopeKey> : never;
 /** An event before the log gave it its place. */
 export type EventDraft = DraftOf<RunEvent>;
 

@@ -1,7 +1,7 @@
 import { picoFromUsd } from '../budget/money.ts';
 import type { RunEvent, RunEventOf } from './events.ts';
 import { FoldError } from './fold-error.ts';
-import { type Call, type RunState, stepKey } from './state.ts';
+import { type Call, callsMade, type RunState, stepKey } from './state.ts';
 
 // What an event changes of the calls of a run, of its money and of its tokens.
 
@@ -43,7 +43,7 @@ export function reserve(state: RunState, event: RunEventOf<'call.reserved'>): vo
   else state.attempts.set(key, [event.call_id]);
   state.money.reserved += reserved;
   state.tokens.reserved += event.bound_input_tokens + event.max_output_tokens;
-  count(state.origins, event.origin);
+  if (callsMade(state) > 0) count(state.origins, event.origin);
 }
 
 export function settle(state: RunState, event: RunEventOf<'call.settled'>): void {

@@ -268,6 +268,17 @@ export function stepKey(iteration: number, step: string): string {
   return `${iteration}/${step}`;
 }
 
+/** The requests of this run: what a fork took over was made by another. */
+export function callsMade({
+  config,
+  calls,
+}: {
+  readonly config: Pick<RunConfig, 'forked_from'>;
+  readonly calls: { readonly size: number };
+}): number {
+  return Math.max(0, calls.size - (config.forked_from?.calls ?? 0));
+}
+
 /** The settled call of a step, if there is one: its answer is used again, never bought again. */
 export function settledCall(state: RunState, iteration: number, step: string): Call | null {
   const id = state.attempts.get(stepKey(iteration, step))?.at(-1);

@@ -2,7 +2,7 @@ import { formatUsd, usdFromPico } from '../budget/money.ts';
 import { spentOfLimit } from './cost-words.ts';
 import type { ErrorRecord, EventDraft } from './events.ts';
 import type { LimitName } from './limits.ts';
-import type { RunState } from './state.ts';
+import { callsMade, type RunState } from './state.ts';
 import { explainStop, LIMIT_OF, type ReachedLimit, type StopReason } from './stop-reason.ts';
 
 /** How a run ended, as the loop or its surroundings say it. */
@@ -27,14 +27,15 @@ function limitOf(state: RunState, reason: StopReason, activeMs: number): Reached
   return limit === undefined || value === undefined ? null : { limit, value, spent: spentOf(state, limit, activeMs) };
 }
 
-function spentOf({ money, tokens, calls, iteration }: RunState, limit: LimitName, activeMs: number): number {
+function spentOf(state: RunState, limit: LimitName, activeMs: number): number {
+  const { money, tokens, iteration } = state;
   switch (limit) {
     case 'max_iterations':
       return iteration;
     case 'max_cost_usd':
       return usdFromPico(money.settled + money.held);
     case 'max_requests':
-      return calls.size;
+      return callsMade(state);
     case 'max_tokens':
       return tokens.settled + tokens.held;
     case 'max_wall_time_minutes':

@@ -184,7 +184,8 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
   const { config, money, limits } = state;
   const cap = picoFromUsd(limits.max_cost_usd);
   const end = state.end ?? (unlogged && { ...unlogged, at: state.updatedAt });
-  const calls = [...state.calls.values()];
+  // What a fork took over is on the books of the other run.
+  const calls = [...state.calls.values()].slice(config.forked_from?.calls ?? 0);
   const tasks = [...state.tasks.values()];
   const settled = calls.filter(({ status }) => status === 'settled');
   const results = tasks.flatMap((task) => {

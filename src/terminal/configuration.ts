@@ -4,7 +4,7 @@ import { basename, isAbsolute, join, resolve } from 'node:path';
 import { MAX_USD, MAX_USD_PER_MILLION } from '../budget/money.ts';
 import { variableSnapshot } from '../research/environment.ts';
 import type { LimitName } from '../run/limits.ts';
-import { checkSettings, type RunSettings } from '../run/settings.ts';
+import { checkSettings, type RawSettings, type RunSettings } from '../run/settings.ts';
 import { KeyError, OriginError, parseApiKey, parseOrigin } from '../safety/origin.ts';
 import { noticesOf } from './notices.ts';
 import { type FlagName, FLAGS, type Options, UsageError } from './options.ts';
@@ -46,15 +46,30 @@ export function settingsOf(
   provider: 'openai' | 'rehearsal',
   origin: string | undefined,
 ): RunSettings {
-  const rehearsed =
-    provider === 'rehearsal' ? REHEARSAL_LIMITS : { max_iterations: undefined, max_cost_usd: undefined };
+  const objective =
+    options.operands.length > 0
+      ? options.operands.join(' ')
+      : options.variables['BABYAGI_OBJECTIVE'] || options.variables['OBJECTIVE'];
+  return checkedSettings({
+    ...(provider === 'rehearsal' ? REHEARSAL_LIMITS : {}),
+    ...givenSettings(options, origin),
+    objective,
+  });
+}
+
+/** Throws UsageError. */
+export function checkedSettings(raw: RawSettings): RunSettings {
+  const checked = checkSettings(raw);
+  if ('problems' in checked) throw new UsageError(checked.problems);
+  return checked.settings;
+}
+
+/** What the options say of a run, but for its objective; what they do not say is not there. */
+export function givenSettings(options: Options, origin: string | undefined): RawSettings {
   const embedding = options.text('embedding-model');
-  const checked = checkSettings({
-    objective:
-      options.operands.length > 0
-        ? options.operands.join(' ')
-        : options.variables['BABYAGI_OBJECTIVE'] || options.variables['OBJECTIVE'],
-    acceptanceCriteria: options.texts('accept'),
+  const criteria = options.texts('accept');
+  const settings: RawSettings = {
+    acceptanceCriteria: criteria.length === 0 ? undefined : criteria,
     initialTask: options.text('first-task'),
     strategy: options.text('strategy'),
     model: options.text('model'),
@@ -62,8 +77,8 @@ export function settingsOf(
     baseUrl: origin === undefined ? undefined : options.text('base-url'),
     temperature: options.number('temperature'),
     seed: options.number('seed'),
-    max_iterations: options.number('max-iterations') ?? rehearsed.max_iterations,
-    max_cost_usd: options.number('max-cost-usd') ?? rehearsed.max_cost_usd,
+    max_iterations: options.number('max-iterations'),
+    max_cost_usd: options.number('max-cost-usd'),
     max_requests: options.number('max-requests'),
     max_tokens: options.number('max-tokens'),
     max_wall_time_minutes: options.number('max-wall-time'),
@@ -71,12 +86,11 @@ export function settingsOf(
     checkpointEvery: options.number('checkpoint-every'),
     reviewEvery: options.number('review-every'),
     reviewEveryUsd: options.number('review-every-usd'),
-    reviewFirstUse: options.isSet('review-first-use'),
+    reviewFirstUse: options.given('review-first-use'),
     sleepSeconds: options.number('sleep-interval'),
-    synthesis: !options.isSet('no-answer'),
-  });
-  if ('problems' in checked) throw new UsageError(checked.problems);
-  return checked.settings;
+    synthesis: options.given('no-answer') === undefined ? undefined : !options.isSet('no-answer'),
+  };
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
 export function pricesOf(options: Options, model: string, baseUrl: string) {

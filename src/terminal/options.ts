@@ -96,6 +96,7 @@ export const FLAGS = {
   'free-server': { type: 'boolean', help: 'the server costs nothing (a local model)' },
   'no-answer': { type: 'boolean', help: 'do not write a final answer with one more request' },
   'env-file': { type: 'string', value: 'FILE', help: 'read variables from a file' },
+  'from-iteration': { type: 'string', value: 'K', help: 'fork: the last iteration that is taken over' },
   'add-iterations': { type: 'string', value: 'N', help: 'resume: raise the iteration limit by N' },
   'add-cost-usd': { type: 'string', value: 'X', help: 'resume: raise the cost limit by X' },
   'add-requests': { type: 'string', value: 'N', help: 'resume: raise the request limit by N; without one, N more' },
@@ -152,6 +153,7 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
     ...(['add-iterations', 'add-cost-usd', 'add-requests', 'add-tokens', 'add-minutes'] as const),
   ],
   forecast: FORECAST,
+  fork: ['from-iteration', ...RUN],
   explain: [],
   verify: [],
   replay: [],
@@ -285,6 +287,8 @@ export function helpText(): string {
   run "<objective>" --max-iterations N --max-cost-usd X   run an objective; the key comes from OPENAI_API_KEY
   rehearse "<objective>"                                  the same with the built-in offline model; costs nothing
   resume <run folder>                                     go on where a run ended
+  fork <run folder> --from-iteration K --max-iterations N --max-cost-usd X …
+                                                          a new run from the state after iteration K, with other flags of run
   forecast "<objective>" …                                what a run with these flags would cost; costs nothing
   explain <run folder>                                    why it stopped, what that cost, and what to do
   verify <run folder>                                     check a run folder against its log

@@ -15,6 +15,7 @@ import {
 } from './commands/documents.ts';
 import { getStarted } from './commands/get-started.ts';
 import { rehearse } from './commands/rehearse.ts';
+import { replayRun } from './commands/replay.ts';
 import { reviewRun } from './commands/review.ts';
 import { runObjective } from './commands/run-objective.ts';
 import { addTask, blockTask, deleteTask, editTask, moveTask, runTaskNext, unblockTask } from './commands/tasks.ts';
@@ -40,6 +41,7 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   openLog,
   openRawLog,
   whyStopped,
+  replayRun,
   exportRun,
   importRun: (app) => importRun(app),
   getStarted: () => getStarted(),

@@ -14,6 +14,7 @@ export const COMMANDS = {
   openLog: 'babyagi.openLog',
   openRawLog: 'babyagi.openRawLog',
   whyStopped: 'babyagi.whyStopped',
+  replayRun: 'babyagi.replayRun',
   exportRun: 'babyagi.exportRun',
   importRun: 'babyagi.importRun',
   getStarted: 'babyagi.getStarted',

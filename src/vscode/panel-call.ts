@@ -69,6 +69,8 @@ function reason(why: NotPossible): string {
       return l10n.t('the log does not come to this call, or cannot be read.');
     case 'newer_version':
       return l10n.t('a newer version of BabyAGI made it.');
+    case 'taken_over':
+      return l10n.t('it was made in the run that this one was forked from.');
     case 'inconsistent':
       return l10n.t('the log does not hold all that it was made from.');
     default:

@@ -278,6 +278,7 @@ describe('the commands of BabyAGI', () => {
     'babyagi.openRawLog': about('babyagi.openRawLog', 'Open Raw Log', () => opens(/^000001\.jsonl/)),
     'babyagi.whyStopped': about('babyagi.whyStopped', 'Why Did It Stop?', () => opens(/^Preview Why Plan the beds/)),
     'babyagi.revealRunFolder': about('babyagi.revealRunFolder', 'Reveal Run Folder', revealed),
+    'babyagi.replayRun': about('babyagi.replayRun', 'Replay Run', () => says(/^replayed: \d+ calls, \d+ events, /)),
     'babyagi.exportRun': about('babyagi.exportRun', 'Export Run Archive', () => asks('Export Run Archive')),
     'babyagi.importRun': simple('babyagi.importRun', () => asks('Import Run Archive')),
     'babyagi.run': simple('babyagi.run', () => asks('Run Objective (1/7)')),
@@ -364,6 +365,7 @@ describe('the commands of BabyAGI', () => {
       'Open Raw Log',
       'Why Did It Stop?',
       'Reveal Run Folder',
+      'Replay Run',
       'Export Run Archive…',
     ];
     const documents = ['Open Summary Document', 'Open Answer'];

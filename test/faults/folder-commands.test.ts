@@ -72,6 +72,68 @@ describe('the commands for run folders in a terminal', { concurrency: 3 }, () =>
     assert.equal((await cli(place, 'explain', place)).code, 1);
   });
 
+  it('replay: identical, different at a named event, or not to be read, by the exit code', async () => {
+    const { place, run } = await rehearsed();
+    const same = await cli(place, 'replay', run);
+    assert.deepEqual([same.code, same.stderr], [0, '']);
+    assert.match(same.stdout, /^replayed: 4 calls, \d+ events, identical\n$/);
+    const zip = (await cli(place, 'export', run)).stdout.split('\n')[0] ?? '';
+    const { stdout } = await cli(place, 'replay', zip, '--json');
+    assert.doesNotMatch(stdout, /"[a-z]+[A-Z]\w*":/, 'names in JSON are snake_case');
+    const { identical, run_id } = JSON.parse(stdout) as { identical: boolean; run_id: string };
+    const config = readFileSync(join(run, 'config.json'), 'utf8');
+    assert.deepEqual([identical, config.includes(run_id)], [true, true]);
+
+    writeFileSync(join(run, 'config.json'), config.replace('Plan a garden', 'Plan a hotel'));
+    const other = await cli(place, 'replay', run);
+    assert.equal(other.code, 1);
+    assert.match(
+      other.stdout,
+      /^Event 1 \(run\.created\), config_sha256: the log has "?[0-9a-f]{64}"?; the replay gives "?[0-9a-f]{64}"?\.\n(.*\n)*replayed: 0 calls, \d+ events, different\n$/m,
+    );
+    const nothing = await cli(place, 'replay', place);
+    assert.deepEqual([nothing.code, nothing.stdout], [2, '']);
+    assert.match(nothing.stderr, /is not a run folder/);
+    assert.equal((await cli(place, 'replay')).code, 2);
+  });
+
+  it('fork and compare: a variant from an iteration on, beside the run that it came from', async () => {
+    const { place, run } = await rehearsed();
+    const limits = ['--max-iterations', '3', '--max-cost-usd', '0.5'];
+    const fork = await cli(place, 'fork', run, '--from-iteration', '1', ...limits, '--strategy', 'classic', '--json');
+    assert.equal(fork.code, 0, fork.stderr);
+    const { run_dir, iterations } = JSON.parse(fork.stdout) as { run_dir: string; iterations: number };
+    assert.ok(iterations > 1);
+    assert.equal((await cli(place, 'verify', run_dir)).code, 0);
+    assert.equal((await cli(place, 'replay', run_dir)).code, 0);
+
+    const { stdout } = await cli(place, 'compare', run, run_dir);
+    assert.match(stdout, /^\| strategy \| guarded \| classic \|$/m);
+    assert.match(stdout, /^\| of them taken over by a fork \| 0 \| 1 \|$/m);
+    const json = (await cli(place, 'compare', run, run_dir, '--json')).stdout;
+    assert.doesNotMatch(json, /"[a-z]+[A-Z]\w*":/, 'names in JSON are snake_case');
+    const { runs } = JSON.parse(json) as { runs: { strategy: string; figures: { iterations: number } }[] };
+    assert.deepEqual(
+      runs.map(({ strategy, figures }) => [strategy, figures.iterations]),
+      [
+        ['guarded', 1],
+        ['classic', iterations],
+      ],
+    );
+    assert.equal((await cli(place, 'compare', run)).code, 2);
+
+    const bare = await cli(place, 'fork', run);
+    assert.deepEqual([bare.code, bare.stderr.trimEnd().split('\n').length], [2, 3], bare.stderr);
+    const late = await cli(place, 'fork', run, '--from-iteration', '2', ...limits);
+    assert.deepEqual([late.code, /has not completed iteration 2/.test(late.stderr)], [2, true]);
+    // What a folder names gets no key, and no request.
+    const config = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8')) as { model: Record<string, unknown> };
+    Object.assign(config.model, { provider: 'openai', base_url: 'https://evil.example/v1' });
+    writeFileSync(join(run, 'config.json'), JSON.stringify(config));
+    const hostile = await cli(place, 'fork', run, '--from-iteration', '1', ...limits);
+    assert.deepEqual([hostile.code, /say so with --base-url https:\/\/evil\.example/.test(hostile.stderr)], [2, true]);
+  });
+
   it('forecast: needs no key, writes nothing, and misses what a run would miss', async () => {
     const place = temporaryFolder();
     const wanted = ['forecast', 'Plan a garden', '--max-iterations', '50', '--max-cost-usd', '1'];

@@ -88,7 +88,13 @@ describe('documents about runs', () => {
   });
 
   it('answer commands for a run that is not there', async () => {
-    for (const command of [COMMANDS.openLog, COMMANDS.openRawLog, COMMANDS.whyStopped, COMMANDS.exportRun]) {
+    for (const command of [
+      COMMANDS.openLog,
+      COMMANDS.openRawLog,
+      COMMANDS.whyStopped,
+      COMMANDS.replayRun,
+      COMMANDS.exportRun,
+    ]) {
       await vscode.commands.executeCommand(command, 'no-such-run');
     }
   });

@@ -4,6 +4,7 @@ import { runFolder } from '../../runlog/folder.ts';
 import type { App } from '../app.ts';
 import { inMessage } from '../labels.ts';
 import { pickRun } from '../pick-run.ts';
+import { withProgress } from '../with-progress.ts';
 import { tellProblem } from '../tell.ts';
 import { folderOf, pickFolder, runsDirectories, runsDirectoryOf, settingsOf } from '../workspace.ts';
 
@@ -75,34 +76,6 @@ export async function importRun(app: App): Promise<void> {
   } catch (error) {
     await tellProblem(app, vscode.l10n.t('The run was not imported.'), error);
   }
-}
-
-interface Options {
-  readonly signal: AbortSignal;
-  readonly progress: (share: number) => void;
-}
-
-/** Undefined: cancelled. */
-function withProgress<T>(title: string, work: (options: Options) => Promise<T>): Thenable<T | undefined> {
-  const location = vscode.ProgressLocation.Notification;
-  return vscode.window.withProgress({ location, title, cancellable: true }, async (progress, token) => {
-    const abort = new AbortController();
-    token.onCancellationRequested(() => abort.abort());
-    let percent = 0;
-    const report = (share: number) => {
-      const increment = Math.floor(share * 100) - percent;
-      if (increment <= 0) return;
-      percent += increment;
-      progress.report({ increment });
-    };
-    try {
-      return await work({ signal: abort.signal, progress: report });
-    } catch (error) {
-      // A refusal is told even where the notice of the progress was closed meanwhile.
-      if (abort.signal.aborted && error instanceof Error && error.name === 'AbortError') return undefined;
-      throw error;
-    }
-  });
 }
 
 async function offerToReveal(message: string, uri: vscode.Uri): Promise<void> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -185,7 +186,7 @@ describe('a replay', () => {
       const whole = await randomRun(t, seed);
       const host = testHost(whole.server.url, { clock: new RecordedClock(), processes: { isAlive: () => false } });
       t.after(() => host.egress.close());
-      for (let count = 2; count < whole.events.length; count += 7) {
+      for (let count = 2; count < whole.events.length; count += 11) {
         const cut = await rewritten(whole.outcome.runDirectory, (events) => events.slice(0, count));
         const what = `seed ${seed}, cut after ${count}:`;
         const beginning = await replay(cut);
@@ -437,6 +438,29 @@ describe('a replay', () => {
       replaySentences(await replay(told)).join('\n'),
       /iteration: the log has 2; the replay gives 1\.\n(?:.*\n)?The log is of version 9\.9\.9, and this is /,
     );
+  });
+
+  it('compares all that did not come from another run, whatever a folder says of that', async (t) => {
+    const { outcome, events } = await oneRun(t, { server: { reply: brain() }, settings: { max_iterations: 2 } });
+    const file = join(outcome.runDirectory, 'config.json');
+    const claim = (through: number) => {
+      const config = JSON.parse(readFileSync(file, 'utf8')) as { run_id: string };
+      const from = { run_id: config.run_id, iteration: 1, seq: through, hash: '0'.repeat(64), through, calls: 3 };
+      return JSON.stringify({ ...config, forked_from: from });
+    };
+    const claimed = async (through: number) => {
+      const text = claim(through);
+      const config_sha256 = createHash('sha256').update(text).digest('hex');
+      const copy = await rewritten(outcome.runDirectory, ([first, ...others]) => [
+        { ...first, config_sha256 },
+        ...others.map((event) => (event.type === 'run.ended' ? { ...event, detail: 'All is well.' } : event)),
+      ]);
+      writeFileSync(join(copy, 'config.json'), text);
+      return (await replay(copy)).difference;
+    };
+    const first = events.find(({ type }) => type === 'iteration.completed');
+    assert.equal((await claimed(first?.seq ?? 0))?.at, 'detail');
+    assert.equal((await claimed(events.length))?.seq, first?.seq);
   });
 
   it('refuses what is no run folder, and what cannot be read', async (t) => {

@@ -87,6 +87,6 @@ export function aheadWords(ahead: ReviewAhead, translated: Translate = inEnglish
   return `${to}${cost}; ${translated('the cost limit probably ends it after {0}', iterationsInWords(endsAfter, translated))}`;
 }
 
-function iterationsInWords(count: number, translated: Translate): string {
+export function iterationsInWords(count: number, translated: Translate): string {
   return count === 1 ? translated('1 iteration') : translated('{0} iterations', count);
 }

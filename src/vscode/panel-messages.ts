@@ -57,8 +57,8 @@ export type PanelReply =
   | { readonly type: 'answer'; readonly answer: PanelAnswer }
   /** Something that was asked for could not be done. */
   | { readonly type: 'problem'; readonly text: string }
-  /** There is no such run in this workspace, or it cannot be read. */
-  | { readonly type: 'gone' };
+  /** There is no such run in this workspace, or it cannot be read: why, where that is known. */
+  | { readonly type: 'gone'; readonly why: string | null };
 
 export interface PanelSections {
   readonly head: HeadSection;
@@ -128,6 +128,8 @@ export interface ProgressSection {
     readonly parts: readonly { readonly part: SpendPart; readonly amount: string; readonly share: number }[];
     /** Where the cost goes: whether it fits into the limit, in words too. Null: the run has ended, or nothing is known yet. */
     readonly projection: { readonly level: 'ok' | 'near' | 'over'; readonly text: string } | null;
+    /** The amounts are what the model would cost. */
+    readonly rehearsed: boolean;
   };
   /** Of the limits that count requests and tokens, those that the run has. */
   readonly drawn: readonly {

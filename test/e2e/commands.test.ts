@@ -265,7 +265,9 @@ describe('the commands of BabyAGI', () => {
     'babyagi.openAnswer': ofTheEnded('babyagi.openAnswer', () => opens(/^Preview answer\.md/)),
     'babyagi.openLog': about('babyagi.openLog', 'Open Log', () => opens(/^Plan the beds\.log/)),
     'babyagi.openRawLog': about('babyagi.openRawLog', 'Open Raw Log', () => opens(/^000001\.jsonl/)),
-    'babyagi.whyStopped': about('babyagi.whyStopped', 'Why Did It Stop?', () => opens(/^Preview Why Plan the beds/)),
+    'babyagi.whyStopped': about('babyagi.whyStopped', 'Why Did It Stop?', () =>
+      opens(/^Preview Why it stopped – Plan the beds/),
+    ),
     'babyagi.revealRunFolder': about('babyagi.revealRunFolder', 'Reveal Run Folder', revealed),
     'babyagi.exportRun': about('babyagi.exportRun', 'Export Run Archive', () => asks('Export Run Archive')),
     'babyagi.importRun': simple('babyagi.importRun', () => asks('Import Run Archive')),

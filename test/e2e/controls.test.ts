@@ -268,7 +268,7 @@ describe('a run in VS Code with all controls on', () => {
     await workbench.photograph('key-limit');
     await workbench.runCommand('BabyAGI: Why Did It Stop?');
     await (await workbench.quickInput()).pick('Spend more than the key may');
-    const why = await workbench.webviewFrame('Preview Why Spend more than the key may.md');
+    const why = await workbench.webviewFrame('Preview Why it stopped – Spend more than the key may.md');
     await why.getByText('The daily limit of the API key was reached', { exact: false }).first().waitFor();
     await why.getByText('the limit is the setting', { exact: false }).waitFor();
     await workbench.photograph('key-limit-why');

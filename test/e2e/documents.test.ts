@@ -113,7 +113,7 @@ describe('documents, archives and first steps in VS Code', () => {
 
   it('says why a run stopped', async () => {
     await workbench.runCommand('BabyAGI: Why Did It Stop?');
-    const frame = await workbench.webviewFrame(`Preview Why ${OBJECTIVE}.md`);
+    const frame = await workbench.webviewFrame(`Preview Why it stopped – ${OBJECTIVE}.md`);
     await frame.locator('h1', { hasText: 'Why it stopped' }).waitFor();
     const text = await frame.locator('body').innerText();
     assert.match(text, /The run ended: (max_iterations|queue_empty)\./);

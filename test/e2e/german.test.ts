@@ -120,7 +120,7 @@ describe('VS Code in German', () => {
       await workbench.photograph(`german-end-${index + 1}`);
     }
     await workbench.runCommand('BabyAGI: Warum hat er angehalten?');
-    const why = await workbench.webviewFrame(`Preview Warum ${OBJECTIVE}.md`);
+    const why = await workbench.webviewFrame(`Preview Warum er anhielt – ${OBJECTIVE}.md`);
     await why.getByRole('heading', { name: 'Warum er angehalten hat' }).waitFor();
     const text = plainText(await why.locator('body').innerText());
     assert.match(text, /Lesen Sie die Antwort/);

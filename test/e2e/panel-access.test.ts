@@ -36,7 +36,8 @@ describe('the summary panel for everybody', () => {
   let window: PanelWindow;
 
   before(async () => {
-    window = await openPanelWindow();
+    // So high that a whole part of the panel is seen.
+    window = await openPanelWindow({ viewport: { width: 1280, height: 1200 } });
   });
 
   after(() => window?.close());
@@ -56,6 +57,7 @@ describe('the summary panel for everybody', () => {
         if (tab === 'Overview' && run === 'running') {
           await panel.locator('details', { hasText: 'Table' }).first().locator('summary').click();
         }
+        await panel.locator('h1').scrollIntoViewIfNeeded();
         await window.workbench.photograph(`panel-${run}-${tab.toLowerCase()}`, async (theme) => {
           const violations = await accessibilityViolations(panel, theme === 'dark' ? 'all' : 'of colours');
           found.push(...violations.map((violation) => `${theme}, ${tab}: ${violation}`));

@@ -66,7 +66,7 @@ export function panel(model: PanelModel): HTMLElement {
 }
 
 function unreadable(why: string): Child[] {
-  const words = l10n.t('This run cannot be shown.');
+  const words = l10n.t('The summary of this run cannot be shown.');
   if (why === '')
     return [h('p', { class: 'empty', role: 'status' }, words, ' ', l10n.t('Its folder was moved or deleted.'))];
   return [

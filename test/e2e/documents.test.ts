@@ -163,6 +163,7 @@ describe('documents, archives and first steps in VS Code', () => {
     assert.deepEqual(readdirSync(runs), [folder]);
     const view = workbench.view('Runs');
     await view.waitForRow(OBJECTIVE, /imported$/);
+    await (await workbench.webviewFrame(OBJECTIVE)).locator('h1').waitFor();
     await workbench.photograph('import');
   });
 

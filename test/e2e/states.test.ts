@@ -9,6 +9,7 @@ import { KEY_LIMIT, ONLY_BLOCKED, STOP_REASONS, type StopReason } from '../../sr
 import { ownerFile, type RunFolder, segmentFile } from '../../src/runlog/folder.ts';
 import { printable } from '../../src/safety/text.ts';
 import { accessibilityViolations } from '../support/accessibility.ts';
+import { eventually } from '../support/eventually.ts';
 import { ended, events, task } from '../support/run-events.ts';
 import type { TreeView } from '../support/tree-view.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
@@ -248,6 +249,17 @@ describe('the states of runs', () => {
       await workbench.page.locator('.tab.active').click({ button: 'middle' });
     });
   }
+
+  it('lead from the summary of a damaged run to its log, up to the damage', async () => {
+    assert.ok(!(await runs.inlineActions('damaged')).includes('Resume'));
+    await runs.inlineAction('damaged', 'Open Summary');
+    const panel = await workbench.webviewFrame('damaged');
+    await panel.getByRole('button', { name: 'Open Log' }).click();
+    await eventually('the damage', async () =>
+      /\nThe log is damaged from here on: /.test(await workbench.activeEditorText()),
+    );
+    await workbench.photograph('damaged-log');
+  });
 });
 
 function objectiveOf(name: string): string {

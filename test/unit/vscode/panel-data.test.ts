@@ -52,7 +52,7 @@ describe('the panel sections of a run', () => {
     const { spend } = show(state).progress;
     assert.deepEqual(spend.parts, [
       { part: 'settled', amount: '$0.25', share: 0.25 },
-      { part: 'held', amount: '$0.12', share: 0.125 },
+      { part: 'held', amount: '$0.13', share: 0.125 },
       { part: 'reserved', amount: '$0.50', share: 0.5 },
       { part: 'free', amount: '$0.12', share: 0.125 },
     ]);

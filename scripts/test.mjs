@@ -20,7 +20,7 @@ const PARTS = [
     name: 'e2e',
     tests: true,
     minutes: 20,
-    command: () => testFiles('e2e', '--test-concurrency=1'),
+    command: e2eTests,
     again: (files) => [...NODE_TEST, '--test', '--test-concurrency=1', ...files],
   },
   { name: 'unit', tests: true, command: unitTests },
@@ -55,6 +55,15 @@ async function unitTests() {
 async function testFiles(kind, ...options) {
   const files = await buildTests(kind);
   return files.length > 0 && [...NODE_TEST, '--test', ...options, ...files];
+}
+
+async function e2eTests() {
+  // Once for all files, each of which installs it.
+  const { output, problem } = await run(process.execPath, ['scripts/package.mjs'], undefined, 2 * MINUTE);
+  const [, file] = /^(out\/\S+\.vsix): /m.exec(output) ?? [];
+  if (problem !== undefined || file === undefined) throw new Error(`${output}\n${problem ?? ''}`);
+  process.env.TEST_VSIX = path.resolve(file);
+  return testFiles('e2e', '--test-concurrency=1');
 }
 
 async function hostTests(...options) {

@@ -41,13 +41,14 @@ export function picoPerToken(usdPerMillion: number): Pico {
  * For people: at least two decimals, more while they matter: `$0.0021`, `$1.20`. Rounded to the nearest; with `up` never
  * below the amount, as for one that somebody must provide.
  */
-export function formatUsd(amount: Pico, rounding: 'nearest' | 'up' = 'nearest'): string {
+export function formatUsd(amount: Pico, rounding: 'nearest' | 'up' | 'down' = 'nearest'): string {
   const absolute = amount < 0n ? -amount : amount;
   const [whole = '0', fraction = ''] = decimal(absolute, PICO_DIGITS).split('.');
   const significant = fraction.search(/[1-9]/);
   const places = whole !== '0' || significant < 0 ? 2 : Math.min(PICO_DIGITS, Math.max(2, significant + 2));
   const step = 10n ** BigInt(PICO_DIGITS - places);
-  const rounded = (absolute + (rounding === 'up' ? step - 1n : step / 2n)) / step;
+  const more = { nearest: step / 2n, up: step - 1n, down: 0n }[rounding];
+  const rounded = (absolute + more) / step;
   return `${amount < 0n ? '-' : ''}$${decimal(rounded, places)}`;
 }
 

@@ -91,6 +91,6 @@ export function aheadWords(ahead: ReviewAhead, translated: Translate = inEnglish
   return `${to}${cost}; ${translated('the {0} probably ends it after {1}', limit, iterationsInWords(ends.after, translated))}`;
 }
 
-function iterationsInWords(count: number, translated: Translate): string {
+export function iterationsInWords(count: number, translated: Translate): string {
   return count === 1 ? translated('1 iteration') : translated('{0} iterations', count);
 }

@@ -5,7 +5,7 @@ import { COMMANDS } from './ids.ts';
 import { inQuickPick } from './labels.ts';
 import { untrusted } from './markdown-string.ts';
 import { closingAnswer } from './panel-lists.ts';
-import { figuresOf, statusWords } from './run-words.ts';
+import { standingWords } from './run-words.ts';
 import type { RunEntry } from './runs.ts';
 import { runsDirectories } from './workspace.ts';
 
@@ -60,8 +60,8 @@ async function showStatus(app: App, reply: Reply): Promise<void> {
   const { entries } = app.runs;
   if (entries.length === 0) return say(reply, vscode.l10n.t('There is no run in this workspace yet.'));
   const lines = entries.slice(0, LISTED).map(({ brief, session }) => {
-    const figures = `${statusWords(brief)} · ${figuresOf(brief, session !== null)}`;
-    return `- **${plainText(figures, LINE)}** ${plainText(brief.objective, LINE)}\n`;
+    const standing = standingWords(brief, session !== null);
+    return `- **${plainText(standing, LINE)}** ${plainText(brief.objective, LINE)}\n`;
   });
   reply.markdown(untrusted(`${lines.join('')}\n`));
   for (const { runId, brief } of entries.slice(0, BUTTONS)) {

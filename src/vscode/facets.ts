@@ -15,7 +15,7 @@ export const FACETS = {
   live: 'run: in progress, here or in another window; task: its run is in progress here, so that it can be changed',
   idle: 'run: not in progress',
   pausable: 'run: works, and can be asked to pause',
-  resumable: 'run: paused, interrupted or ended, and can go on',
+  resumable: 'run: paused, interrupted or ended, can be read, and can go on',
   imported: 'run: came from an archive, and is only looked at',
   closed: 'run: has ended, so that its summary is written',
 
@@ -41,7 +41,7 @@ export const FACETS = {
 
 export type Facet = keyof typeof FACETS;
 
-export function runFacets({ brief, session, view, isElsewhere }: RunEntry): string {
+export function runFacets({ brief, session, view, isElsewhere, problem }: RunEntry): string {
   const { status, stopReason } = brief;
   const facets: Facet[] = ['run', session === null && !isElsewhere ? 'idle' : 'live', status];
   // What another process does is known from its log.
@@ -49,7 +49,7 @@ export function runFacets({ brief, session, view, isElsewhere }: RunEntry): stri
   const resumable =
     status === 'interrupted' || (status === 'ended' && stopReason !== 'objective_complete') || doing === 'paused';
   if (brief.imported) facets.push('imported');
-  else if (resumable) facets.push('resumable');
+  else if (resumable && problem === null) facets.push('resumable');
   if (doing === 'running') facets.push('pausable');
   if (status === 'review_elsewhere') facets.push('review');
   if (status === 'ended') facets.push('closed');

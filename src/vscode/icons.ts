@@ -6,9 +6,9 @@ import type { RunBrief } from './run-brief.ts';
 
 const BLUE = 'charts.blue';
 const YELLOW = 'list.warningForeground';
-const GREEN = 'testing.iconPassed';
+const GREEN = 'charts.green';
 const RED = 'testing.iconFailed';
-const GREY = 'disabledForeground';
+const GREY = 'descriptionForeground';
 
 export function runIcon({ status, stopReason, onlyBlocked }: RunBrief): vscode.ThemeIcon {
   switch (status) {
@@ -29,6 +29,11 @@ export function runIcon({ status, stopReason, onlyBlocked }: RunBrief): vscode.T
     default:
       return status satisfies never;
   }
+}
+
+/** Of a run whose folder is not what it should be. */
+export function unreadableIcon(): vscode.ThemeIcon {
+  return icon('warning', YELLOW);
 }
 
 function endIcon(reason: RunBrief['stopReason']): vscode.ThemeIcon {

@@ -30,12 +30,19 @@ export async function tellEnd(app: App, run: RunView, outcome: Outcome): Promise
     limits.max_iterations,
     spentOfLimit(run.state, money.settled + money.held, l10n.t),
   );
+  const rehearsed = run.state.config.model.provider === 'rehearsal';
   const isTrouble = stopReason === 'error' || stopReason === 'stalled' || stopReason === 'quarantined';
   const said = end === null ? outcome.detail : endDetail(end, inWindow());
   const detail = isTrouble && said !== '' ? ` ${said}` : '';
   const objective = inMessage(run.state.config.objective, 60);
   const message = inMessage(
-    vscode.l10n.t('BabyAGI run ended: {0}{1} {2}. “{3}”', meaning, detail, figures, objective),
+    vscode.l10n.t(
+      'BabyAGI run ended: {0}{1} {2}. “{3}”',
+      meaning,
+      detail,
+      rehearsed ? vscode.l10n.t('{0}, rehearsed: nothing was spent', figures) : figures,
+      objective,
+    ),
     600,
   );
   const chosen = await showFor(stopReason)(message, ...actionsFor(run.state, stopReason));

@@ -110,7 +110,7 @@ function factsOf({ config, epoch, raises }: RunState): string[] {
   const { provider, requested } = config.model;
   const model = provider === 'rehearsal' ? l10n.t('Rehearsal, no model asked') : printable(requested, 80);
   const facts = [model, l10n.t('{0} strategy', config.strategy)];
-  if (epoch > 1) facts.push(epoch === 2 ? l10n.t('taken up once') : l10n.t('taken up {0} times', epoch - 1));
+  if (epoch > 1) facts.push(epoch === 2 ? l10n.t('resumed once') : l10n.t('resumed {0} times', epoch - 1));
   const raised = raises.filter(({ type }) => type === 'limit.raised').length;
   if (raised > 0) facts.push(raised === 1 ? l10n.t('limits raised once') : l10n.t('limits raised {0} times', raised));
   const added = raises.length - raised;
@@ -277,7 +277,8 @@ function progressOf(state: RunState, calls: readonly Call[], moment: Moment): Pr
   const next = firstReady(state);
   const part = (name: SpendPart, amount: Pico) => ({
     part: name,
-    amount: formatUsd(amount),
+    // What is left is never more than it seems.
+    amount: formatUsd(amount, name === 'free' ? 'down' : 'nearest'),
     share: shareOf(amount, cap),
   });
   return {
@@ -290,6 +291,7 @@ function progressOf(state: RunState, calls: readonly Call[], moment: Moment): Pr
         part('reserved', money.reserved),
         part('free', freeOf(state, cap)),
       ],
+      rehearsed: state.config.model.provider === 'rehearsal',
     },
     projection: projectionWords(state, moment.activeMs),
     drawn: counted(state),

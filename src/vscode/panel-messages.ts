@@ -58,8 +58,8 @@ export type PanelReply =
   | { readonly type: 'answer'; readonly answer: PanelAnswer }
   /** Something that was asked for could not be done. */
   | { readonly type: 'problem'; readonly text: string }
-  /** There is no such run in this workspace, or it cannot be read. */
-  | { readonly type: 'gone' };
+  /** There is no such run in this workspace, or it cannot be read: why, where that is known. */
+  | { readonly type: 'gone'; readonly why: string | null };
 
 export interface PanelSections {
   readonly head: HeadSection;
@@ -127,6 +127,8 @@ export interface ProgressSection {
     readonly spent: string;
     /** `share` is the part of the cap, 0 to 1. */
     readonly parts: readonly { readonly part: SpendPart; readonly amount: string; readonly share: number }[];
+    /** The amounts are what the model would cost. */
+    readonly rehearsed: boolean;
   };
   /** Where the run goes: whether it fits into its limits, in words too. Null: it has ended, or nothing is known yet. */
   readonly projection: { readonly level: 'ok' | 'near' | 'over'; readonly text: string } | null;

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { App } from './app.ts';
 import { inQuickPick } from './labels.ts';
-import { figuresOf, statusWords } from './run-words.ts';
+import { standingWords } from './run-words.ts';
 import type { RunEntry } from './runs.ts';
 
 /** The run id in a command's argument: an id, or a tree row, view or panel that has one. */
@@ -47,7 +47,7 @@ export async function pickRun(
   }
   const items = candidates.map((entry) => ({
     label: inQuickPick(entry.brief.objective, 80),
-    description: `${statusWords(entry.brief)} · ${figuresOf(entry.brief, entry.session !== null)}`,
+    description: standingWords(entry.brief, entry.session !== null),
     entry,
   }));
   const picked = await vscode.window.showQuickPick(items, { title, placeHolder: vscode.l10n.t('Choose a run') });

@@ -16,4 +16,6 @@ export interface RunRegistry {
   whereIs(runId: string): Whereabouts;
   /** Finds the run, and reads its folder where it is not open yet. Undefined where there is no such run to look at. */
   open(runId: string): Promise<RunView | undefined>;
+  /** Why the run could not be read, for people; null where it could, or where there is none. */
+  problemOf(runId: string): string | null;
 }

@@ -66,18 +66,24 @@ function stopLabel(reason: NonNullable<RunBrief['stopReason']>): string {
   }
 }
 
-/** `iteration 3/20 · $0.0123 of $1.00 · 12 min`. */
-export function figuresOf(brief: RunBrief, live: boolean): string {
-  const figures = [
+/** `paused · 3/20 · $0.0123 of $1.00`: how a run stands. */
+export function standingWords(brief: RunBrief, live: boolean): string {
+  return [statusWords(brief), ...figuresOf(brief, live)].join(' · ');
+}
+
+/** `3/20`, `$0.0123 of $1.00`, `12 min`; nothing where only the log would tell. */
+export function figuresOf(brief: RunBrief, live: boolean): string[] {
+  if (brief.activeMs === null) return [];
+  return [
     vscode.l10n.t('{0}/{1}', brief.iterations, brief.maxIterations),
     spentWords(brief),
-    ...(live && brief.activeMs !== null ? [duration(brief.activeMs, 'coarse')] : []),
+    ...(live ? [duration(brief.activeMs, 'coarse')] : []),
   ];
-  return figures.join(' · ');
 }
 
 /** What a screen reader says of a run. */
 export function spokenRun(brief: RunBrief, objective: string): string {
+  if (brief.activeMs === null) return vscode.l10n.t('Run {0}, {1}.', objective, statusWords(brief));
   const ended = brief.stopWords === null ? '' : ` ${brief.stopWords.meaning}`;
   return vscode.l10n.t(
     'Run {0}, {1}.{2} Iteration {3} of {4}, {5}',

@@ -103,6 +103,10 @@ export class Runs implements RunRegistry, vscode.Disposable {
     return vscode.workspace.isTrusted ? 'idle' : 'restricted';
   }
 
+  problemOf(runId: string): string | null {
+    return this.byId.get(runId)?.problem ?? null;
+  }
+
   /** The runs that are in progress in this window, with their sessions. */
   live(): readonly { entry: RunEntry; session: Session }[] {
     return this.entries.flatMap((entry) => (entry.session === null ? [] : [{ entry, session: entry.session }]));

@@ -6,7 +6,7 @@ import { inQuickPick } from './labels.ts';
 import { untrusted } from './markdown-string.ts';
 import type { ProjectionWords, projectionWords } from './projection-words.ts';
 import { spentWords } from './run-brief.ts';
-import { figuresOf, spokenRun, statusWords } from './run-words.ts';
+import { spokenRun, standingWords, statusWords } from './run-words.ts';
 import type { RunEntry, Runs } from './runs.ts';
 
 const REFRESH_MS = 200;
@@ -71,7 +71,7 @@ function tooltipOf({ brief }: RunEntry, projection: ProjectionWords | null): vsc
   text.supportThemeIcons = true;
   text.supportHtml = true;
   text.appendText(printable(brief.objective, 200)).appendMarkdown('\n\n');
-  text.appendText(`${statusWords(brief)} · ${figuresOf(brief, true)}`);
+  text.appendText(standingWords(brief, true));
   if (projection === null) return text;
   const { icon, color } = LEVELS[projection.level];
   text.appendMarkdown(`\n\n<span style="color:var(--vscode-${color});">$(${icon})</span> `);

@@ -142,15 +142,17 @@ class SummaryPanel {
 
   private async answer(request: PanelRequest): Promise<void> {
     if (request.type === 'ready') return this.begin(request.view);
+    // A command says itself what it needs; the log opens also where the run cannot be read.
+    if (request.type === 'action') {
+      await vscode.commands.executeCommand(`babyagi.${request.action}`, this.runId);
+      return;
+    }
     const run = await this.run();
-    if (!run) return this.post({ type: 'gone' });
+    if (!run) return this.tellGone();
     switch (request.type) {
       case 'view':
         this.view = request.view;
         return this.update();
-      case 'action':
-        await vscode.commands.executeCommand(`babyagi.${request.action}`, this.runId);
-        return;
       case 'decide':
         if (run.session) return run.session.steering.decideReview(request.decision, request.digest, 'panel');
         // In progress in another window, or in none: the review asks there, or says what to do.
@@ -191,7 +193,7 @@ class SummaryPanel {
     this.sent.clear();
     this.view = view;
     const run = await this.run();
-    if (!run) return this.post({ type: 'gone' });
+    if (!run) return this.tellGone();
     this.panel.title = titleOf(run.state.config.objective);
     this.update();
   }
@@ -206,7 +208,7 @@ class SummaryPanel {
     this.timer = null;
     const run = this.runs.find(this.runId);
     if (!this.panel.visible) return;
-    if (!run) return this.post({ type: 'gone' });
+    if (!run) return this.tellGone();
     const started = performance.now();
     const sections = this.unsent(panelSections(run.state, this.view ?? FIRST_VIEW, this.momentOf(run)));
     if (Object.keys(sections).length > 0) this.post({ type: 'sections', sections });
@@ -226,6 +228,10 @@ class SummaryPanel {
       return true;
     });
     return Object.fromEntries(changed);
+  }
+
+  private tellGone(): void {
+    this.post({ type: 'gone', why: this.runs.problemOf(this.runId) });
   }
 
   private post(reply: PanelReply): void {

@@ -22,7 +22,7 @@ export function runTooltip(entry: RunEntry): vscode.MarkdownString {
   text.appendText(printable(brief.objective, EXCERPT)).appendMarkdown('\n\n');
   const rows: [string, string][] = [[vscode.l10n.t('State'), statusWords(brief)]];
   if (view !== null) rows.push(...moneyRows(view.state), ...countedRows(view.state));
-  rows.push([vscode.l10n.t('Iterations'), `${brief.iterations}/${brief.maxIterations}`]);
+  if (brief.activeMs !== null) rows.push([vscode.l10n.t('Iterations'), `${brief.iterations}/${brief.maxIterations}`]);
   if (view !== null) {
     const ready = readyTasks(view.state).length;
     rows.push([vscode.l10n.t('Waiting tasks'), String(ready)]);

@@ -3,16 +3,16 @@ import type { RunState, Task } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { COMMANDS } from './ids.ts';
 import { type Facet, runFacets, taskFacets } from './facets.ts';
-import { runIcon, taskIcon } from './icons.ts';
+import { runIcon, taskIcon, unreadableIcon } from './icons.ts';
 import type { GroupRow, MoreRow, NoteRow, RunRow, TaskRow } from './rows.ts';
-import { figuresOf, groupWords, spokenRun, statusWords, taskStateWords } from './run-words.ts';
+import { figuresOf, groupWords, spokenRun, standingWords, statusWords, taskStateWords } from './run-words.ts';
 import type { RunEntry } from './runs.ts';
 
 const LABEL = 120;
 /** Leaves room for the figures beside it in a narrow side bar; the tooltip has the whole. */
 const RUN_LABEL = 20;
 export function runItem(row: RunRow, entry: RunEntry): vscode.TreeItem {
-  const { brief } = entry;
+  const { brief, problem } = entry;
   const objective = printable(brief.objective, LABEL);
   const live = entry.session !== null;
   // Only how it is first shown: what a person opens or closes stays so.
@@ -24,11 +24,18 @@ export function runItem(row: RunRow, entry: RunEntry): vscode.TreeItem {
     ...(brief.imported ? [vscode.l10n.t('imported')] : []),
   ];
   // What matters most comes first: the rest may not fit.
-  const parts = [statusWords(brief), figuresOf(brief, live)];
-  item.description = [...(brief.status === 'running' ? parts.reverse() : parts), ...kind].join(' · ');
+  const standing =
+    brief.status === 'running' ? [...figuresOf(brief, live), statusWords(brief)] : [standingWords(brief, live)];
+  item.description = [...standing, ...kind].join(' · ');
   item.iconPath = runIcon(brief);
   item.contextValue = runFacets(entry);
   item.accessibilityInformation = { label: spokenRun(brief, objective) };
+  if (problem !== null) {
+    const words = vscode.l10n.t('cannot be read');
+    item.description = words;
+    item.iconPath = unreadableIcon();
+    item.accessibilityInformation = { label: vscode.l10n.t('Run {0}, {1}.', objective, words) };
+  }
   return item;
 }
 

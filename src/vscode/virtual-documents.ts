@@ -50,12 +50,13 @@ export class VirtualDocuments {
 
   /** The log as one line for each event; it goes on while the run does. */
   log({ runId, brief }: RunEntry): vscode.Uri {
-    return uriOf(LOG_SCHEME, `${nameOf(brief.objective)}.log`, runId);
+    // The folder gives it its language, which package.json knows by it.
+    return uriOf(LOG_SCHEME, `babyagi-log/${nameOf(brief.objective)}.log`, runId);
   }
 
   /** Why the run stopped, made anew. */
   why({ runId, brief }: RunEntry): vscode.Uri {
-    const uri = uriOf(WHY_SCHEME, `${vscode.l10n.t('Why {0}', nameOf(brief.objective))}.md`, runId);
+    const uri = uriOf(WHY_SCHEME, `${vscode.l10n.t('Why it stopped – {0}', nameOf(brief.objective))}.md`, runId);
     this.changed.fire(uri);
     return uri;
   }

@@ -60,7 +60,7 @@ export function header(head: HeadSection, unfolded: (what: string) => boolean): 
   );
 }
 
-function button(action: PanelAction, main: boolean): HTMLElement {
+export function button(action: PanelAction, main: boolean): HTMLElement {
   const { label, icon: name } = ACTIONS()[action];
   // One button for both, so that the focus stays on it when the one turns into the other.
   const key = action === 'resume' ? 'pause' : action;

@@ -35,7 +35,8 @@ let ui = restoreUiState(api.getState(), runId);
 let sections: Partial<PanelSections> = {};
 let answer: PanelAnswer | null = null;
 let problem: string | null = null;
-let gone = false;
+/** Why the run is not there to be shown; empty where nobody knows. */
+let gone: string | null = null;
 let hover: Hover | null = null;
 let progressAt = performance.now();
 let restored = false;
@@ -84,7 +85,7 @@ function receive(reply: PanelReply): void {
     case 'sections':
       if (reply.sections.progress) progressAt = performance.now();
       if (reply.sections.head?.end && !sections.head?.end && ui.view.tab === 'answer') askAnswer();
-      gone = false;
+      gone = null;
       sections = { ...sections, ...reply.sections };
       askDetails();
       break;
@@ -105,7 +106,7 @@ function receive(reply: PanelReply): void {
       problem = reply.text;
       break;
     case 'gone':
-      gone = true;
+      gone = reply.why ?? '';
       break;
   }
   draw();

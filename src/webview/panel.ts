@@ -3,7 +3,7 @@ import type { CallDetail, PanelAnswer, PanelSections, TaskDetail } from '../vsco
 import { calls } from './calls.ts';
 import { charts, type Hover } from './charts.ts';
 import { type Child, h } from './dom.ts';
-import { header } from './header.ts';
+import { button, header } from './header.ts';
 import { health } from './health.ts';
 import { activity, progress } from './progress.ts';
 import { reviewCard } from './review-card.ts';
@@ -19,7 +19,8 @@ export interface PanelModel {
   readonly callDetails: ReadonlyMap<string, CallDetail>;
   readonly answer: PanelAnswer | null;
   readonly problem: string | null;
-  readonly gone: boolean;
+  /** Why the run is not there to be shown, empty where nobody knows; null where it is. */
+  readonly gone: string | null;
   readonly hover: Hover | null;
   /** How long ago the progress was sent, milliseconds. */
   readonly sinceMs: number;
@@ -28,17 +29,7 @@ export interface PanelModel {
 /** The whole page for a model. */
 export function panel(model: PanelModel): HTMLElement {
   const { head, review, progress: figures } = model.sections;
-  if (model.gone) {
-    return h(
-      'main',
-      { class: 'panel' },
-      h(
-        'p',
-        { class: 'empty', role: 'status' },
-        l10n.t('This run cannot be shown: its folder was moved or deleted, or its log cannot be read.'),
-      ),
-    );
-  }
+  if (model.gone !== null) return h('main', { class: 'panel' }, ...unreadable(model.gone));
   if (!head || !figures) return h('main', { class: 'panel' }, loading());
   const unfolded = (what: string) => model.ui.unfolded.includes(what);
   const { tab } = model.ui.view;
@@ -72,6 +63,17 @@ export function panel(model: PanelModel): HTMLElement {
       tabContent(model, unfolded),
     ),
   );
+}
+
+function unreadable(why: string): Child[] {
+  const words = l10n.t('The summary of this run cannot be shown.');
+  if (why === '')
+    return [h('p', { class: 'empty', role: 'status' }, words, ' ', l10n.t('Its folder was moved or deleted.'))];
+  return [
+    h('h1', {}, words),
+    h('section', { class: 'ending failed', role: 'status' }, h('p', { dir: 'auto' }, why)),
+    h('div', { class: 'actions' }, button('openLog', true)),
+  ];
 }
 
 function problem(text: string): HTMLElement {

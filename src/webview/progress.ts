@@ -70,7 +70,7 @@ export function activity(section: ProgressSection, sinceMs: number): HTMLElement
   );
 }
 
-function spendTile({ cap, spent, parts }: ProgressSection['spend']): HTMLElement {
+function spendTile({ cap, spent, parts, rehearsed }: ProgressSection['spend']): HTMLElement {
   const title = l10n.t('Spend');
   if (cap === null) return tile(title, [spent, l10n.t('at a price that is not known here')]);
   const names = PARTS();
@@ -88,6 +88,7 @@ function spendTile({ cap, spent, parts }: ProgressSection['spend']): HTMLElement
     [spent, l10n.t('of {0}', cap)],
     h('div', { class: 'bar', role: 'img', 'aria-label': l10n.t('Of {0}: {1}', cap, words) }, ...bars),
     h('ul', { class: 'legend number' }, ...legend),
+    rehearsed && note(l10n.t('Rehearsal: costs are what the model would cost; nothing is spent.')),
   );
 }
 

@@ -27,7 +27,7 @@ const manifest = {
 const extensions = [packaged(), await vsixOf(root, manifest, 'exports.activate = () => {};')];
 const server = await startVscodeServer({ workspace, dataDir: path.join(root, 'data'), extensions });
 timeOurs();
-const workbench = await openWorkbench(server, { theme: 'dark' });
+const workbench = await openWorkbench(server);
 try {
   const ours: number[] = [];
   const empty: number[] = [];

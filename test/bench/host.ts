@@ -28,7 +28,7 @@ const model = await startModelServer({ reply: brain(), dimensions: 256 });
 const settings = { 'babyagi.baseUrl': model.baseUrl, 'babyagi.prices': { '*': { input: 0.01, output: 0.01 } } };
 writeFileSync(path.join(dataDir, 'data', 'Machine', 'settings.json'), JSON.stringify(settings));
 const server = await startVscodeServer({ workspace, dataDir, extensions: [packaged(), await probe()] });
-const workbench = await openWorkbench(server, { theme: 'dark' });
+const workbench = await openWorkbench(server);
 try {
   await workbench.openView('BabyAGI');
   await delay(10_000);

@@ -8,12 +8,11 @@ import { runFolder, runFolderName, segmentFile } from '../../src/runlog/folder.t
 import { asciiJson, formatLine, GENESIS_HASH } from '../../src/runlog/line.ts';
 import { atEnd, longRun } from '../e2e/panel-runs.ts';
 import { eventually } from '../support/eventually.ts';
-import { packaged } from '../support/packaged.ts';
 import { openPanelWindow, type PanelWindow } from '../support/panel-window.ts';
 import { events } from '../support/run-events.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
 import type { TreeView } from '../support/tree-view.ts';
-import { vsixOf } from '../support/vsix.ts';
+import { packaged, vsixOf } from '../support/vsix.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
 /**
@@ -125,7 +124,7 @@ async function inTheProduct(root: string): Promise<void> {
   say(
     `of it ours: ${(percentile(firsts.ours, 0.5) - percentile(firsts.empty, 0.5)).toFixed(0)} ms; the rest is VS Code`,
   );
-  const workbench = await openWorkbench(server, { theme: 'dark' });
+  const workbench = await openWorkbench(server);
   try {
     const runs = await sideBar(workbench);
     await opened(workbench, nameOf(0), 'empty');
@@ -167,7 +166,7 @@ type Kind = 'ours' | 'empty';
 
 /** In a new window of a new browser: how long it takes until its first webview is on the screen, milliseconds. */
 async function firstOfAWindow(server: VscodeServer, kind: Kind): Promise<number> {
-  const workbench = await openWorkbench(server, { theme: 'dark' });
+  const workbench = await openWorkbench(server);
   try {
     return await opened(workbench, nameOf(0), kind);
   } finally {

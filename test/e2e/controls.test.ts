@@ -62,7 +62,7 @@ describe('a run in VS Code with all controls on', () => {
       userSettings: { 'babyagi.model': MODEL, 'babyagi.reviewEvery': 5 },
       env: { PROBE_LOG: path.join(root, 'probe.jsonl'), BABYAGI_CONTROLS_TEST: 'yes', BABYAGI_TEST_TOKEN: KEY },
     });
-    workbench = await openWorkbench(server, { theme: 'dark' });
+    workbench = await openWorkbench(server);
     await workbench.openView('BabyAGI');
   });
 
@@ -115,17 +115,17 @@ describe('a run in VS Code with all controls on', () => {
     run = await start('Plan a garden that feeds four people', 10);
     const runs = workbench.view('Runs');
     await runs.waitForRow(/^Plan a garden/, /^[1-4]\/10 .*running/);
-    await inEveryTheme('running');
+    await workbench.photograph('controls-running');
     latency.firstTokenMs = 100;
     await workbench.waitForNotification(/waits for your review after iteration 5/);
-    await inEveryTheme('review');
+    await workbench.photograph('controls-review');
     await workbench.runCommand('BabyAGI: Review…');
     await (await workbench.quickInput(/Checkpoint review/)).pick('Approve');
     await workbench.waitForNotification(/BabyAGI run ended: The iteration limit was reached/);
     await workbench.notificationButton(/BabyAGI run ended/, 'Open Summary');
     await workbench.webviewFrame('Plan a garden that feeds four people');
     await runs.waitForRow(/^Plan a garden/, /^iteration limit · 10\/10/);
-    await inEveryTheme('end');
+    await workbench.photograph('controls-end');
     await eventually('both notices', () => webhook.texts.length >= 3);
     const [, review = '', ended = ''] = webhook.texts;
     assert.match(
@@ -283,19 +283,19 @@ describe('a run in VS Code with all controls on', () => {
     const reached = await eventOf(run, 'limit.reached');
     assert.deepEqual([reached.limit, reached.value], ['max_key_usd_per_day', 0.0001]);
     assert.ok(reached.spent > 0);
-    await workbench.screenshot('key-limit-dark');
+    await workbench.photograph('key-limit');
     await workbench.runCommand('BabyAGI: Why Did It Stop?');
     await (await workbench.quickInput()).pick('Spend more than the key may');
-    const why = await workbench.webviewFrame('Preview Why Spend more than the key may.md');
+    const why = await workbench.webviewFrame('Preview Why it stopped – Spend more than the key may.md');
     await why.getByText('The daily limit of the API key was reached', { exact: false }).first().waitFor();
     await why.getByText('the limit is the setting', { exact: false }).waitFor();
-    await workbench.screenshot('key-limit-why-dark');
+    await workbench.photograph('key-limit-why');
     await workbench.runCommand('BabyAGI: Open Summary');
     await (await workbench.quickInput()).pick('Spend more than the key may');
     const panel = await workbench.webviewFrame('Spend more than the key may');
     await panel.getByText('Daily limit of the API key reached', { exact: true }).waitFor();
     await panel.getByText(/Resume after \d{4}-\d\d-\d\d 00:00 UTC/).waitFor();
-    await workbench.screenshot('key-limit-panel-dark');
+    await workbench.photograph('key-limit-panel');
   });
 
   it('leaves neither the key nor the address of the webhook in any file', () => {
@@ -361,13 +361,6 @@ describe('a run in VS Code with all controls on', () => {
     await workbench.runCommand('Notifications: Clear All Notifications');
     const toasts = workbench.page.locator('.notifications-toasts .notification-list-item');
     await eventually('no notification', async () => (await toasts.count()) === 0);
-  }
-
-  async function inEveryTheme(name: string): Promise<void> {
-    for (const theme of ['light', 'hc-dark', 'dark'] as const) {
-      await workbench.setTheme(theme);
-      await workbench.screenshot(`controls-${name}-${theme}`);
-    }
   }
 });
 

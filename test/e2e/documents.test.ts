@@ -37,7 +37,7 @@ describe('documents, archives and first steps in VS Code', () => {
       dataDir: path.join(root, 'data'),
       extensions: [packaged()],
     });
-    workbench = await openWorkbench(server, { theme: 'dark' });
+    workbench = await openWorkbench(server);
   });
 
   after(async () => {
@@ -68,11 +68,8 @@ describe('documents, archives and first steps in VS Code', () => {
         const pages = await Promise.all(workbench.page.frames().map((frame) => frame.content().catch(() => '')));
         return pages.some((page) => page.includes(aPathOf(name)));
       });
-      await workbench.screenshot(`walkthrough-${name}-dark`);
+      await workbench.photograph(`walkthrough-${name}`);
     }
-    await workbench.setTheme('light');
-    await workbench.screenshot('walkthrough-light');
-    await workbench.setTheme('dark');
     await workbench.runCommand('View: Toggle Primary Side Bar Visibility');
   });
 
@@ -90,7 +87,7 @@ describe('documents, archives and first steps in VS Code', () => {
       async () => /\brun\.ended\b/.test(await workbench.activeEditorText()),
       60_000,
     );
-    await workbench.screenshot('log-dark');
+    await workbench.photograph('log');
     const tabs = await workbench.editorTabs();
     assert.deepEqual(
       tabs.map(({ label }) => label),
@@ -107,10 +104,7 @@ describe('documents, archives and first steps in VS Code', () => {
       const text = await workbench.activeEditorText();
       return (text.match(/task\.started/g) ?? []).length === 4 && !text.includes('task.completed');
     });
-    await workbench.screenshot('log-folded-dark');
-    await workbench.setTheme('light');
-    await workbench.screenshot('log-light');
-    await workbench.setTheme('dark');
+    await workbench.photograph('log-folded');
   });
 
   it('leads from the log to the file', async () => {
@@ -121,15 +115,12 @@ describe('documents, archives and first steps in VS Code', () => {
 
   it('says why a run stopped', async () => {
     await workbench.runCommand('BabyAGI: Why Did It Stop?');
-    const frame = await workbench.webviewFrame(`Preview Why ${OBJECTIVE}.md`);
+    const frame = await workbench.webviewFrame(`Preview Why it stopped – ${OBJECTIVE}.md`);
     await frame.locator('h1', { hasText: 'Why it stopped' }).waitFor();
     const text = await frame.locator('body').innerText();
     assert.match(text, /The run ended: (max_iterations|queue_empty)\./);
     assert.match(text, /What to do now/);
-    await workbench.screenshot('why-dark');
-    await workbench.setTheme('light');
-    await workbench.screenshot('why-light');
-    await workbench.setTheme('dark');
+    await workbench.photograph('why');
     await workbench.runCommand('View: Close All Editors');
   });
 
@@ -151,7 +142,7 @@ describe('documents, archives and first steps in VS Code', () => {
       return false;
     };
     await eventually('the summary', shown);
-    await workbench.screenshot('run-editor-dark');
+    await workbench.photograph('run-editor');
     await workbench.runCommand('View: Close All Editors');
   });
 
@@ -159,7 +150,7 @@ describe('documents, archives and first steps in VS Code', () => {
     await workbench.runCommand('BabyAGI: Export Run Archive…');
     const save = await workbench.quickInput('Export Run Archive');
     await eventually('a name', async () => /\/\d{8}T\d{6}Z-find-out.*\.zip$/.test(await save.value()));
-    await workbench.screenshot('export-dark');
+    await workbench.photograph('export');
     await choose(save, archive, path.basename(workspace));
     await workbench.waitForNotification(/The run was exported to .*garden-run\.zip \(\d+ files, 0\.\d\d MB\)/);
     assert.ok(existsSync(archive));
@@ -174,7 +165,8 @@ describe('documents, archives and first steps in VS Code', () => {
     assert.deepEqual(readdirSync(runs), [folder]);
     const view = workbench.view('Runs');
     await view.waitForRow(OBJECTIVE, /imported$/);
-    await workbench.screenshot('import-dark');
+    await (await workbench.webviewFrame(OBJECTIVE)).locator('h1').waitFor();
+    await workbench.photograph('import');
   });
 
   it('shows a forecast before a run is started, when it is there', async () => {
@@ -189,7 +181,7 @@ describe('documents, archives and first steps in VS Code', () => {
         (await start())?.detail ?? '',
       ),
     );
-    await workbench.screenshot('forecast-dark');
+    await workbench.photograph('forecast');
     await confirm.cancel();
   });
 

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { accessibilityViolations } from '../support/accessibility.ts';
 import { eventually } from '../support/eventually.ts';
 import { plainText } from '../support/page-text.ts';
-import { packaged } from '../support/packaged.ts';
+import { packaged } from '../support/vsix.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
@@ -47,7 +47,7 @@ describe('VS Code in German', () => {
       extensions: [packaged()],
       userSettings,
     });
-    workbench = await openWorkbench(server, { theme: 'dark', language: 'de' });
+    workbench = await openWorkbench(server, { language: 'de' });
   });
 
   after(async () => {
@@ -77,7 +77,7 @@ describe('VS Code in German', () => {
       assert.match(text, /Reicht( knapp)?: etwa \$/);
       return true;
     });
-    await workbench.screenshot('german-status-dark');
+    await workbench.photograph('german-status');
   });
 
   it('has the panel in German, and says so to screen readers', async () => {
@@ -94,7 +94,7 @@ describe('VS Code in German', () => {
         await panel.locator('.calls tbody button').first().click();
         await panel.getByText('ihr sha256 beweist').waitFor();
       }
-      await workbench.screenshot(`german-panel-${index + 1}-dark`);
+      await workbench.photograph(`german-panel-${index + 1}`);
     }
     assert.deepEqual(await accessibilityViolations(panel), []);
   });
@@ -117,15 +117,15 @@ describe('VS Code in German', () => {
         return `${copy.textContent} ${body.querySelector('.ending')?.textContent ?? ''}`;
       });
       assertGerman(plainText(await ours));
-      await workbench.screenshot(`german-end-${index + 1}-dark`);
+      await workbench.photograph(`german-end-${index + 1}`);
     }
     await workbench.runCommand('BabyAGI: Warum hat er angehalten?');
-    const why = await workbench.webviewFrame(`Preview Warum ${OBJECTIVE}.md`);
+    const why = await workbench.webviewFrame(`Preview Warum er anhielt – ${OBJECTIVE}.md`);
     await why.getByRole('heading', { name: 'Warum er angehalten hat' }).waitFor();
     const text = plainText(await why.locator('body').innerText());
     assert.match(text, /Lesen Sie die Antwort/);
     assertGerman(text);
-    await workbench.screenshot('german-why-dark');
+    await workbench.photograph('german-why');
   });
 
   /** No word that only English sentences have. */

@@ -7,7 +7,7 @@ import type { FrameLocator } from 'playwright-core';
 import { RunEvent } from '../../src/run/events.ts';
 import { eventually } from '../support/eventually.ts';
 import { CANARY, EVIL, type HostileRun, writeHostileRun } from '../support/hostile-run.ts';
-import { packaged } from '../support/packaged.ts';
+import { packaged } from '../support/vsix.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
 import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
@@ -38,7 +38,7 @@ describe('a run whose every text is hostile', () => {
       // It would ask about a separator of lines that is none in JSON.
       userSettings: { 'editor.unusualLineTerminators': 'off' },
     });
-    workbench = await openWorkbench(server, { theme: 'dark' });
+    workbench = await openWorkbench(server);
     workbench.page.on('request', (request) => requests.push(request.url()));
     workbench.page.on('dialog', (dialog) => {
       dialogs.push(dialog.message());
@@ -107,7 +107,7 @@ describe('a run whose every text is hostile', () => {
     await panel.getByRole('tab', { name: 'Tasks' }).click();
     await panel.locator('.markdown').first().waitFor();
     await panel.locator('.history').first().waitFor();
-    await workbench.screenshot('hostile-panel-dark');
+    await workbench.photograph('hostile-panel');
     const [row] = await runs.rows();
     await runs.expand(row?.label ?? '');
     const labels = workbench.page.locator('.part.sidebar .monaco-list-row .label-name');
@@ -143,7 +143,7 @@ describe('a run whose every text is hostile', () => {
         assert.doesNotMatch(href, /^(?!https?:)[\w+.-]+:/i, command);
       }
       assert.equal(await preview.locator(`[src*="${EVIL}"], [style*="${EVIL}"], iframe, object, form`).count(), 0);
-      await workbench.screenshot(`hostile-${command.replace('?', '').toLowerCase().replaceAll(/\W+/g, '-')}-dark`);
+      await workbench.photograph(`hostile-${command.replace('?', '').toLowerCase().replaceAll(/\W+/g, '-')}`);
       await innocent();
     }
   });

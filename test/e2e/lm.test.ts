@@ -48,7 +48,7 @@ describe('a run with a language model of VS Code', () => {
       extensions: [packaged(), provider],
       userSettings: { 'chat.disableAIFeatures': false },
     });
-    workbench = await openWorkbench(server, { theme: 'dark' });
+    workbench = await openWorkbench(server);
   });
 
   after(async () => {
@@ -73,7 +73,7 @@ describe('a run with a language model of VS Code', () => {
       /cost is included, so this limits what is used/.test(await requests.message()),
     );
     await eventually('an offer', async () => (await requests.value()) === '7');
-    await workbench.screenshot('lm-requests-dark');
+    await workbench.photograph('lm-requests');
     await requests.enter('9');
     await (await workbench.quickInput('Run Objective (6/8)')).button('Back');
     await (await workbench.quickInput('Run Objective (5/8)')).accept();
@@ -85,14 +85,14 @@ describe('a run with a language model of VS Code', () => {
     const confirm = await workbench.quickInput('Run Objective: Start? (8/8)');
     const forecast = /^Forecast: about \d+ requests and \d+ tokens for 2 iterations; the cost is included$/;
     await eventually('the forecast', async () => (await confirm.rows()).some(({ detail }) => forecast.test(detail)));
-    await workbench.screenshot('lm-confirm-dark');
+    await workbench.photograph('lm-confirm');
     const offered = (await confirm.rows()).map(({ description }) => description);
     assert.ok(
       offered.some((text) => text.includes('at most 2 iterations, 9 requests, 30000 tokens, 480 min; cost included')),
     );
     await confirm.pick('Start');
     await workbench.view('Runs').waitForRow('Find out what the beds need', /iteration limit · 2\/2 · cost included/);
-    await workbench.screenshot('lm-end-dark');
+    await workbench.photograph('lm-end');
     const folder = path.join(workspace, '.babyagi', 'runs');
     const [name = ''] = existsSync(folder) ? readdirSync(folder) : [];
     const text = (file: string) => readFileSync(path.join(folder, name, file), 'utf8');
@@ -115,7 +115,7 @@ describe('a run with a language model of VS Code', () => {
     await page.keyboard.press('Enter');
     const open = page.getByRole('button', { name: 'Open: Find out what the beds need' });
     await open.waitFor();
-    await workbench.screenshot('chat-status-dark');
+    await workbench.photograph('chat-status');
     await open.click();
     const panel = await workbench.webviewFrame('Find out what the beds need');
     await panel.getByRole('heading', { level: 1, name: 'Find out what the beds need' }).waitFor();
@@ -123,7 +123,7 @@ describe('a run with a language model of VS Code', () => {
     assert.equal(await panel.getByText('Cost per iteration').count(), 0);
     await panel.getByRole('heading', { name: 'Requests' }).first().waitFor();
     await panel.getByText('of 30,000').waitFor();
-    await workbench.screenshot('lm-summary-dark');
+    await workbench.photograph('lm-summary');
   });
 
   it('goes on with the same model', async () => {

@@ -83,6 +83,7 @@ function fixtureRegistry(): { registry: RunRegistry; step: () => void } {
       onDidChange: changes.event,
       find,
       open: async (runId) => find(runId),
+      problemOf: () => null,
       whereIs: (runId) => (runId === 'imported' ? 'imported' : find(runId)?.session ? 'here' : 'idle'),
     },
     step: () => {

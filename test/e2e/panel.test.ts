@@ -99,8 +99,7 @@ describe('the summary panel', () => {
     await tab('Tasks');
     await panel.locator('.task', { hasText: 'done in iteration 2' }).getByRole('button').click();
     await panel.locator('.markdown').waitFor();
-    // In a browser, VS Code saves what is open every five seconds; leaving the page is too late for it.
-    await workbench.page.waitForTimeout(7000);
+    await workbench.waitUntilSaved(/task\/t2/);
     await workbench.reload();
     panel = await workbench.webviewFrame(PANEL_TITLE);
     await panel.locator('.task', { hasText: 'done in iteration 2' }).locator('.markdown').waitFor();

@@ -40,7 +40,7 @@ describe('a run in VS Code', () => {
       'babyagi.prices': { '*': { input: 0.4, output: 1.6 } },
     });
     server = await startVscodeServer({ workspace, dataDir, extensions: [packaged()], userSettings });
-    workbench = await openWorkbench(server, { theme: 'dark' });
+    workbench = await openWorkbench(server);
   });
 
   after(async () => {
@@ -64,14 +64,14 @@ describe('a run in VS Code', () => {
     const runs = workbench.view('Runs');
     // What the window knows of trust and folders comes a little later than the view.
     await eventually('the welcome', async () => /Run Objective…[^]*Rehearse Objective…/.test(await runs.welcome()));
-    await workbench.screenshot('welcome-dark');
+    await workbench.photograph('welcome');
   });
 
   it('rehearses without a key', async () => {
     await workbench.runCommand('BabyAGI: Rehearse Objective…');
     const title = 'Rehearse Objective (offline, nothing is spent)';
     let input = await workbench.quickInput(`${title} (1/3)`);
-    await workbench.screenshot('rehearse-objective-dark');
+    await workbench.photograph('rehearse-objective');
     await input.accept();
     await refused(input, /The objective is empty/);
     await input.enter('Find out what this garden lacks');
@@ -92,7 +92,7 @@ describe('a run in VS Code', () => {
         if (row.level === 2) states.add(row.ariaLabel.replace(/^.*, /, '').replace(/ ·.*$/, ''));
       return states.has('running') && states.has('done') && states.has('waiting');
     });
-    await workbench.screenshot('run-in-progress-dark');
+    await workbench.photograph('run-in-progress');
     const [folder = ''] = runFolders();
     const { limits } = JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8')) as { limits: object };
     assert.deepEqual(limits, {
@@ -106,10 +106,10 @@ describe('a run in VS Code', () => {
   it('asks for a review on the way, and goes on when it is approved', async () => {
     await workbench.waitForNotification(/waits for your review after iteration 2/);
     await eventually('the badge', async () => (await workbench.badge('BabyAGI')) === '1');
-    await workbench.screenshot('review-notification-dark');
+    await workbench.photograph('review-notification');
     await workbench.notificationButton(/waits for your review/, 'Review…');
     const input = await workbench.quickInput(/Checkpoint review/);
-    await workbench.screenshot('review-dark');
+    await workbench.photograph('review');
     await input.pick('Add task…');
     await (await workbench.quickInput('Add Task')).enter('Ask the neighbours about their compost');
     await workbench.quickInput(/Checkpoint review/);
@@ -125,7 +125,7 @@ describe('a run in VS Code', () => {
     assert.deepEqual(ended.buttons, ['Open Summary', 'Continue with More…']);
     const [folder = ''] = runFolders();
     assert.match(readFileSync(path.join(folder, 'summary.md'), 'utf8'), /Find out what this garden lacks/);
-    await workbench.screenshot('end-notification-dark');
+    await workbench.photograph('end-notification');
   });
 
   it('continues with a raised limit', async () => {
@@ -167,12 +167,12 @@ describe('a run in VS Code', () => {
     await answer(2);
     await answer(3, 'gpt-4o');
     assert.equal(await (await workbench.quickInput('Run Objective (4/7)')).value(), '');
-    await workbench.screenshot('run-limit-dark');
+    await workbench.photograph('run-limit');
     await answer(4, '3');
     await answer(5, '0.5');
     await answer(6);
     const confirm = await workbench.quickInput('Run Objective: Start? (7/7)');
-    await workbench.screenshot('run-confirm-dark');
+    await workbench.photograph('run-confirm');
     await confirm.pick('Start');
     await workbench.view('Runs').waitForRow('Plan a small garden', /running|waits for review/);
     await workbench.notificationButton(/waits for your review/, 'Approve');
@@ -184,10 +184,7 @@ describe('a run in VS Code', () => {
     const runs = workbench.view('Runs');
     await runs.expand('Plan a small garden');
     await runs.tooltip('Plan a small garden');
-    for (const theme of ['light', 'hc-dark', 'dark'] as const) {
-      await workbench.setTheme(theme);
-      await workbench.screenshot(`runs-${theme}`);
-    }
+    await workbench.photograph('runs');
   });
 
   it('goes on with an interrupted run after a reload, and shows no errors', async () => {
@@ -226,7 +223,7 @@ describe('a run in VS Code', () => {
     await runs.inlineAction('Survive', 'Resume');
     await runs.inlineAction('Survive', 'Pause');
     await runs.waitForRow('Survive', /^paused · [34]\/50/);
-    await workbench.screenshot('paused-dark');
+    await workbench.photograph('paused');
     await runs.inlineAction('Survive', 'Resume');
     // The folder has not much to say about that.
     await runs.waitForRow('Survive', /^no task left/);

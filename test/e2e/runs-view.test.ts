@@ -36,7 +36,7 @@ describe('the Runs view', () => {
       extensions: [packaged()],
       userSettings: { 'babyagi.reviewEvery': 1 },
     });
-    workbench = await openWorkbench(server, { theme: 'dark' });
+    workbench = await openWorkbench(server);
     await workbench.openView('BabyAGI');
     runs = workbench.view('Runs');
     await workbench.runCommand('BabyAGI: Rehearse Objective…');
@@ -86,19 +86,19 @@ describe('the Runs view', () => {
     assert.equal(call.level, 3);
     assert.match(call.ariaLabel, /^Call: Planning, answered · /);
     assert.match(await runs.tooltip('Planning'), /Tokens: \d+ in, \d+ out/);
-    await workbench.screenshot('view-calls-dark');
+    await workbench.photograph('view-calls');
     await runs.click('Planning');
     await eventually('the place in the log', async () =>
       /^[\d:.]{12} +call\.settled +t1 +planning/.test(await workbench.activeLine()),
     );
-    await workbench.screenshot('view-call-in-log-dark');
+    await workbench.photograph('view-call-in-log');
     assert.deepEqual(await runs.menu('Planning'), ['Open Log']);
   });
 
   it('lets a waiting task run next: from its row, its menu and the keyboard', async () => {
     const [a, b, c] = await threeWaiting();
     assert.deepEqual(await runs.inlineActions(b), ['Run Next', 'Edit Task…', 'Delete Task']);
-    await workbench.screenshot('view-task-actions-dark');
+    await workbench.photograph('view-task-actions');
     await runs.inlineAction(b, 'Run Next');
     await waitingAre([b, a, c]);
     await runs.contextAction(c, 'Run Next');
@@ -149,7 +149,7 @@ describe('the Runs view', () => {
     await isBlocked(b);
     await waitingAre([a, c]);
     await eventually('the reason', async () => /Not before the frost is over/.test(await runs.tooltip(b)));
-    await workbench.screenshot('view-task-blocked-dark');
+    await workbench.photograph('view-task-blocked');
     assert.deepEqual(await runs.inlineActions(b), ['Unblock Task', 'Edit Task…', 'Delete Task']);
     assert.ok(!(await runs.menu(b)).includes('Run Next'));
     await press(b, 'Alt+Home');
@@ -182,11 +182,7 @@ describe('the Runs view', () => {
     await reason.waitFor();
     await panel.getByRole('button', { name: /^Blocked\s*1$/ }).waitFor();
     await reason.scrollIntoViewIfNeeded();
-    for (const theme of ['dark', 'light', 'hc-dark'] as const) {
-      if (theme !== 'dark') await workbench.setTheme(theme);
-      await workbench.screenshot(`panel-task-blocked-${theme}`);
-    }
-    await workbench.setTheme('dark');
+    await workbench.photograph('panel-task-blocked');
     await workbench.runCommand('View: Close All Editors');
     await runs.contextAction(c, 'Unblock Task');
     await waitingAre([a, b, c]);
@@ -244,11 +240,11 @@ describe('the Runs view', () => {
       (await states.rows()).map(({ label, description }) => `${label} ${description}`),
       ['All runs 3', 'In progress 1', 'Ended well 2', 'Needs a person 1', 'Imported 1'],
     );
-    await workbench.screenshot('view-filter-choice-dark');
+    await workbench.photograph('view-filter-choice');
     await states.pick('Ended well');
     await eventually('two runs', async () => (await labels()).join() === 'Mend the shed,Plan the beds');
     assert.equal(await runs.message(), '2 of 3 runs: Ended well');
-    await workbench.screenshot('view-filtered-dark');
+    await workbench.photograph('view-filtered');
     await workbench.runCommand('BabyAGI: Filter Runs…');
     await (await workbench.quickInput('Filter Runs')).enter('SHED');
     await eventually('one run', async () => (await labels()).join() === 'Mend the shed');
@@ -258,7 +254,7 @@ describe('the Runs view', () => {
     await eventually('the reason', async () =>
       (await runs.welcome()).startsWith('No run of this workspace fits the filter'),
     );
-    await workbench.screenshot('view-filtered-to-nothing-dark');
+    await workbench.photograph('view-filtered-to-nothing');
     await workbench.reload();
     await eventually('the reason again', async () => /Show All Runs/.test(await runs.welcome()));
     await runs.welcomeButton('Show All Runs');
@@ -274,7 +270,7 @@ describe('the Runs view', () => {
     await (await workbench.quickInput('Group Runs')).pick('By state');
     const byState = ['Needs a person', SHOWN, 'Ended well', 'Plan the beds', 'Imported', 'Mend the shed'];
     await eventually('groups by state', async () => (await labels()).join() === byState.join());
-    await workbench.screenshot('view-grouped-by-state-dark');
+    await workbench.photograph('view-grouped-by-state');
     await workbench.runCommand('BabyAGI: Group Runs By…');
     await (await workbench.quickInput('Group Runs')).pick('By day');
     await eventually('groups by day', async () => {
@@ -285,11 +281,8 @@ describe('the Runs view', () => {
     await runs.expand(OBJECTIVE);
     await runs.expand(FIRST);
     await runs.waitForRow('Planning');
-    for (const theme of ['light', 'hc-dark', 'dark'] as const) {
-      await workbench.setTheme(theme);
-      await runs.tooltip('Planning');
-      await workbench.screenshot(`view-grouped-${theme}`);
-    }
+    await runs.tooltip('Planning');
+    await workbench.photograph('view-grouped');
     await workbench.reload();
     await runs.waitForRow('Today');
     await workbench.runCommand('BabyAGI: Group Runs By…');

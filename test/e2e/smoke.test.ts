@@ -18,7 +18,7 @@ describe('a real VS Code', () => {
     mkdirSync(path.join(workspace, 'folder'), { recursive: true });
     writeFileSync(path.join(workspace, 'folder', 'note.txt'), 'first line\nsecond  line\n');
     server = await startVscodeServer({ workspace, dataDir: path.join(root, 'data') });
-    workbench = await openWorkbench(server, { theme: 'dark' });
+    workbench = await openWorkbench(server);
   });
 
   after(async () => {

@@ -24,7 +24,7 @@ describe('the welcome of the Runs view', () => {
       workspaceTrust: true,
       userSettings: { 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' },
     });
-    workbench = await openWorkbench(server, { theme: 'dark' });
+    workbench = await openWorkbench(server);
   });
 
   after(async () => {
@@ -45,7 +45,7 @@ describe('the welcome of the Runs view', () => {
 
   it('leads to the trust of the workspace', async () => {
     await says(/Restricted Mode[^]*Manage Workspace Trust/, /Run Objective|API key|Open Folder/);
-    await workbench.screenshot('welcome-untrusted-dark');
+    await workbench.photograph('welcome-untrusted');
     await workbench.view('Runs').welcomeButton('Manage Workspace Trust');
     await workbench.page
       .locator('.workspace-trust-editor .monaco-button', { hasText: /^Trust$/ })
@@ -64,7 +64,7 @@ describe('the welcome of the Runs view', () => {
       /Run Objective…[^]*Rehearse Objective…[^]*Runs need an API key[^]*Set API Key…/,
       /Restricted|Open Folder/,
     );
-    await workbench.screenshot('welcome-no-key-dark');
+    await workbench.photograph('welcome-no-key');
     await workbench.view('Runs').welcomeButton('Set API Key…');
     await (await workbench.quickInput('Set API Key (1/2)')).accept();
     await (await workbench.quickInput('Set API Key (2/2)')).enter('sk-test-0123456789abcdefghijklmnop');
@@ -72,7 +72,7 @@ describe('the welcome of the Runs view', () => {
 
   it('leads to the first run, once there is a key', async () => {
     await says(/Run Objective…[^]*Rehearse Objective…/, /API key|Restricted/);
-    await workbench.screenshot('welcome-no-runs-dark');
+    await workbench.photograph('welcome-no-runs');
     await workbench.runCommand('BabyAGI: Remove API Key…');
     await (await workbench.quickInput('Remove API Key')).pick('https://api.openai.com');
     await says(/Runs need an API key/, /Restricted/);
@@ -82,9 +82,10 @@ describe('the welcome of the Runs view', () => {
     await workbench.page.goto(new URL('/?ew=true', server.url).href);
     await workbench.waitUntilDrawn();
     await says(/Open a folder to begin[^]*Open Folder/, /Run Objective|API key|Restricted/);
-    await workbench.screenshot('welcome-no-folder-dark');
+    await workbench.photograph('welcome-no-folder');
     // What needs no folder is there all the same.
-    assert.equal(await workbench.offersCommand('BabyAGI: Set API Key…'), true);
-    assert.equal(await workbench.offersCommand('BabyAGI: Import Run Archive…'), false);
+    const offered = await workbench.offeredCommands('BabyAGI');
+    assert.ok(offered.includes('BabyAGI: Set API Key…'), offered.join());
+    assert.ok(!offered.includes('BabyAGI: Import Run Archive…'));
   });
 });

@@ -43,8 +43,8 @@ describe('the tree of runs', () => {
     assert.deepEqual(
       items.map(({ label, description, id }) => [label, description, id]),
       [
-        ['newer', 'interrupted · 0/10 · $0.00 of $1.00', 'run-1'],
-        ['older', 'interrupted · 0/10 · $0.00 of $1.00', 'run-0'],
+        ['newer', 'interrupted', 'run-1'],
+        ['older', 'interrupted', 'run-0'],
       ],
     );
     assert.match(items[0]?.accessibilityInformation?.label ?? '', /^Run newer, interrupted\./);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const PAUSE_MS = 50;
+const PAUSE_MS = 25;
 
 /**
  * Reads again and again until `read` gives something else than `undefined` or `false`, and returns that.

@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startRun } from '../../src/engine/start.ts';
@@ -10,14 +10,13 @@ import { reviewDigest } from '../../src/run/review.ts';
 import { fold } from '../../src/run/fold.ts';
 import type { RunState } from '../../src/run/state.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
-import { exitFiles } from '../../src/runlog/exit-files.ts';
-import { runFolder, runFolderName, segmentFile } from '../../src/runlog/folder.ts';
-import { asciiJson, formatLine, GENESIS_HASH } from '../../src/runlog/line.ts';
+import { runFolder } from '../../src/runlog/folder.ts';
 import { readLog } from '../../src/runlog/reader.ts';
 import { Summary } from '../../src/runlog/summary.ts';
 import { brain } from './brain.ts';
 import { startModelServer } from './model-server.ts';
 import { testHost, testSettings, testStart } from './run-host.ts';
+import { writeRun } from './written-run.ts';
 
 /** What must never be requested, and what must never be set. */
 export const EVIL = 'evil.example';
@@ -74,33 +73,18 @@ export async function writeHostileRun(runsDirectory: string, options: HostileOpt
   const config = RunConfig.parse(
     replace({ ...real.config, run_id: runId }, (value) => RunConfig.safeParse(value).success),
   );
-  const bytes = `${JSON.stringify(config, null, 2)}\n`;
   const drafts = withTheRest(real, options.ended);
   const events = drafts.map((draft, index) => {
     const placed = { ...draft, v: 1, seq: index + 1, run_id: runId };
-    const event = RunEvent.parse(replace(placed, (value) => RunEvent.safeParse(value).success));
-    return event.type === 'run.created' ? { ...event, config_sha256: sha256(bytes) } : event;
+    return RunEvent.parse(replace(placed, (value) => RunEvent.safeParse(value).success));
   });
-  const state = fold(config, events);
-  const directory = path.join(runsDirectory, runFolderName(Date.UTC(2025, 0, 2), 'hostile', runId));
-  const folder = runFolder(directory);
-  mkdirSync(folder.log, { recursive: true });
-  writeFileSync(folder.config, bytes);
-  let hash = GENESIS_HASH;
-  const lines = events.map((event) => {
-    const formatted = formatLine(hash, asciiJson(event));
-    hash = formatted.hash;
-    return formatted.line;
-  });
-  writeFileSync(segmentFile(folder, 1), lines.join(''));
+  const { folder, state } = writeRun(runsDirectory, config, events);
   if (options.ended) {
-    for (const { name, pieces } of exitFiles(state, null))
-      writeFileSync(path.join(directory, name), [...pieces].join(''));
-    const summary = JSON.parse([...(exitFiles(state, null)[0]?.pieces ?? [])].join('')) as object;
+    const summary = JSON.parse(readFileSync(folder.summaryJson, 'utf8')) as object;
     const hostile = replace(summary, (value) => Summary.safeParse(value).success);
     writeFileSync(folder.summaryJson, JSON.stringify({ ...hostile, run_id: runId }));
   }
-  return { directory, state, types: new Set(events.map(({ type }) => type)) };
+  return { directory: folder.path, state, types: new Set(events.map(({ type }) => type)) };
 }
 
 /** Replaces the texts of a value, one after the other, where the result is valid. */
@@ -266,8 +250,4 @@ function withTheRest({ config, drafts }: RealRun, ended: boolean): EventDraft[] 
     ...envelope(index),
     ...draft,
   }));
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -51,7 +51,7 @@ export async function openPanelWindow(options: WorkbenchOptions = {}): Promise<P
     rmSync(root, { recursive: true, force: true });
   };
   try {
-    const workbench = await openWorkbench(server, { theme: 'dark', ...options });
+    const workbench = await openWorkbench(server, options);
     return {
       workbench,
       open: async (run) => {

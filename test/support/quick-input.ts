@@ -95,6 +95,24 @@ export class QuickInput {
     );
   }
 
+  /** The labels of all rows, once the list has come to rest; turns its pages. */
+  async allLabels(): Promise<string[]> {
+    const labels = new Set<string>();
+    const end = this.widget.locator('.quick-input-list .monaco-list-row[data-last-element="true"]');
+    let before = '';
+    await eventually('the end of the list', async () => {
+      const atEnd = (await end.count()) > 0;
+      const now = (await this.rows()).map(({ label }) => label);
+      const settled = now.length > 0 && now.join() === before;
+      before = now.join();
+      if (!settled) return false;
+      for (const label of now) labels.add(label);
+      if (!atEnd) await this.input.press('PageDown');
+      return atEnd;
+    });
+    return [...labels];
+  }
+
   /**
    * Chooses the row with exactly this label with the keyboard, filtering the list where the row is not in view.
    * Where several rows can be chosen this only ticks it: `accept` ends the choice.

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureHost } from '../../scripts/vscode-host.mjs';
 import { listProcesses } from './processes.ts';
+import { FOLLOW_SYSTEM_THEME } from './theme.ts';
 
 /** Settings that keep the window quiet and offline; `userSettings` of a test go on top. */
 const CALM_SETTINGS = {
@@ -21,6 +22,7 @@ const CALM_SETTINGS = {
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'workbench.startupEditor': 'none',
   'workbench.tips.enabled': false,
+  ...FOLLOW_SYSTEM_THEME,
 };
 
 /** Names the server's processes in their environment, so that detached children are found too. */

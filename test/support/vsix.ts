@@ -4,8 +4,10 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 
-/** Makes the VSIX of this extension, as users install it, and returns its absolute path. */
+/** The absolute path of the VSIX of this extension, as users install it: the one that was made for all tests, or a new one. */
 export function packaged(): string {
+  const made = process.env['TEST_VSIX'];
+  if (made !== undefined) return made;
   const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/package.mjs'], { encoding: 'utf8' });
   const [, file] = /^(out\/\S+\.vsix): /m.exec(stdout) ?? [];
   if (status !== 0 || file === undefined) throw new Error(`${stdout}${stderr}`);

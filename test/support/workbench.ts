@@ -1,13 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { type Browser, chromium, type FrameLocator, type Locator, type Page } from 'playwright-core';
+import { type Browser, chromium, type Frame, type FrameLocator, type Locator, type Page } from 'playwright-core';
 import { ensureChromium } from '../../scripts/chromium.mjs';
 import { concernsExtension } from './console-errors.ts';
 import { eventually } from './eventually.ts';
 import { type Notification, readNotification } from './notification.ts';
 import { exactly, labelled, matches, type PageElement, plainText } from './page-text.ts';
 import { QuickInput } from './quick-input.ts';
-import { THEME_SETTING, THEMES, type Theme } from './theme.ts';
+import { SYSTEM_CONTRAST, THEMES, type Theme } from './theme.ts';
 import { TreeView } from './tree-view.ts';
 import type { VscodeServer } from './vscode-server.ts';
 
@@ -24,7 +24,6 @@ const BROWSER_FLAGS = [
 ];
 
 export interface WorkbenchOptions {
-  readonly theme?: Theme;
   /** Default 1280 × 800. */
   readonly viewport?: { readonly width: number; readonly height: number };
   /** The display language for extensions, such as `de`; VS Code's own texts stay English. */
@@ -35,15 +34,16 @@ export interface WorkbenchOptions {
 
 /** Opens the server's workspace in a headless browser of its own and waits until VS Code is drawn. */
 export async function openWorkbench(server: VscodeServer, options: WorkbenchOptions = {}): Promise<Workbench> {
-  if (options.theme !== undefined) server.updateUserSettings({ [THEME_SETTING]: THEMES[options.theme].id });
   const browser = await chromium.launch({ executablePath: await ensureChromium(), args: BROWSER_FLAGS });
   const page = await browser.newPage({ viewport: options.viewport ?? { width: 1280, height: 800 } });
+  await page.addInitScript(SYSTEM_CONTRAST);
   if (options.language !== undefined) {
     // What a language pack of VS Code would set; this server brings none.
     await page.addInitScript(`globalThis._VSCODE_NLS_LANGUAGE = ${JSON.stringify(options.language)};`);
   }
-  const workbench = new Workbench(server, browser, page);
+  const workbench = new Workbench(browser, page);
   try {
+    await page.emulateMedia({ colorScheme: 'dark' });
     await page.goto(withPayload(server.url, options.payload ?? []));
     await workbench.waitUntilDrawn();
     return workbench;
@@ -59,7 +59,6 @@ export class Workbench {
   private readonly errors: string[] = [];
 
   constructor(
-    private readonly server: VscodeServer,
     private readonly browser: Browser,
     readonly page: Page,
   ) {
@@ -96,19 +95,13 @@ export class Workbench {
     });
   }
 
-  /** Whether the command palette has the command with exactly this title. */
-  async offersCommand(title: string): Promise<boolean> {
+  /** The titles (`Category: Title`) of all commands of a category that the command palette has. */
+  async offeredCommands(category: string): Promise<string[]> {
     const palette = new QuickInput(this.page);
-    await this.openPalette(palette, title);
-    let before = '';
-    const labels = await eventually('the list of commands', async () => {
-      const now = (await palette.rows()).map(({ label }) => label);
-      const settled = now.length > 0 && now.join() === before;
-      before = now.join();
-      return settled && now;
-    });
+    await this.openPalette(palette, `${category}: `);
+    const labels = await palette.allLabels();
     await palette.cancel();
-    return labels.includes(title);
+    return labels.filter((label) => label.startsWith(`${category}: `));
   }
 
   /** Waits for an input box or a quick pick, with this title where one is given. */
@@ -233,20 +226,25 @@ export class Workbench {
     return this.page.frameLocator(`iframe[name="${name}"]`).frameLocator('#active-frame');
   }
 
+  /** The window and the webviews in it change at once; what is open stays open, also a menu or a hover. */
   async setTheme(theme: Theme): Promise<void> {
-    const { id, label } = THEMES[theme];
-    await eventually(`the theme ${label}`, async () => {
-      await this.runCommand('Preferences: Color Theme');
-      const picker = await this.quickInput();
-      // A picker that is opened before the themes are known stays empty.
-      await picker.pick(label, 3_000).catch(async (error: unknown) => {
-        await picker.cancel();
-        throw error;
-      });
-      return true;
+    const { label, scheme, contrast, window, webview } = THEMES[theme];
+    await this.page.emulateMedia({ colorScheme: scheme });
+    await this.page.evaluate(`setSystemContrast(${contrast})`);
+    await this.page.locator(`.monaco-workbench.${window}`).waitFor();
+    await eventually(`${label} in every webview`, async () => {
+      const shown = await Promise.all(this.page.frames().map(themeOf));
+      return shown.every((each) => each === null || each === webview);
     });
-    // The window shows a theme before it is chosen, and a reload would cut the writing off.
-    await eventually(`the theme ${id} in the settings`, () => this.server.userSettings()[THEME_SETTING] === id);
+  }
+
+  /** Writes `out/screenshots/<name>-<theme>.png` for every theme, and has each looked at; the dark one stays. */
+  async photograph(name: string, lookAt?: (theme: Theme) => Promise<void>): Promise<void> {
+    for (const theme of ['light', 'hc-light', 'hc-dark', 'dark'] as const) {
+      await this.setTheme(theme);
+      await this.screenshot(`${name}-${theme}`);
+      await lookAt?.(theme);
+    }
   }
 
   /** Writes `out/screenshots/<name>.png` and returns its path. */
@@ -255,6 +253,11 @@ export class Workbench {
     mkdirSync(path.dirname(file), { recursive: true });
     await this.page.screenshot({ path: file, animations: 'disabled', caret: 'hide' });
     return file;
+  }
+
+  /** Waits until VS Code has kept this of its open editors. In a browser it does so every few seconds, and not on leaving. */
+  async waitUntilSaved(what: RegExp): Promise<void> {
+    await eventually(`${what} to be saved`, async () => what.test(await this.page.evaluate<string>(SAVED_EDITORS)));
   }
 
   /** Reloads the window: the extension host ends and a new one starts. */
@@ -279,6 +282,31 @@ export class Workbench {
       .locator('.activitybar [role="tab"]')
       .filter({ has: this.page.locator(`.action-label:is(${label})`) });
   }
+}
+
+/** Resolves to what a window has written down of its editors, and of the state of webviews in them. */
+const SAVED_EDITORS = `(async () => {
+  const result = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  let text = '';
+  for (const { name } of await indexedDB.databases()) {
+    if (!name.startsWith('vscode-web-state-db-')) continue;
+    const database = await result(indexedDB.open(name));
+    const table = database.transaction('ItemTable').objectStore('ItemTable');
+    text += (await result(table.get('memento/workbench.parts.editor'))) ?? '';
+    database.close();
+  }
+  return text;
+})()`;
+
+/** What VS Code writes into the page of a webview; null anywhere else. */
+function themeOf(frame: Frame): Promise<string | null> {
+  return frame
+    .locator('body')
+    .getAttribute('data-vscode-theme-kind', { timeout: 500 })
+    .catch(() => null);
 }
 
 function withPayload(url: string, more: readonly (readonly [string, string])[]): string {

@@ -31,10 +31,10 @@ export async function exportRun(app: App, argument: unknown): Promise<void> {
     const left = exported.leftOut.length;
     const message =
       left === 0
-        ? vscode.l10n.t('The run was exported to {0} ({1}).', exported.file, figures)
+        ? vscode.l10n.t('The run was exported to {0} ({1}).', vscode.workspace.asRelativePath(exported.file), figures)
         : vscode.l10n.t(
             'The run was exported to {0} ({1}). {2} files were left out; the log output names them.',
-            exported.file,
+            vscode.workspace.asRelativePath(exported.file),
             figures,
             left,
           );
@@ -67,7 +67,10 @@ export async function importRun(app: App): Promise<void> {
     const entry = found();
     const run = entry && (await app.runs.open(entry.runId));
     void offerToReveal(
-      vscode.l10n.t('The run was imported to {0}. It can be looked at, not resumed.', runDirectory),
+      vscode.l10n.t(
+        'The run was imported to {0}. It can be looked at, not resumed.',
+        vscode.workspace.asRelativePath(runDirectory),
+      ),
       vscode.Uri.file(runFolder(runDirectory).config),
     );
     if (!run) return;

@@ -6,7 +6,6 @@ import type { App } from '../app.ts';
 import { lineOfCall } from '../log-lines.ts';
 import { callIdOf, pickRun } from '../pick-run.ts';
 import type { RunEntry } from '../runs.ts';
-import { inMessage } from '../labels.ts';
 
 /** Twice the time after which an open log follows its run. */
 const CHANGE_MS = 1000;
@@ -18,10 +17,9 @@ const hasEnded = ({ brief }: RunEntry) => brief.status === 'ended';
 export async function openSummary(app: App, argument: unknown): Promise<void> {
   const entry = await pickRun(app, argument, vscode.l10n.t('Open Summary'), isAny);
   if (!entry) return;
-  // The page is made while the log is read.
-  const opening = app.runs.open(entry.runId);
+  // The page is made while the log is read; it says itself where that cannot be.
+  void app.runs.open(entry.runId);
   (await app.panels()).show(entry.runId, entry.brief.objective);
-  if (!(await opening) && entry.problem) void vscode.window.showErrorMessage(inMessage(entry.problem, 500));
 }
 
 export async function openSummaryDocument(app: App, argument: unknown): Promise<void> {

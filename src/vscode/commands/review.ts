@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { formatUsd, picoFromUsd } from '../../budget/money.ts';
 import type { Session } from '../../engine/session.ts';
-import { reviewReport } from '../../research/review-report.ts';
+import { iterationsInWords, reviewReport } from '../../research/review-report.ts';
 import { spentOfLimit } from '../../run/cost-words.ts';
 import { LIMIT_WORDS } from '../../run/limits.ts';
 import { reviewDigest } from '../../run/review.ts';
@@ -136,8 +136,8 @@ function factsOf(state: RunState): Item[] {
     ahead.iterations === null
       ? vscode.l10n.t('Until the next review')
       : ahead.toReview
-        ? vscode.l10n.t('Until the next review, iterations: {0}', ahead.iterations)
-        : vscode.l10n.t('Up to the iteration limit, iterations: {0}; no review before', ahead.iterations);
+        ? vscode.l10n.t('Until the next review ({0})', iterationsInWords(ahead.iterations, vscode.l10n.t))
+        : vscode.l10n.t('Up to the iteration limit ({0})', iterationsInWords(ahead.iterations, vscode.l10n.t));
   const spend = cost === null ? vscode.l10n.t('cost included') : vscode.l10n.t('{0} spent', formatUsd(cost));
   const price =
     ahead.usd !== null

@@ -137,7 +137,9 @@ async function accessTo(
   );
   const other: vscode.MessageItem = { title: vscode.l10n.t('Use a Model of VS Code') };
   const others = (await choices).length > 0 ? [other] : [];
-  const chosen = await vscode.window.showWarningMessage<vscode.MessageItem>(message, action, ...others);
+  const server: vscode.MessageItem = { title: vscode.l10n.t('Use Another Server') };
+  const chosen = await vscode.window.showWarningMessage<vscode.MessageItem>(message, action, server, ...others);
+  if (chosen === server) await openSettings('babyagi.baseUrl').run();
   if (chosen === other) return 'language_model';
   return chosen === action && (await setApiKey(app, origin)) ? 'server' : null;
 }

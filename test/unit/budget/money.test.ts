@@ -70,21 +70,22 @@ describe('amounts of money', () => {
     for (const [amount, text] of shown) assert.equal(formatUsd(amount), text);
   });
 
-  it('are rounded to the nearest, or up where somebody must provide them', () => {
-    const shown: [string, string, string][] = [
-      ['0.0199', '$0.020', '$0.020'],
-      ['0.0191', '$0.019', '$0.020'],
-      ['0.00995', '$0.0100', '$0.0100'],
-      ['1.005', '$1.01', '$1.01'],
-      ['1.2301', '$1.23', '$1.24'],
-      ['1.200000000001', '$1.20', '$1.21'],
-      ['0.999', '$1.00', '$1.00'],
-      ['2', '$2.00', '$2.00'],
-      ['-0.0199', '-$0.020', '-$0.020'],
+  it('are rounded to the nearest, up where somebody must provide them, or down where they are left', () => {
+    const shown: [string, string, string, string][] = [
+      ['0.0199', '$0.020', '$0.020', '$0.019'],
+      ['0.0191', '$0.019', '$0.020', '$0.019'],
+      ['0.00995', '$0.0100', '$0.0100', '$0.0099'],
+      ['1.005', '$1.01', '$1.01', '$1.00'],
+      ['1.2301', '$1.23', '$1.24', '$1.23'],
+      ['1.200000000001', '$1.20', '$1.21', '$1.20'],
+      ['0.999', '$1.00', '$1.00', '$0.99'],
+      ['2', '$2.00', '$2.00', '$2.00'],
+      ['-0.0199', '-$0.020', '-$0.020', '-$0.019'],
     ];
-    for (const [usd, nearest, up] of shown) {
+    for (const [usd, nearest, up, down] of shown) {
       assert.equal(formatUsd(picoFromUsd(usd)), nearest);
       assert.equal(formatUsd(picoFromUsd(usd), 'up'), up);
+      assert.equal(formatUsd(picoFromUsd(usd), 'down'), down);
     }
   });
 

@@ -14,8 +14,17 @@ interface Manifest {
 const { contributes } = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
 const state = fold(makeConfig(), events(...startOfRun(), ended('max_iterations')));
 
-function entryWith(entry: Partial<Pick<RunEntry, 'session' | 'isElsewhere' | 'view'>>, brief = {}): RunEntry {
-  const base = { session: null, isElsewhere: false, view: null, brief: { ...briefOfState(state, false), ...brief } };
+function entryWith(
+  entry: Partial<Pick<RunEntry, 'session' | 'isElsewhere' | 'view' | 'problem'>>,
+  brief = {},
+): RunEntry {
+  const base = {
+    session: null,
+    isElsewhere: false,
+    view: null,
+    problem: null,
+    brief: { ...briefOfState(state, false), ...brief },
+  };
   return { ...base, ...entry } as unknown as RunEntry;
 }
 
@@ -43,6 +52,7 @@ describe('the facets of rows', () => {
     const all = [
       runFacets(entryWith({})),
       runFacets(entryWith({}, { imported: true })),
+      runFacets(entryWith({ problem: 'Its log is damaged.' })),
       runFacets(entryWith({ isElsewhere: true }, { status: 'review_elsewhere' })),
       taskFacets({ state: 'pending' }, true),
       callFacets({ status: 'held' }),
@@ -50,6 +60,7 @@ describe('the facets of rows', () => {
     assert.deepEqual(all.map(words), [
       ['run', 'idle', 'ended', 'resumable', 'closed'],
       ['run', 'idle', 'ended', 'imported', 'closed'],
+      ['run', 'idle', 'ended', 'closed'],
       ['run', 'live', 'review_elsewhere', 'review'],
       ['task', 'pending', 'live'],
       ['call', 'held'],

@@ -56,7 +56,7 @@ describe('the panel sections of a run', () => {
       { part: 'settled', amount: '$0.25', share: 0.25 },
       { part: 'held', amount: '$0.13', share: 0.125 },
       { part: 'reserved', amount: '$0.50', share: 0.5 },
-      { part: 'free', amount: '$0.13', share: 0.125 },
+      { part: 'free', amount: '$0.12', share: 0.125 },
     ]);
     assert.deepEqual([spend.spent, spend.cap], ['$0.38', '$1.00']);
   });

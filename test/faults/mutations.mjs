@@ -275,6 +275,19 @@ const MUTATIONS = [
     only: 'email reaches only where it was set to',
   },
   {
+    name: 'mail-address',
+    guard: 'a mail server is not connected to at an address that does not fit its name',
+    file: 'src/safety/egress.ts',
+    changes: [
+      [
+        'lookup: this.#checkedLookup(origin, allowPrivate),',
+        'lookup: (hostname, _options, callback) => this.#lookup(hostname, { all: true }, callback),',
+      ],
+    ],
+    tests: ['faults/notices.test.ts'],
+    only: 'leads to 0.0.0.0',
+  },
+  {
     name: 'mail-silent',
     guard: 'what a mail server said is not told',
     file: 'src/notify/email.ts',

@@ -363,7 +363,7 @@ const MUTATIONS = [
     name: 'dead-man-end',
     guard: "a dead-man's switch does not miss a run that has ended",
     file: 'src/notify/dead-man.ts',
-    changes: [["return standing?.reason === 'stopped_at_review' ? '' : null;", 'return null;']],
+    changes: [["return [standing?.reason === 'stopped_at_review' ? '' : '/start'];", "return ['/start'];"]],
     tests: ['unit/notify/dead-man.test.ts'],
   },
   {

@@ -27,11 +27,15 @@ export class DeadMan implements Channel {
   }
 
   takes(kind: string): boolean {
-    return signalOf({ kind, standing: null }) !== null || kind === 'review';
+    return callsFor({ kind, standing: null }).length > 0;
   }
 
-  send(message: Message, signal: AbortSignal): Promise<DeliveryFailure | null> {
-    return this.call(signalOf(message) ?? '/start', message.runId, message.text, signal);
+  async send(message: Message, signal: AbortSignal): Promise<DeliveryFailure | null> {
+    for (const what of callsFor(message)) {
+      const failure = await this.call(what, message.runId, message.text, signal);
+      if (failure !== null) return failure;
+    }
+    return null;
   }
 
   private call(what: string, runId: string, body: string, signal: AbortSignal): Promise<DeliveryFailure | null> {
@@ -44,22 +48,24 @@ export class DeadMan implements Channel {
   }
 }
 
-/** What is behind the address; null where there is nothing to say. */
-function signalOf({ kind, standing }: Pick<Message, 'kind' | 'standing'>): '/start' | '' | '/fail' | null {
+/** What is behind the address at each call; none where there is nothing to say. */
+function callsFor({ kind, standing }: Pick<Message, 'kind' | 'standing'>): ('/start' | '' | '/fail')[] {
   switch (kind) {
     case 'started':
+      return ['/start'];
+    // It may have failed before: an alarm that is on hears no silence.
     case 'resumed':
-      return '/start';
+      return ['', '/start'];
     case 'ended':
     case 'limit':
     case 'test':
-      return '';
+      return [''];
     case 'failed':
-      return '/fail';
+      return ['/fail'];
     case 'review':
-      // Nobody is there who could decide it, and its process has ended.
-      return standing?.reason === 'stopped_at_review' ? '' : null;
+      // Nobody is there who could decide it, and its process has ended; or it waits for somebody, and lives.
+      return [standing?.reason === 'stopped_at_review' ? '' : '/start'];
     default:
-      return null;
+      return [];
   }
 }

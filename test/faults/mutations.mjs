@@ -307,6 +307,19 @@ const MUTATIONS = [
     only: 'email reaches only where it was set to',
   },
   {
+    name: 'mail-address',
+    guard: 'a mail server is not connected to at an address that does not fit its name',
+    file: 'src/safety/egress.ts',
+    changes: [
+      [
+        'lookup: this.#checkedLookup(origin, allowPrivate),',
+        'lookup: (hostname, _options, callback) => this.#lookup(hostname, { all: true }, callback),',
+      ],
+    ],
+    tests: ['faults/notices.test.ts'],
+    only: 'leads to 0.0.0.0',
+  },
+  {
     name: 'mail-silent',
     guard: 'what a mail server said is not told',
     file: 'src/notify/email.ts',
@@ -382,7 +395,7 @@ const MUTATIONS = [
     name: 'dead-man-end',
     guard: "a dead-man's switch does not miss a run that has ended",
     file: 'src/notify/dead-man.ts',
-    changes: [["return standing?.reason === 'stopped_at_review' ? '' : null;", 'return null;']],
+    changes: [["return [standing?.reason === 'stopped_at_review' ? '' : '/start'];", "return ['/start'];"]],
     tests: ['unit/notify/dead-man.test.ts'],
   },
   {

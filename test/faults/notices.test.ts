@@ -20,8 +20,13 @@ afterEach(() => mock.restoreAll());
 /** Leads every name to this machine, as a name server of somebody else may do too. */
 const here: LookupAll = (_hostname, _options, callback) => callback(null, [{ address: '127.0.0.1', family: 4 }]);
 
-function mailTo(t: TestContext, server: string, more: Partial<NonNullable<NoticeSettings['email']>> = {}): Email {
-  const egress = new Egress({ allowedOrigins: [], lookup: here });
+function mailTo(
+  t: TestContext,
+  server: string,
+  more: Partial<NonNullable<NoticeSettings['email']>> = {},
+  lookup = here,
+): Email {
+  const egress = new Egress({ allowedOrigins: [], lookup });
   t.after(() => egress.close());
   const email = { server, from: FROM, to: [TO], login: null, kinds: [], ...more };
   egress.allowMailServer(email.server);
@@ -113,6 +118,19 @@ describe('e-mail', () => {
     assert.equal(await email.send(message(), signal), null);
     assert.equal(server.mails.length, 1);
   });
+
+  for (const [name, address] of [
+    ['localhost', '8.8.8.8'],
+    ['localhost', '192.168.1.20'],
+    [MAIL_HOST, '0.0.0.0'],
+    [MAIL_HOST, '224.0.0.1'],
+  ] as const) {
+    it(`is not sent where the name ${name} leads to ${address}`, async (t) => {
+      const lookup: LookupAll = (_hostname, _options, callback) => callback(null, [{ address, family: 4 }]);
+      const failure = await mailTo(t, `smtp://${name}:25`, { login: LOGIN }, lookup).send(message(), signal);
+      assert.equal(failure?.error.class, 'address_refused');
+    });
+  }
 
   it('opens one connection, and ends it', async (t) => {
     const server = await speaker(

@@ -4,11 +4,14 @@ import { join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { readRun } from '../../../src/engine/read.ts';
 import { importArchive } from '../../../src/research/import-archive.ts';
+import { BUILD } from '../../../src/run/version.ts';
 import { nodeDisk } from '../../../src/runlog/disk.ts';
 import { verifyRun } from '../../../src/runlog/verify.ts';
 import { temporaryFolder } from '../../support/run-host.ts';
 
 const ARCHIVES = resolve('test/fixtures/archives');
+/** Their summaries lack fields that one of today has, and it is said. */
+const WITH_OTHER_FIELDS: ReadonlySet<string> = new Set(['without-versions.zip']);
 
 /** Archives stay as they were written: one of each form that there ever was. */
 describe('archives of older versions', () => {
@@ -19,12 +22,11 @@ describe('archives of older versions', () => {
       const { runDirectory } = await importArchive(join(ARCHIVES, name), folder, { now: Date.now });
       const state = await readRun(nodeDisk, runDirectory);
       assert.ok(state.end && state.tasks.size > 1 && state.memory.size > 0);
+      assert.notEqual(state.version, BUILD);
       const { ok, firstProblem, notes } = await verifyRun(nodeDisk, runDirectory);
       assert.ok(ok, String(firstProblem));
-      assert.ok(
-        notes.some((note) => note.startsWith('summary.json is of another version')),
-        notes.join('\n'),
-      );
+      const isNoted = notes.some((note) => note.startsWith('summary.json is of another version, without'));
+      assert.ok(isNoted || !WITH_OTHER_FIELDS.has(name), notes.join('\n'));
     });
 
     it(`${name} may say things in other words, and no other fact`, async (t) => {

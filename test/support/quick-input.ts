@@ -107,8 +107,10 @@ export class QuickInput {
       before = now.join();
       if (!settled) return false;
       for (const label of now) labels.add(label);
-      if (!atEnd) await this.input.press('PageDown');
-      return atEnd;
+      if (atEnd) return true;
+      await this.input.press('PageDown');
+      before = '';
+      return false;
     });
     return [...labels];
   }

@@ -80,7 +80,7 @@ export class ReplaySurroundings {
     }
     const { error } = following;
     if (error === null) return { outcome: following, feature: null, retryAfterMs: null };
-    if (error.class === 'aborted' || (isStop(after) && after.detail === STOPPED_UNDER_WAY)) this.stopping.abort();
+    if (isStop(after) && after.detail === STOPPED_UNDER_WAY) this.stopping.abort();
     const isGivenUp = saysMessage(after, error.message);
     if (!isGivenUp && this.isOutOfTime(after, call)) this.elapsedMs += state.limits.task_timeout_seconds * 1000;
     return {

@@ -312,6 +312,21 @@ describe('a replay', () => {
     await assertIdentical(outcome.runDirectory);
   });
 
+  it('of the original on a server without embeddings is identical, however often it is resumed', async (t) => {
+    const { outcome, server } = await oneRun(t, {
+      server: { reply: erratic(() => 0.9), embeddings: false },
+      settings: { strategy: 'classic', max_iterations: 2, sleepSeconds: 0 },
+    });
+    assert.equal(outcome.stopReason, 'error');
+    const host = testHost(server.url);
+    t.after(() => host.egress.close());
+    for (let time = 0; time < 2; time++) {
+      const again = await resumed(t, outcome.runDirectory, host);
+      assert.equal(again.state.end?.error?.class, 'unsupported');
+      await assertIdentical(outcome.runDirectory);
+    }
+  });
+
   it('names the event in which a random fact was changed', async (t) => {
     const changed = new Set<string>();
     for (let seed = 41; seed <= 52; seed++) {

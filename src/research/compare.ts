@@ -67,18 +67,27 @@ export async function compareRuns(
   disk: Disk,
   folders: readonly { readonly directory: string; readonly name: string }[],
 ): Promise<Comparison> {
-  const states: RunState[] = [];
-  for (const { directory } of folders) states.push(await readRun(disk, directory));
+  const runs: NamedRun[] = [];
+  for (const { directory, name } of folders) runs.push({ name, state: await readRun(disk, directory) });
+  return compareStates(runs);
+}
+
+interface NamedRun {
+  readonly name: string;
+  readonly state: RunState;
+}
+
+export function compareStates(runs: readonly NamedRun[]): Comparison {
   return {
-    runs: states.map((state, index) => ({
-      run: folders[index]?.name ?? '',
+    runs: runs.map(({ name, state }) => ({
+      run: name,
       runId: state.config.run_id,
       objective: state.config.objective,
       strategy: state.config.strategy,
       model: state.config.model.requested,
       figures: figuresOf(state),
     })),
-    differences: differencesOf(states.map(({ config }) => flat(config))),
+    differences: differencesOf(runs.map(({ state }) => flat(state.config))),
   };
 }
 

@@ -169,7 +169,7 @@ function isFromOutside(event: RunEvent): boolean {
     case 'run.resumed':
       return event.by !== 'loop';
     case 'run.ended':
-      return event.stop_reason === 'disk_full' || (event.error !== null && isOfMachine(event.error.class));
+      return event.error !== null && isOfMachine(event.error.class);
     default:
       return false;
   }

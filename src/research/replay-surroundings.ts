@@ -80,12 +80,12 @@ export class ReplaySurroundings {
     }
     const { error } = following;
     if (error === null) return { outcome: following, feature: null, retryAfterMs: null };
-    if (error.class === 'aborted' || (isStop(after) && after.detail === STOPPED_UNDER_WAY)) this.stopping.abort();
+    if (isStop(after) && after.detail === STOPPED_UNDER_WAY) this.stopping.abort();
     const isGivenUp = saysMessage(after, error.message);
     if (!isGivenUp && this.isOutOfTime(after, call)) this.elapsedMs += state.limits.task_timeout_seconds * 1000;
     return {
       outcome: following,
-      feature: after?.type === 'model.adapted' ? after.feature : null,
+      feature: featureOf(following, after),
       // Whatever the server asked for: the loop tried again where it is on record.
       retryAfterMs: isGivenUp ? null : 1,
     };
@@ -227,6 +227,13 @@ export class ReplaySurroundings {
 
 function isOutcome(event: RunEvent): event is CallOutcome {
   return event.type === 'call.settled' || event.type === 'call.held' || event.type === 'call.released';
+}
+
+/** What the server would not take: it is told once, and for embeddings also by an end. */
+function featureOf({ agent }: CallOutcome, after: RunEvent | null): RecordedOutcome['feature'] {
+  if (after?.type === 'model.adapted') return after.feature;
+  const isWithout = agent === 'embedding' && after?.type === 'run.ended' && after.error?.class === 'unsupported';
+  return isWithout ? 'embeddings' : null;
 }
 
 function isStop(event: RunEvent | null): event is RunEventOf<'run.ended'> {

@@ -65,6 +65,12 @@ function verdict(summary: Summary): string {
     parts.push('The log could not be written to its end: the last events are missing from it.');
   const note = providerNote(summary);
   if (note !== null) parts.push(note);
+  if (summary.forked_from) {
+    const { run_id, iteration } = summary.forked_from;
+    parts.push(
+      `Forked from run ${codeSpan(run_id, 80)} after iteration ${iteration}: what came before is on the books of that run, and in no figure here.`,
+    );
+  }
   parts.push('The answer is in [answer.md](answer.md).');
   if (continue_with !== null) parts.push(`To go on in the terminal: ${codeSpan(continue_with, 1000)}`);
   return `${parts.join('\n\n')}\n\n`;

@@ -27,6 +27,10 @@ export const Summary = z.object({
     z.object({ text: z.string(), met: z.boolean().nullable().describe('As last judged; null: never judged.') }),
   ),
   strategy: Strategy,
+  forked_from: z
+    .object({ run_id: z.string(), iteration: Count })
+    .optional()
+    .describe('The run and the iteration that a fork began after. What came before is on the books of that run.'),
 
   stop_reason: z.enum(STOP_REASONS).nullable().describe('Null: the run has not ended.'),
   detail: z.string().nullable().describe('Which limit, its value, what was spent; or what went wrong.'),
@@ -185,13 +189,17 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
   const cap = picoFromUsd(limits.max_cost_usd);
   const end = state.end ?? (unlogged && { ...unlogged, at: state.updatedAt });
   // What a fork took over is on the books of the other run.
-  const calls = [...state.calls.values()].slice(config.forked_from?.calls ?? 0);
+  const { forked_from: forked } = config;
+  const calls = [...state.calls.values()].slice(forked?.calls ?? 0);
   const tasks = [...state.tasks.values()];
   const settled = calls.filter(({ status }) => status === 'settled');
   const results = tasks.flatMap((task) => {
     const result = resultOf(state, task);
     return result === null ? [] : [{ task_id: task.id, task_text: task.text, result_text: result }];
   });
+  const paid = tasks.filter(
+    (task) => (task.iteration ?? 0) > (forked?.iteration ?? 0) && resultOf(state, task) !== null,
+  ).length;
   const inState = (wanted: string) => tasks.filter((task) => task.state === wanted).length;
   return {
     format_version: FORMAT_VERSION,
@@ -204,6 +212,7 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
       met: state.judged?.met[index] ?? null,
     })),
     strategy: config.strategy,
+    ...(forked ? { forked_from: { run_id: forked.run_id, iteration: forked.iteration } } : {}),
 
     stop_reason: end?.reason ?? null,
     detail: end?.detail ?? null,
@@ -227,8 +236,7 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
       free_usd: usdFromPico(cap - money.settled - money.held - money.reserved),
       note: isIncluded(config) ? INCLUDED : null,
     },
-    cost_per_result_usd:
-      results.length === 0 ? null : usdFromPico((money.settled + money.held) / BigInt(results.length)),
+    cost_per_result_usd: paid === 0 ? null : usdFromPico((money.settled + money.held) / BigInt(paid)),
     limits: { ...limits },
 
     models: {

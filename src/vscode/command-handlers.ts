@@ -2,6 +2,7 @@ import type { App } from './app.ts';
 import { removeApiKey, setApiKey } from './commands/api-key.ts';
 import { exportRun, importRun } from './commands/archive.ts';
 import { filterRuns, groupRuns, showAllRuns } from './commands/arrange-runs.ts';
+import { compareRuns } from './commands/compare.ts';
 import { continueRun, raiseLimit } from './commands/continue-run.ts';
 import { pauseRun, resumeRun, stopRun } from './commands/control.ts';
 import {
@@ -42,6 +43,7 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   openRawLog,
   whyStopped,
   replayRun,
+  compareRuns,
   exportRun,
   importRun: (app) => importRun(app),
   getStarted: () => getStarted(),

@@ -15,6 +15,7 @@ export const COMMANDS = {
   openRawLog: 'babyagi.openRawLog',
   whyStopped: 'babyagi.whyStopped',
   replayRun: 'babyagi.replayRun',
+  compareRuns: 'babyagi.compareRuns',
   exportRun: 'babyagi.exportRun',
   importRun: 'babyagi.importRun',
   getStarted: 'babyagi.getStarted',

@@ -4,7 +4,7 @@ import { LOG_SCHEME, WHY_SCHEME } from './ids.ts';
 import type { LogDocuments } from './log-documents.ts';
 import type { RunEntry, Runs } from './runs.ts';
 
-/** Read-only documents about a run, which are no files. Their query is the run id; what makes them is read on first use. */
+/** Read-only documents about runs, which are no files. Their query is the run id, or several; what makes them is read on first use. */
 export class VirtualDocuments {
   private readonly changed = new vscode.EventEmitter<vscode.Uri>();
   private readonly runs: Runs;
@@ -25,8 +25,8 @@ export class VirtualDocuments {
       workspace.registerTextDocumentContentProvider(WHY_SCHEME, {
         onDidChange: this.changed.event,
         provideTextDocumentContent: async ({ query }) => {
-          const { whyText } = await import('./why-text.ts');
-          return whyText(this.runs, query);
+          const { aboutText } = await import('./about-text.ts');
+          return aboutText(this.runs, query);
         },
       }),
       languages.registerFoldingRangeProvider(

@@ -281,6 +281,17 @@ describe('the commands of BabyAGI', () => {
     ),
     'babyagi.revealRunFolder': about('babyagi.revealRunFolder', 'Reveal Run Folder', revealed),
     'babyagi.replayRun': about('babyagi.replayRun', 'Replay Run', () => says(/^replayed: \d+ calls, \d+ events, /)),
+    'babyagi.compareRuns': {
+      offered: WITH_RUNS,
+      palette: async () => {
+        await execute('babyagi.compareRuns');
+        await asks('Compare Runs');
+      },
+      row: async () => {
+        await onRow(ENDED, 'babyagi.compareRuns');
+        await asks('Compare Runs');
+      },
+    },
     'babyagi.exportRun': about('babyagi.exportRun', 'Export Run Archive', () => asks('Export Run Archive')),
     'babyagi.importRun': simple('babyagi.importRun', () => asks('Import Run Archive')),
     'babyagi.run': simple('babyagi.run', () => asks('Run Objective (1/7)')),
@@ -364,6 +375,7 @@ describe('the commands of BabyAGI', () => {
       'Why Did It Stop?',
       'Reveal Run Folder',
       'Replay Run',
+      'Compare Runs…',
       'Export Run Archive…',
     ];
     const documents = ['Open Summary Document', 'Open Answer'];

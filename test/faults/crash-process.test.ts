@@ -16,6 +16,7 @@ import {
   assertBooked,
   assertSentOnce,
   assertUntouched,
+  assertVerifies,
   countBy,
   essence,
   LONG,
@@ -140,6 +141,7 @@ async function assertSound(directory: string, bill: readonly BillLine[]): Promis
   const log = await soundLog(directory);
   assertBooked(await readRun(nodeDisk, directory), bill);
   assertSentOnce(log, countBy(bill.map((line) => line.body_sha256)));
+  await assertVerifies(directory);
 }
 
 let undisturbed: Promise<unknown> | undefined;

@@ -4,6 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { picoPerToken } from '../../src/budget/money.ts';
 import type { Host } from '../../src/engine/host.ts';
+import { replayRun } from '../../src/research/replay.ts';
+import { replaySentences } from '../../src/research/replay-words.ts';
 import type { RunConfig } from '../../src/run/config.ts';
 import { systemClock } from '../../src/run/clock.ts';
 import type { Clock } from '../../src/run/ports.ts';
@@ -92,10 +94,13 @@ export async function soundLog(directory: string): Promise<ReadLog> {
   return log;
 }
 
-/** The whole folder, as anybody can check it. */
+/** The whole folder, as anybody can check it, and the loop of each of its processes once more. */
 export async function assertVerifies(directory: string): Promise<void> {
   const { ok, firstProblem } = await verifyRun(nodeDisk, directory);
   assert.ok(ok, firstProblem ?? '');
+  const parts = { disk: nodeDisk, distDirectory: 'dist', signal: new AbortController().signal };
+  const replay = await replayRun(directory, parts);
+  assert.ok(replay.identical, replaySentences(replay).join(' '));
 }
 
 /** What the provider charges for these requests, by the prices of the run. */

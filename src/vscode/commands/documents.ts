@@ -132,7 +132,7 @@ async function preview(
   await showMarkdown(uri);
 }
 
-async function showMarkdown(uri: vscode.Uri): Promise<void> {
+export async function showMarkdown(uri: vscode.Uri): Promise<void> {
   try {
     await vscode.commands.executeCommand('markdown.showPreview', uri);
   } catch {

@@ -37,9 +37,9 @@ async function assertIdentical(directory: string, what = ''): Promise<Replay> {
   return result;
 }
 
-/** A small generator of numbers in [0, 1), the same in every run. */
+/** A small generator of numbers in [0, 1), the same in every run. Seeds that are near give numbers that are not. */
 function seeded(seed: number): () => number {
-  let state = seed;
+  let state = Math.imul(seed, 2_654_435_761) >>> 0;
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state / 2 ** 32;
@@ -174,12 +174,15 @@ async function randomRun(t: TestContext, seed: number) {
 describe('a replay', () => {
   it('of random runs, with failures and people who meddle, is identical', async (t) => {
     const reasons = new Set<string>();
+    const strategies = new Set<string>();
     for (let seed = 1; seed <= 24; seed++) {
-      const { outcome } = await randomRun(t, seed);
+      const { outcome, state } = await randomRun(t, seed);
+      strategies.add(state.config.strategy);
       reasons.add(outcome.stopReason);
       await assertIdentical(outcome.runDirectory, `seed ${seed}:`);
     }
-    assert.ok(reasons.size >= 2, [...reasons].join(', '));
+    assert.ok(reasons.size >= 3, [...reasons].join(', '));
+    assert.equal(strategies.size, 2);
   });
 
   it('of a run that was cut off after any event and resumed is identical, as is the beginning alone', async (t) => {
@@ -201,6 +204,102 @@ describe('a replay', () => {
     }
   });
 
+  it('knows where a person stopped the run, and where its window closed', async (t) => {
+    const during = (session: Session, agent: string, act: () => void) =>
+      session.subscribe((event) => {
+        if (event.type === 'call.reserved' && event.agent === agent && event.iteration === 2) act();
+      });
+    const stopped = async (options: RunOptions, detail: RegExp) => {
+      const { outcome, state } = await oneRun(t, { settings: { max_iterations: 4 }, ...options });
+      assert.match(`${outcome.stopReason}: ${state.end?.detail}`, detail);
+      await assertIdentical(outcome.runDirectory, String(detail));
+    };
+    const server = { reply: brain(), dimensions: 16 };
+    const hangs: ModelServerOptions = { ...server, fault: (_, index) => (index > 3 ? { kind: 'hang' } : null) };
+    await stopped(
+      {
+        server: hangs,
+        begun: (session) => void during(session, 'planning', () => setTimeout(() => session.stop(), 30)),
+      },
+      /^stopped_by_user: Stopped while a request was under way\.$/,
+    );
+    const fails: ModelServerOptions = {
+      ...server,
+      fault: (_, index) => (index > 3 ? { kind: 'status', status: 503, headers: { 'retry-after': '30' } } : null),
+    };
+    const waits = (session: Session) => {
+      session.subscribe(({ type }) => {
+        if (type === 'call.held' || type === 'call.released') setTimeout(() => session.stop(), 30);
+      });
+    };
+    await stopped({ server: fails, begun: waits }, /^stopped_by_user: Stopped while waiting to try again\.$/);
+    const pauses = (session: Session) => {
+      during(session, 'execution', () => session.steering.pause());
+      session.subscribe(({ type, ...event }) => {
+        if (type === 'iteration.completed' && 'iteration' in event && event.iteration === 2)
+          setTimeout(() => session.stop(), 30);
+      });
+    };
+    await stopped({ server, begun: pauses }, /^stopped_by_user: A person stopped the run\.$/);
+    const reviewed = { max_iterations: 4, reviewEvery: 1 };
+    const asked = (stop: (session: Session) => void) => (session: Session) => {
+      session.subscribe(({ type }) => void (type === 'review.requested' && setTimeout(() => stop(session), 10)));
+    };
+    const host = { attended: true };
+    await stopped(
+      { server, settings: reviewed, host, begun: asked((session) => session.stop()) },
+      /^stopped_at_review: The answer/,
+    );
+    await stopped(
+      { server, settings: reviewed, host, begun: asked((session) => session.stop('signal')) },
+      /^stopped_by_user: A person stopped/,
+    );
+    await stopped({ server, settings: reviewed }, /^stopped_at_review: Waiting for a person/);
+
+    const closed = await oneRun(t, {
+      server: hangs,
+      settings: { max_iterations: 4 },
+      begun: (session) => void during(session, 'planning', () => setTimeout(() => void session.abandon(), 30)),
+    });
+    assert.equal((await assertIdentical(closed.outcome.runDirectory)).stopReason, null);
+  });
+
+  it('counts the first requests of a process by their bytes as long as it did, and stalls where it did', async (t) => {
+    const { outcome, events } = await oneRun(t, {
+      server: { reply: brain(), fault: (_, index) => (index < 2 ? { kind: 'status', status: 503 } : null) },
+      settings: { max_iterations: 1 },
+      host: { clock: new RecordedClock() },
+    });
+    const bounds = events.flatMap((event) =>
+      event.type === 'call.reserved' && event.step === 'execute' ? event.bound_input_tokens : [],
+    );
+    assert.equal(bounds.length, 3);
+    assert.equal(bounds[0], bounds[1]);
+    await assertIdentical(outcome.runDirectory);
+
+    const stalled = await oneRun(t, {
+      server: { reply: brain({ result: (task) => (task === 'Develop a task list' ? 'Listed.' : '') }) },
+      settings: { max_iterations: 9 },
+      begun: ({ steering }) => void ['One', 'Two', 'Three'].forEach((text) => steering.addTask(text)),
+    });
+    assert.equal(stalled.outcome.stopReason, 'stalled');
+    assert.ok([...stalled.state.calls.values()].some(({ agent }) => agent === 'synthesis'));
+    await assertIdentical(stalled.outcome.runDirectory);
+
+    // More often than it would by itself: the server asked for the pauses.
+    const patient = await oneRun(t, {
+      server: {
+        reply: brain(),
+        fault: (_, index) =>
+          index > 3 && index < 14 ? { kind: 'status', status: 429, headers: { 'retry-after': '1' } } : null,
+      },
+      settings: { max_iterations: 3 },
+      host: { clock: new RecordedClock() },
+    });
+    assert.equal(patient.outcome.stopReason, 'max_iterations');
+    await assertIdentical(patient.outcome.runDirectory);
+  });
+
   it('makes a request from what was known then, where a person did something while it was in hand', async (t) => {
     const { outcome, events } = await oneRun(t, {
       server: { reply: brain() },
@@ -212,6 +311,21 @@ describe('a replay', () => {
     assert.ok(first && told && first.attempt === 1);
     assert.ok(told.seq < first.seq && (first.inputs.state_seq ?? first.seq) < told.seq, 'the request was made before');
     await assertIdentical(outcome.runDirectory);
+  });
+
+  it('of the original on a server without embeddings is identical, however often it is resumed', async (t) => {
+    const { outcome, server } = await oneRun(t, {
+      server: { reply: erratic(() => 0.9), embeddings: false },
+      settings: { strategy: 'classic', max_iterations: 2, sleepSeconds: 0 },
+    });
+    assert.equal(outcome.stopReason, 'error');
+    const host = testHost(server.url);
+    t.after(() => host.egress.close());
+    for (let time = 0; time < 2; time++) {
+      const again = await resumed(t, outcome.runDirectory, host);
+      assert.equal(again.state.end?.error?.class, 'unsupported');
+      await assertIdentical(outcome.runDirectory);
+    }
   });
 
   it('names the event in which a random fact was changed', async (t) => {
@@ -254,6 +368,19 @@ describe('a replay', () => {
       const without = await rewritten(runDirectory, (all) => all.filter((_, index) => index !== at));
       assert.equal((await replay(without)).difference?.seq, at + 1, `without ${type}`);
     }
+    const paused = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { max_iterations: 2 },
+      begun: (session) => {
+        session.steering.pause();
+        setTimeout(() => session.steering.resume(), 20);
+      },
+    });
+    const resumedAt = paused.events.findIndex(({ type }) => type === 'run.resumed');
+    const forever = await rewritten(paused.outcome.runDirectory, (all) =>
+      all.filter((_, index) => index !== resumedAt),
+    );
+    assert.equal((await replay(forever)).difference?.replayed, 'the loop waits');
     const started = events.findLast(({ type }) => type === 'task.started');
     const twice = await rewritten(runDirectory, (all) => [
       ...all.slice(0, -1),
@@ -374,23 +501,28 @@ describe('a replay', () => {
     );
     await assertIdentical(watched.outcome.runDirectory);
 
-    const broken = await oneRun(t, {
-      server: { reply: brain() },
-      settings: { max_iterations: 5 },
-      host: {
-        disk: {
-          ...nodeDisk,
-          async create(path) {
-            const file = await nodeDisk.create(path);
-            let left = path.endsWith('000001.jsonl') ? 12 : 1000;
-            const full = () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write' }));
-            return { ...file, write: (bytes) => ((left -= 1) < 0 ? full() : file.write(bytes)) };
+    for (const [code, reason] of [
+      ['ENOSPC', 'disk_full'],
+      ['EIO', 'error'],
+    ] as const) {
+      const broken = await oneRun(t, {
+        server: { reply: brain() },
+        settings: { max_iterations: 5 },
+        host: {
+          disk: {
+            ...nodeDisk,
+            async create(path) {
+              const file = await nodeDisk.create(path);
+              let left = path.endsWith('000001.jsonl') ? 12 : 1000;
+              const fails = () => Promise.reject(Object.assign(new Error(code), { code, syscall: 'write' }));
+              return { ...file, write: (bytes) => ((left -= 1) < 0 ? fails() : file.write(bytes)) };
+            },
           },
         },
-      },
-    });
-    assert.equal(broken.outcome.stopReason, 'disk_full');
-    await assertIdentical(broken.outcome.runDirectory);
+      });
+      assert.equal(broken.outcome.stopReason, reason);
+      await assertIdentical(broken.outcome.runDirectory);
+    }
   });
 
   it('reads an archive as well, also of an older version, and writes nothing into a run folder', async (t) => {

@@ -143,6 +143,10 @@ describe('a fork', () => {
           requests: { made: number };
         };
         assert.equal(summary.requests.made, own.length);
+        assert.match(
+          readFileSync(join(fork.directory, 'summary.md'), 'utf8'),
+          new RegExp(`^Forked from run \`${forked_from.run_id}\` after iteration ${iteration}: `, 'm'),
+        );
         await assertSound(fork.directory);
       }
       assert.equal(readFileSync(join(runDirectory, 'log', '000001.jsonl'), 'utf8'), log, 'the other run is only read');

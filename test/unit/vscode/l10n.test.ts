@@ -30,6 +30,7 @@ const WORDS = [
   'src/research/export-archive.ts',
   'src/research/import-archive.ts',
   'src/research/replay-words.ts',
+  'src/research/compare-markdown.ts',
   'src/run/settings.ts',
   'src/runlog/disk.ts',
   'src/runlog/owner.ts',

@@ -150,6 +150,7 @@ async function realRun(): Promise<RealRun> {
       steering.removeTask(second);
       steering.guide('Be brief.');
       steering.raiseLimit('max_iterations', 14);
+      steering.raiseLimit('max_requests', 10_000);
       steering.pause();
       steering.resume();
     });

@@ -5,7 +5,6 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { encodingFor } from '../../src/budget/encoding.ts';
 import { formatUsd, picoFromUsd, picoPerToken } from '../../src/budget/money.ts';
 import { Tokenizer } from '../../src/budget/tokens.ts';
@@ -332,16 +331,7 @@ describe('a run in VS Code with all controls on', () => {
   /** Starts a run by a person's clicks; resolves to its folder. */
   async function start(objective: string, iterations: number): Promise<string> {
     const known = new Set(runFolders());
-    // A window that has just opened may close the first question: a person would ask again.
-    await eventually('the first question', async () => {
-      await workbench.runCommand('BabyAGI: Run Objective…');
-      const asked = workbench.quickInput('Run Objective (1/7)').then(
-        () => true,
-        () => false,
-      );
-      return Promise.race([asked, delay(8000).then(() => false)]);
-    });
-    await (await workbench.quickInput('Run Objective (1/7)')).enter(objective);
+    await (await workbench.ask('BabyAGI: Run Objective…', 'Run Objective (1/7)')).enter(objective);
     await (await workbench.quickInput('Run Objective (2/7)')).accept();
     await (await workbench.quickInput('Run Objective (3/7)')).accept();
     await (await workbench.quickInput('Run Objective (4/7)')).enter(String(iterations));
@@ -352,15 +342,17 @@ describe('a run in VS Code with all controls on', () => {
   }
 
   async function setKey(): Promise<void> {
-    await workbench.runCommand('BabyAGI: Set API Key…');
-    await (await workbench.quickInput('Set API Key (1/2)')).accept();
+    await (await workbench.ask('BabyAGI: Set API Key…', 'Set API Key (1/2)')).accept();
     await (await workbench.quickInput('Set API Key (2/2)')).enter(KEY);
   }
 
   async function clearNotifications(): Promise<void> {
-    await workbench.runCommand('Notifications: Clear All Notifications');
     const toasts = workbench.page.locator('.notifications-toasts .notification-list-item');
-    await eventually('no notification', async () => (await toasts.count()) === 0);
+    // One may come a moment after the others were cleared.
+    await eventually('no notification', async () => {
+      await workbench.runCommand('Notifications: Clear All Notifications');
+      return (await toasts.count()) === 0;
+    });
   }
 });
 

@@ -109,6 +109,14 @@ export class Workbench {
     return new QuickInput(this.page).waitFor(title);
   }
 
+  /** Runs a command that asks. A window that has just opened may close the first question: a person would ask again. */
+  ask(command: string, title: string | RegExp): Promise<QuickInput> {
+    return eventually(`the question ${title}`, async () => {
+      await this.runCommand(command);
+      return await new QuickInput(this.page).waitFor(title, 8_000);
+    });
+  }
+
   /** Shows a view container by its title in the activity bar; does nothing when it is already shown. */
   async openView(containerTitle: string): Promise<TreeView> {
     const item = this.viewContainer(containerTitle);

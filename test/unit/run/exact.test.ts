@@ -70,6 +70,12 @@ it('says the same as the schema of whatever an event or a configuration may be c
   assert.ok(seen.true > 100 && seen.false > 100);
 });
 
+it('takes no number that is too large to be one', () => {
+  const [event] = events;
+  assert.equal(isExactEvent({ ...event, mono_ms: JSON.parse('1e999') as number }), false);
+  assert.equal(RunEvent.safeParse({ ...event, mono_ms: JSON.parse('1e999') as number }).success, false);
+});
+
 it('takes nothing that is no object', () => {
   for (const one of [null, undefined, 1, 'text', [], [events[0]]]) {
     assert.equal(isExactEvent(one), false);

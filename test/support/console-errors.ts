@@ -6,11 +6,14 @@ const OWN_FILE =
 const MISSING_PARTS =
   /Could not locate the bindings file|native-watchdog|a bad HTTP response code .* fetching the script/i;
 
+/** What was being read when a window was reloaded. */
+const CUT_OFF = /Unable to read file '[^']*' \(Canceled: Canceled\)/;
+
 /**
  * Whether an error on the console tells of an extension: of its host, its code or its webviews. VS Code also reports
  * much of its own, above all when it is slow or reloaded. `url` is the file that wrote to the console, if any.
  */
 export function concernsExtension(text: string, url: string): boolean {
-  if (MISSING_PARTS.test(text)) return false;
+  if (MISSING_PARTS.test(text) || CUT_OFF.test(text)) return false;
   return !OWN_FILE.test(url) || /extension/i.test(text);
 }

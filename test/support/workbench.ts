@@ -137,7 +137,8 @@ export class Workbench {
   /** The toasts on screen, newest first. */
   async notifications(): Promise<Notification[]> {
     const toasts = await this.page.locator('.notifications-toasts .notification-list-item').all();
-    return await Promise.all(toasts.map((toast) => readNotification(toast)));
+    const read = await Promise.all(toasts.map((toast) => readNotification(toast)));
+    return read.filter((each) => each !== null);
   }
 
   /** Waits for a toast that says this. */

@@ -139,6 +139,8 @@ async function isRun(directory: string): Promise<boolean> {
 
 async function assertSound(directory: string, bill: readonly BillLine[]): Promise<void> {
   const log = await soundLog(directory);
+  // It died between making the log and its first line: there is nothing to verify yet.
+  if (log.events.length === 0) return assert.equal(bill.length, 0, 'a request was sent before the log began');
   assertBooked(await readRun(nodeDisk, directory), bill);
   assertSentOnce(log, countBy(bill.map((line) => line.body_sha256)));
   await assertVerifies(directory);

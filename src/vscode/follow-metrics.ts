@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { SECTION } from './ids.ts';
 import type { Output } from './output.ts';
 import type { Runs } from './runs.ts';
-import { settingsOf } from './workspace.ts';
+import { ownValue } from './settings.ts';
 
 const SETTING = 'metricsPort';
 
@@ -10,7 +10,8 @@ const SETTING = 'metricsPort';
 export function followMetrics(runs: Runs, output: Output): vscode.Disposable {
   let serving: Promise<vscode.Disposable | null> = Promise.resolve(null);
   const follow = () => {
-    const port = settingsOf().snapshot[SETTING];
+    // It alone: reading all settings takes most of an activation.
+    const port = ownValue(vscode.workspace.getConfiguration(SECTION, null).inspect(SETTING) ?? {});
     serving = serving.then(async (before) => {
       before?.dispose();
       if (typeof port !== 'number') return null;

@@ -154,7 +154,7 @@ function valueOf(name: SettingName, inspected: Inspected): unknown {
 }
 
 /** What the user set, or the default. */
-function ownValue({ globalValue, defaultValue }: Inspected): unknown {
+export function ownValue({ globalValue, defaultValue }: Inspected): unknown {
   return globalValue ?? defaultValue ?? undefined;
 }
 

@@ -278,7 +278,7 @@ const ${name} = ${JSON.stringify(providers)}.map((provider, index) => Object.def
 };
 
 /** In place of src/run/exact.ts: functions that check the same without the schemas, and many times faster. */
-const exactChecks = {
+export const exactChecks = {
   name: 'exact-checks',
   setup({ onLoad }) {
     onLoad({ filter: /[\\/]src[\\/]run[\\/]exact\.ts$/ }, async () => {

@@ -5,21 +5,26 @@ import type { RunState, Task, TaskState } from './state.ts';
 
 // What an event changes of the tasks of a run.
 
+/** A task that nothing has happened to yet. */
+const WAITING = {
+  state: 'pending',
+  iteration: null,
+  resultCallId: null,
+  error: null,
+  removedWhy: null,
+  blockedWhy: null,
+} as const;
+
 export function createTask(state: RunState, event: RunEventOf<'task.created'>): void {
   if (state.tasks.has(event.task_id)) throw new FoldError(event, 'task {0} exists', event.task_id);
   state.tasks.set(event.task_id, {
     id: event.task_id,
     label: event.label ?? event.task_id,
     text: event.text,
-    state: 'pending',
+    ...WAITING,
     createdBy: event.by,
     parentId: event.parent_task_id,
     createdIteration: event.iteration,
-    iteration: null,
-    resultCallId: null,
-    error: null,
-    removedWhy: null,
-    blockedWhy: null,
     changedSeq: event.seq,
   });
   if (event.by === 'loop') state.tally.created += 1;
@@ -53,15 +58,10 @@ export function replaceTasks(state: RunState, event: RunEventOf<'tasks.replaced'
       id: replacement.task_id,
       label: replacement.label,
       text: replacement.text,
-      state: 'pending',
+      ...WAITING,
       createdBy: 'loop',
       parentId: null,
       createdIteration: state.current?.iteration ?? state.iteration,
-      iteration: null,
-      resultCallId: null,
-      error: null,
-      removedWhy: null,
-      blockedWhy: null,
       changedSeq: event.seq,
     });
   }

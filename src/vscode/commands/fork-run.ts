@@ -12,7 +12,7 @@ import { askPick, askText, BACK, runSteps } from '../steps.ts';
 import { tellProblem } from '../tell.ts';
 import { folderOf, mayRun, pickFolder, settingsOf } from '../workspace.ts';
 import { launch } from './launch.ts';
-import { ASKED, askedOf, limitOf, newDraft, rawOf, type RunDraft, saveLimits, totalOf } from './run-draft.ts';
+import { ASKED, askedOf, limitOf, modelIn, newDraft, rawOf, type RunDraft, saveLimits, totalOf } from './run-draft.ts';
 import { accessTo } from './run-objective.ts';
 import { askLimit, askModel, confirm, forecastWords, tellSettings, type Where, whereOf } from './run-questions.ts';
 
@@ -64,12 +64,15 @@ async function forkFrom(app: App, directory: string, title: string, folder: vsco
   const access = wasRehearsal ? 'server' : await accessTo(app, origin, choices);
   if (access === null) return;
 
+  const isOfVsCode = config.model.provider === 'vscode-lm';
+  const model = isOfVsCode ? modelIn(configured) : config.model.requested;
   const draft: Fork = {
-    ...newDraft(title, config.objective, config.model.requested, configured, DEFAULT_LIMITS),
+    ...newDraft(title, config.objective, model ?? DEFAULTS.model, configured, DEFAULT_LIMITS),
     parent,
     completed,
     iteration: completed,
     strategy: config.strategy,
+    languageModel: (await choices).find(({ origin: lm }) => isOfVsCode && lm === config.model.base_url) ?? null,
     rehearsal: wasRehearsal,
   };
   const raw = (): RawSettings => ({

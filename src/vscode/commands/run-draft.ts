@@ -25,6 +25,11 @@ export type AskedLimit = (typeof ASKED)[number];
 /** Steps before the first limit. */
 export const BEFORE_LIMITS = 3;
 
+/** The model of the settings, where it is a name. */
+export function modelIn({ raw }: Configured): string | null {
+  return typeof raw.model === 'string' ? raw.model : null;
+}
+
 /** With the limits of the settings, else with those that there are by default. */
 export function newDraft(
   title: string,

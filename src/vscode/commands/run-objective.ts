@@ -8,7 +8,7 @@ import { openSettings, setApiKey as setApiKeyAction, tellProblem } from '../tell
 import { askFolder, settingsOf } from '../workspace.ts';
 import { setApiKey } from './api-key.ts';
 import { launch } from './launch.ts';
-import { ASKED, askedOf, newDraft, rawOf, saveLimits, totalOf, type RunDraft } from './run-draft.ts';
+import { ASKED, askedOf, modelIn, newDraft, rawOf, saveLimits, totalOf, type RunDraft } from './run-draft.ts';
 import { askLimit, askModel, confirm, forecastWords, tellSettings, type Where, whereOf } from './run-questions.ts';
 
 /** Asks for all that a run needs, shows it once more, and starts it. `argument` may prefill: `{objective}`. */
@@ -29,9 +29,11 @@ export async function runObjective(app: App, argument?: unknown): Promise<void> 
   }
   if (configured.problems.length > 0) return tellSettings(configured.problems);
 
-  const model = typeof configured.raw.model === 'string' ? configured.raw.model : DEFAULTS.model;
   const title = vscode.l10n.t('Run Objective');
-  const draft = { ...newDraft(title, objectiveIn(argument), model, configured, DEFAULT_LIMITS), criteria: '' };
+  const draft = {
+    ...newDraft(title, objectiveIn(argument), modelIn(configured) ?? DEFAULTS.model, configured, DEFAULT_LIMITS),
+    criteria: '',
+  };
   const raw = () => ({ ...rawOf(draft, configured), acceptanceCriteria: criteriaOf(draft.criteria) });
   const steps = [
     () => askObjective(draft, title, totalOf(draft)),

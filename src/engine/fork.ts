@@ -1,3 +1,4 @@
+import { promptRecords } from '../agents/prompts.ts';
 import { historyUntil } from '../research/fork-history.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { RunEvent } from '../run/events.ts';
@@ -27,6 +28,12 @@ export async function readParent(disk: Disk, directory: string): Promise<Parent>
   return { folder, config, events };
 }
 
+/** How many iterations it has completed. */
+export function completedIn({ events }: Pick<Parent, 'events'>): number {
+  const last = events.findLast(({ type }) => type === 'iteration.completed');
+  return last?.type === 'iteration.completed' ? last.iteration : 0;
+}
+
 /** What a run was started with, as settings of another one; its limits are not among them. */
 export function settingsOfRun({ config }: Pick<Parent, 'config'>): RawSettings {
   const { model, embedding, parameters, loop } = config;
@@ -51,6 +58,22 @@ export function settingsOfRun({ config }: Pick<Parent, 'config'>): RawSettings {
     sleepSeconds: loop.sleep_seconds,
     synthesis: loop.synthesis,
   };
+}
+
+/** The prompts of a run that are not the built-in ones, for another one with this strategy. */
+export function promptsOfRun(
+  { config }: Pick<Parent, 'config'>,
+  strategy: RunConfig['strategy'],
+): StartOptions['promptOverrides'] {
+  if (config.strategy !== strategy) return new Map();
+  const builtIn = promptRecords(strategy, new Map());
+  return new Map(
+    Object.entries(config.prompts).flatMap(([name, { text, source }]) =>
+      Object.hasOwn(builtIn, name) && builtIn[name]?.text !== text
+        ? [[name, { text, file: source === 'built-in' ? `run ${config.run_id}` : source }] as const]
+        : [],
+    ),
+  );
 }
 
 /**
@@ -92,9 +115,9 @@ export async function forkRun(
   return createRun({ ...snapshot, forked_from }, history.drafts, options, host);
 }
 
-function noSuchIteration({ folder, events }: Parent, iteration: number): EngineError {
-  const last = events.findLast(({ type }) => type === 'iteration.completed');
-  const most = last?.type === 'iteration.completed' ? last.iteration : 0;
+function noSuchIteration(parent: Parent, iteration: number): EngineError {
+  const { folder } = parent;
+  const most = completedIn(parent);
   return new EngineError('configuration', (translated) => [
     most === 0
       ? translated('The run in {0} has completed no iteration that another one could begin after.', folder.path)

@@ -203,7 +203,10 @@ function nextOf(
     return { text, command: null };
   }
   if (imported)
-    return { text: translated('The run came from an archive: it can be looked at, not resumed.'), command: null };
+    return {
+      text: translated('The run came from an archive: it can be looked at and forked, not resumed.'),
+      command: null,
+    };
   const resume = continueWith(state, 'stopped_by_user', directory);
   if (status === 'interrupted' || state.end === null) {
     const text = translated('Resume it: what was answered is used again, never bought again.');

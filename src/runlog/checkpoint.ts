@@ -37,8 +37,7 @@ export type Checkpoint = z.infer<typeof Checkpoint>;
 const KEPT = 3;
 
 /**
- * Saves the state as a file for people and scripts. A cache: the log is the truth, so a failure is only traced, and the
- * loop does not wait for the disk.
+ * Saves the state as a file for people and scripts. A cache: the log is the truth, so a failure is only traced.
  */
 export async function saveCheckpoint(
   disk: Disk,

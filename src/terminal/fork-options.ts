@@ -1,5 +1,4 @@
-import { promptRecords } from '../agents/prompts.ts';
-import { type Parent, settingsOfRun } from '../engine/fork.ts';
+import { type Parent, promptsOfRun, settingsOfRun } from '../engine/fork.ts';
 import type { StartOptions } from '../engine/host.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { Check, checkedSettings, givenSettings, originOf, pricesOf, promptsOf } from './configuration.ts';
@@ -72,19 +71,8 @@ function forkPrices(options: Options, { config }: Parent, settings: RunSettings 
   };
 }
 
-/** Those of a folder that is named; else the other run's, where they are not the built-in ones. */
-function prompts(
-  options: Options,
-  { config }: Parent,
-  settings: RunSettings | undefined,
-): StartOptions['promptOverrides'] {
+/** Those of a folder that is named; else the other run's. */
+function prompts(options: Options, parent: Parent, settings: RunSettings | undefined): StartOptions['promptOverrides'] {
   if (options.text('prompts-dir') !== undefined || settings === undefined) return promptsOf(options);
-  const builtIn = promptRecords(settings.strategy, new Map());
-  return new Map(
-    Object.entries(config.prompts).flatMap(([name, { text, source }]) =>
-      Object.hasOwn(builtIn, name) && config.strategy === settings.strategy && builtIn[name]?.text !== text
-        ? [[name, { text, file: source === 'built-in' ? `run ${config.run_id}` : source }] as const]
-        : [],
-    ),
-  );
+  return promptsOfRun(parent, settings.strategy);
 }

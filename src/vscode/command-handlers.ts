@@ -14,6 +14,7 @@ import {
   revealRunFolder,
   whyStopped,
 } from './commands/documents.ts';
+import { forkRun } from './commands/fork-run.ts';
 import { getStarted } from './commands/get-started.ts';
 import { rehearse } from './commands/rehearse.ts';
 import { replayRun } from './commands/replay.ts';
@@ -44,6 +45,7 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   whyStopped,
   replayRun,
   compareRuns,
+  forkRun,
   exportRun,
   importRun: (app) => importRun(app),
   getStarted: () => getStarted(),

@@ -16,6 +16,7 @@ export const COMMANDS = {
   whyStopped: 'babyagi.whyStopped',
   replayRun: 'babyagi.replayRun',
   compareRuns: 'babyagi.compareRuns',
+  forkRun: 'babyagi.forkRun',
   exportRun: 'babyagi.exportRun',
   importRun: 'babyagi.importRun',
   getStarted: 'babyagi.getStarted',

@@ -94,7 +94,7 @@ function endingOf(end: NonNullable<RunState['end']>, waits: boolean, { where }: 
 function whyReadOnly(where: Whereabouts): string | null {
   switch (where) {
     case 'imported':
-      return l10n.t('The run came from an archive: it can be looked at, not continued.');
+      return l10n.t('The run came from an archive: it can be looked at and forked, not continued.');
     case 'restricted':
       return l10n.t('This folder is in Restricted Mode: the run can be looked at. Trust the folder to go on with it.');
     case 'here':
@@ -195,8 +195,9 @@ function endLook(end: NonNullable<RunState['end']>): { kind: StateKind; state: s
 /** What can work now, and nothing else. */
 function actionsOf(state: RunState, { where }: Moment): PanelAction[] {
   const readOnly = whyReadOnly(where) !== null;
-  if (state.end) return [...afterEnd(state, endLook(state.end).kind, readOnly), 'openLog'];
-  if (readOnly) return ['openLog'];
+  const fork: PanelAction[] = where === 'imported' && state.iteration > 0 ? ['forkRun'] : [];
+  if (state.end) return [...fork, ...afterEnd(state, endLook(state.end).kind, readOnly), 'openLog'];
+  if (readOnly) return [...fork, 'openLog'];
   if (where === 'idle') return ['resume', 'openLog'];
   // The review has a card with its own controls.
   if (state.review) return ['stop', 'openLog'];

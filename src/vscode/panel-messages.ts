@@ -11,6 +11,7 @@ export const PANEL_ACTIONS = [
   'review',
   'continue',
   'raiseLimit',
+  'forkRun',
   'openAnswer',
   'openSummaryDocument',
   'openLog',

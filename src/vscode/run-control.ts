@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { Parent } from '../engine/fork.ts';
 import type { Outcome, StartOptions } from '../engine/host.ts';
 import type { ResumeOptions } from '../engine/resume-events.ts';
 import type { Session } from '../engine/session.ts';
@@ -23,6 +24,9 @@ export interface StartRequest {
   readonly settings: RunSettings;
   readonly provider: StartOptions['provider'];
   readonly configured: Configured;
+  readonly prices: StartOptions['prices'];
+  /** The run, and its iteration, that this one is to go on from. */
+  readonly from?: { readonly parent: Parent; readonly iteration: number };
   /** Absolute paths. */
   readonly workspace: string;
   readonly runsDirectory: string;
@@ -56,8 +60,8 @@ export class RunControl {
 
   /** Throws EngineError and ServerRefused; then nothing was started. */
   async start(request: StartRequest): Promise<RunView> {
-    const { settings, provider, configured, workspace, runsDirectory, promptsDirectory } = request;
-    const [{ startRun }, { EngineError }, { hostFor, promptFiles, snapshotOf, folderProblems }] = await Promise.all([
+    const { settings, provider, configured, prices, workspace, runsDirectory, from } = request;
+    const [{ startRun }, { EngineError }, { hostFor, snapshotOf, folderProblems }] = await Promise.all([
       import('../engine/start.ts'),
       import('../engine/engine-error.ts'),
       import('./run-world.ts'),
@@ -69,22 +73,27 @@ export class RunControl {
     const options = {
       runsDirectory,
       provider,
-      prices: configured.prices,
-      promptOverrides: await promptFiles(promptsDirectory),
+      prices,
+      promptOverrides: await promptsFor(request),
       snapshot: snapshotOf(configured),
       ...(provider === 'rehearsal' && { paceMs: REHEARSAL_PACE_MS }),
     };
-    return this.follow(await orClose(gate, startRun(settings, options, host)), gate);
+    const starting = async () => {
+      if (from === undefined) return startRun(settings, options, host);
+      const { forkRun } = await import('../engine/fork.ts');
+      return forkRun(from.parent, from.iteration, settings, options, host);
+    };
+    return this.follow(await orClose(gate, starting()), gate);
   }
 
   /** What a run would cost; nothing is sent or written. Throws EngineError, and the reason of the signal. */
   async forecast(request: StartRequest, signal: AbortSignal): Promise<Forecast> {
-    const { settings, provider, configured, workspace, promptsDirectory } = request;
-    const [{ forecastRun }, { forecastHost, promptFiles }] = await Promise.all([
+    const { settings, provider, prices, workspace } = request;
+    const [{ forecastRun }, { forecastHost }] = await Promise.all([
       import('../engine/start.ts'),
       import('./run-world.ts'),
     ]);
-    const options = { provider, prices: configured.prices, promptOverrides: await promptFiles(promptsDirectory) };
+    const options = { provider, prices, promptOverrides: await promptsFor(request) };
     return forecastRun(settings, options, forecastHost(this.world, workspace), signal);
   }
 
@@ -162,6 +171,20 @@ export class RunControl {
       if (!this.closing) await this.runs.detach(run);
     }
   }
+}
+
+/** Those of the workspace; a run that goes on from another one keeps that one's. */
+async function promptsFor({
+  from,
+  settings,
+  promptsDirectory,
+}: StartRequest): Promise<StartOptions['promptOverrides']> {
+  if (from !== undefined) {
+    const { promptsOfRun } = await import('../engine/fork.ts');
+    return promptsOfRun(from.parent, settings.strategy);
+  }
+  const { promptFiles } = await import('./run-world.ts');
+  return promptFiles(promptsDirectory);
 }
 
 /** Throws SteerError. */

@@ -21,6 +21,7 @@ const ACTIONS = (): Record<PanelAction, { label: string; icon: IconName }> => ({
   review: { label: l10n.t('Review…'), icon: 'eye' },
   continue: { label: l10n.t('Continue with More…'), icon: 'more' },
   raiseLimit: { label: l10n.t('Raise a Limit…'), icon: 'more' },
+  forkRun: { label: l10n.t('Fork Run…'), icon: 'fork' },
   openAnswer: { label: l10n.t('Open Answer'), icon: 'document' },
   openSummaryDocument: { label: l10n.t('Open Summary Document'), icon: 'document' },
   openLog: { label: l10n.t('Open Log'), icon: 'lines' },

@@ -292,6 +292,7 @@ describe('the commands of BabyAGI', () => {
         await asks('Compare Runs');
       },
     },
+    'babyagi.forkRun': about('babyagi.forkRun', 'Fork Run', () => asks('Fork Run (1/7)')),
     'babyagi.exportRun': about('babyagi.exportRun', 'Export Run Archive', () => asks('Export Run Archive')),
     'babyagi.importRun': simple('babyagi.importRun', () => asks('Import Run Archive')),
     'babyagi.run': simple('babyagi.run', () => asks('Run Objective (1/7)')),
@@ -376,6 +377,7 @@ describe('the commands of BabyAGI', () => {
       'Reveal Run Folder',
       'Replay Run',
       'Compare Runs…',
+      'Fork Run…',
       'Export Run Archive…',
     ];
     const documents = ['Open Summary Document', 'Open Answer'];

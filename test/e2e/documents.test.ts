@@ -169,6 +169,46 @@ describe('documents, archives and first steps in VS Code', () => {
     await workbench.photograph('import');
   });
 
+  it('forks the imported run: another strategy goes on from its second iteration', async () => {
+    const view = workbench.view('Runs');
+    await view.contextAction(OBJECTIVE, 'Fork Run…');
+    const first = await workbench.quickInput('Fork Run (1/7)');
+    assert.equal(await first.value(), '4');
+    await first.fill('5');
+    await first.accept();
+    await eventually('the refusal', async () => (await first.message()).includes('Give a whole number from 1 to 4.'));
+    await first.enter('2');
+    await (await workbench.quickInput('Fork Run (2/7)')).pick('classic');
+    const model = await workbench.quickInput('Fork Run (3/7)');
+    await workbench.photograph('fork-model');
+    await model.pick('Rehearsal');
+    const iterations = await workbench.quickInput('Fork Run (4/7)');
+    await iterations.fill('2');
+    await iterations.accept();
+    await eventually('the refusal', async () => (await iterations.message()).includes('Give more than 2.'));
+    await iterations.enter('3');
+    await (await workbench.quickInput('Fork Run (5/7)')).enter('0.5');
+    await (await workbench.quickInput('Fork Run (6/7)')).accept();
+    const confirm = await workbench.quickInput('Fork Run: Start? (7/7)');
+    await workbench.photograph('fork-confirm');
+    await confirm.pick('Start');
+    const ended = () => readdirSync(runs).filter((name) => existsSync(path.join(runs, name, 'summary.json')));
+    await eventually('the end of the fork', () => Promise.resolve(ended().length === 2));
+    const configs = ended().map(
+      (name) =>
+        JSON.parse(readFileSync(path.join(runs, name, 'config.json'), 'utf8')) as {
+          run_id: string;
+          strategy: string;
+          forked_from?: { run_id: string; iteration: number };
+        },
+    );
+    const fork = configs.find(({ forked_from }) => forked_from !== undefined);
+    const parent = configs.find(({ forked_from }) => forked_from === undefined);
+    assert.equal(fork?.strategy, 'classic');
+    assert.equal(parent?.strategy, 'guarded');
+    assert.deepEqual([fork?.forked_from?.run_id, fork?.forked_from?.iteration], [parent?.run_id, 2]);
+  });
+
   it('shows a forecast before a run is started, when it is there', async () => {
     await workbench.runCommand('BabyAGI: Run Objective…');
     for (const [step, text] of ['Plan a small garden', '', 'gpt-4o', '3', '0.5', '60'].entries()) {

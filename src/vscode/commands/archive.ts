@@ -68,7 +68,7 @@ export async function importRun(app: App): Promise<void> {
     const run = entry && (await app.runs.open(entry.runId));
     void offerToReveal(
       vscode.l10n.t(
-        'The run was imported to {0}. It can be looked at, not resumed.',
+        'The run was imported to {0}. It can be looked at and forked, not resumed.',
         vscode.workspace.asRelativePath(runDirectory),
       ),
       vscode.Uri.file(runFolder(runDirectory).config),

@@ -13,12 +13,17 @@ interface Launch {
   readonly provider: StartRequest['provider'];
   readonly configured: Configured;
   readonly folder: vscode.WorkspaceFolder;
+  readonly from?: NonNullable<StartRequest['from']>;
 }
 
 /** A run with these settings in this folder. */
 export function requestOf({ folder, ...launch }: Launch): StartRequest {
+  const { provider, configured } = launch;
+  // A model without a known price rehearses as well as any other.
+  const free = provider === 'rehearsal' ? [{ model: '*', input: 0, output: 0 }] : [];
   return {
     ...launch,
+    prices: { ...configured.prices, overrides: [...configured.prices.overrides, ...free] },
     workspace: folder.uri.fsPath,
     runsDirectory: runsDirectoryOf(folder, launch.configured),
     promptsDirectory: promptsDirectoryOf(folder, launch.configured),

@@ -5,7 +5,9 @@ import { BACK, runSteps } from '../steps.ts';
 import { askFolder, settingsOf } from '../workspace.ts';
 import { l10n } from '../panel-l10n.ts';
 import { launch } from './launch.ts';
-import { askLimitText, askObjective, limitOf, tellSettings } from './run-objective.ts';
+import { limitOf } from './run-draft.ts';
+import { askObjective } from './run-objective.ts';
+import { askLimitText, tellSettings } from './run-questions.ts';
 
 const ASKED = ['max_iterations', 'max_cost_usd'] as const;
 /** The settings count, as they do for a run. */
@@ -43,13 +45,5 @@ export async function rehearse(app: App): Promise<void> {
     l10n.t,
   );
   if ('problems' in checked) return tellSettings(checked.problems);
-  // A model without a known price rehearses as well as any other.
-  const overrides = [...configured.prices.overrides, { model: '*', input: 0, output: 0 }];
-  const prices = { ...configured.prices, overrides };
-  await launch(app, {
-    settings: checked.settings,
-    provider: 'rehearsal',
-    configured: { ...configured, prices },
-    folder,
-  });
+  await launch(app, { settings: checked.settings, provider: 'rehearsal', configured, folder });
 }

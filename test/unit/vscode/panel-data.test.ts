@@ -145,11 +145,12 @@ describe('the panel sections of a run', () => {
   it('offer nothing that cannot work for a run that can only be looked at, and say why', () => {
     const done = stateAfter(...iteration(1, 't1', 'A result'), ended('max_iterations'));
     for (const [where, why] of [
-      ['imported', 'The run came from an archive: it can be looked at, not continued.'],
+      ['imported', 'The run came from an archive: it can be looked at and forked, not continued.'],
       ['restricted', 'This folder is in Restricted Mode: the run can be looked at. Trust the folder to go on with it.'],
     ] as const) {
       const { head } = show(done, {}, where);
-      assert.deepEqual(head.actions, ['openAnswer', 'openSummaryDocument', 'openLog']);
+      const fork = where === 'imported' ? ['forkRun'] : [];
+      assert.deepEqual(head.actions, [...fork, 'openAnswer', 'openSummaryDocument', 'openLog']);
       assert.equal(head.end?.next, why);
       const open = show(stateAfter(), {}, where).head;
       assert.deepEqual([open.actions, open.state, open.detail], [['openLog'], 'Interrupted', why]);

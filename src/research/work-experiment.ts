@@ -91,7 +91,11 @@ export class ExperimentWorker {
 
   /** Throws EngineError where the folder cannot be read or written. */
   async work(): Promise<WorkerStop> {
-    const { trials } = await this.read();
+    const { folder, trials } = await this.read();
+    if (await this.parts.host.disk.exists(folder.imported))
+      throw new EngineError('imported', (translated) => [
+        translated('{0} came from an archive: the experiment can be looked at, not worked on.', folder.path),
+      ]);
     this.again = new Map(
       trials.flatMap((trial) =>
         trial.progress.state === 'ended' && !trial.progress.isResult

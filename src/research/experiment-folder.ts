@@ -14,6 +14,8 @@ export interface ExperimentFolder {
   readonly claims: string;
   /** Ordinary run folders. */
   readonly runs: string;
+  /** Says that the folder came from an archive: the experiment is for looking. */
+  readonly imported: string;
   readonly reportMarkdown: string;
   readonly reportJson: string;
   readonly trialsCsv: string;
@@ -25,6 +27,7 @@ export function experimentFolder(path: string): ExperimentFolder {
     record: join(path, 'experiment.json'),
     claims: join(path, 'claims'),
     runs: join(path, 'runs'),
+    imported: join(path, 'imported.json'),
     reportMarkdown: join(path, 'report.md'),
     reportJson: join(path, 'report.json'),
     trialsCsv: join(path, 'trials.csv'),

@@ -80,6 +80,9 @@ export class ExperimentWorker {
   private isShort = false;
   private ends: WorkerStop | null = null;
   private readonly stopping = new AbortController();
+  private readonly stopped = new Promise<null>((resolve) => {
+    this.stopping.signal.addEventListener('abort', () => resolve(null), { once: true });
+  });
 
   constructor(directory: string, parts: WorkerParts) {
     this.directory = directory;
@@ -88,7 +91,11 @@ export class ExperimentWorker {
 
   /** Throws EngineError where the folder cannot be read or written. */
   async work(): Promise<WorkerStop> {
-    const { trials } = await this.read();
+    const { folder, trials } = await this.read();
+    if (await this.parts.host.disk.exists(folder.imported))
+      throw new EngineError('imported', (translated) => [
+        translated('{0} came from an archive: the experiment can be looked at, not worked on.', folder.path),
+      ]);
     this.again = new Map(
       trials.flatMap((trial) =>
         trial.progress.state === 'ended' && !trial.progress.isResult
@@ -230,12 +237,7 @@ export class ExperimentWorker {
   }
 
   private async unlessStopped(opening: Promise<Session>): Promise<Session | null> {
-    const { signal } = this.stopping;
-    const stopped = new Promise<null>((resolve) => {
-      if (signal.aborted) resolve(null);
-      else signal.addEventListener('abort', () => resolve(null), { once: true });
-    });
-    const session = await Promise.race([opening, stopped]);
+    const session = await Promise.race([opening, this.stopped]);
     // One that is opened too late ends at once, as the others do.
     if (session === null) void opening.then((late) => late.stop('signal')).catch(() => {});
     return session;

@@ -168,7 +168,7 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
   replay: [],
   compare: [],
   export: [],
-  import: ['runs-dir'],
+  import: ['runs-dir', 'experiments-dir'],
   'test-notices': [],
 };
 

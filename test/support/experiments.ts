@@ -6,7 +6,9 @@ import type { Host } from '../../src/engine/host.ts';
 import { temporaryFolder, testHost } from './run-host.ts';
 
 /** What an experiment file says, guarded against classic; some of it otherwise. */
-export function experimentFile(over: Partial<Record<keyof ExperimentFile | 'key', unknown>> = {}): Record<string, unknown> {
+export function experimentFile(
+  over: Partial<Record<keyof ExperimentFile | 'key', unknown>> = {},
+): Record<string, unknown> {
   return {
     name: 'Guarded against classic',
     objective: 'Plan a small garden',
@@ -24,7 +26,10 @@ export function experimentFile(over: Partial<Record<keyof ExperimentFile | 'key'
 }
 
 /** The folder of a new experiment on the rehearsal model. */
-export async function rehearsedExperiment(over: Parameters<typeof experimentFile>[0] = {}, host = testHost('http://127.0.0.1:9/v1')) {
+export async function rehearsedExperiment(
+  over: Parameters<typeof experimentFile>[0] = {},
+  host = testHost('http://127.0.0.1:9/v1'),
+) {
   const text = Buffer.from(JSON.stringify(experimentFile(over)));
   const checked = checkExperimentFile(String(text));
   if ('problems' in checked) throw new Error(checked.problems.join('\n'));

@@ -159,7 +159,9 @@ describe('an experiment', () => {
       git: null,
     };
     const claims = experiment.trials.map((trial) => nextClaim(experiment, trial, Date.now(), environment));
-    const put = await Promise.all(claims.map(async (claim) => claim !== null && putClaim(nodeDisk, experiment.folder, claim)));
+    const put = await Promise.all(
+      claims.map(async (claim) => claim !== null && putClaim(nodeDisk, experiment.folder, claim)),
+    );
     assert.equal(put.filter(Boolean).length, 1);
     assert.deepEqual(readdirSync(experiment.folder.claims), ['000001.json']);
   });

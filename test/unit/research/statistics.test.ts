@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { bootstrapInterval, cliffsDelta, describe as described, holm, quantile, signFlip, sizeOf } from '../../../src/research/statistics.ts';
+import {
+  bootstrapInterval,
+  cliffsDelta,
+  describe as described,
+  holm,
+  quantile,
+  signFlip,
+  sizeOf,
+} from '../../../src/research/statistics.ts';
 
 const near = (actual: number | null | undefined, expected: number, by = 1e-9) =>
-  assert.ok(actual !== null && actual !== undefined && Math.abs(actual - expected) <= by, `${actual} is not ${expected}`);
+  assert.ok(
+    actual !== null && actual !== undefined && Math.abs(actual - expected) <= by,
+    `${actual} is not ${expected}`,
+  );
 
 /** Darwin's maize, eighths of an inch: crossed less self-fertilised plants of a pair (Fisher 1935, table 3). */
 const DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48];
@@ -22,7 +33,10 @@ describe('the description of a sample', () => {
   });
 
   it('has quantiles as R has them by default: quantile(c(1, 2, 4, 8), c(.25, .5, .9))', () => {
-    assert.deepEqual([0.25, 0.5, 0.9].map((share) => quantile([1, 2, 4, 8], share)), [1.75, 3, 6.800000000000001]);
+    assert.deepEqual(
+      [0.25, 0.5, 0.9].map((share) => quantile([1, 2, 4, 8], share)),
+      [1.75, 3, 6.800000000000001],
+    );
   });
 });
 
@@ -59,7 +73,10 @@ describe('the sign-flip test', () => {
   it('is the share of all signs whose sum is as large: counted by another way', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -20, max: 20 }), { minLength: 2, maxLength: 8 }), (differences) => {
-        const sums = differences.reduce<number[]>((all, value) => all.flatMap((sum) => [sum + value, sum - value]), [0]);
+        const sums = differences.reduce<number[]>(
+          (all, value) => all.flatMap((sum) => [sum + value, sum - value]),
+          [0],
+        );
         const observed = Math.abs(differences.reduce((sum, value) => sum + value, 0));
         near(signFlip(differences)?.p, sums.filter((sum) => Math.abs(sum) >= observed).length / sums.length);
       }),
@@ -111,7 +128,10 @@ describe('the delta of Cliff', () => {
   });
 
   it('is 1 where all are above, −1 the other way round, 0 where both are the same', () => {
-    assert.deepEqual([cliffsDelta([3, 4], [1, 2]), cliffsDelta([1, 2], [3, 4]), cliffsDelta([1, 2], [1, 2])], [1, -1, 0]);
+    assert.deepEqual(
+      [cliffsDelta([3, 4], [1, 2]), cliffsDelta([1, 2], [3, 4]), cliffsDelta([1, 2], [1, 2])],
+      [1, -1, 0],
+    );
     assert.equal(cliffsDelta([], [1]), null);
   });
 });

@@ -33,6 +33,7 @@ const WORDS = [
   'src/research/experiment-file.ts',
   'src/research/experiment.ts',
   'src/research/trial-config.ts',
+  'src/research/work-experiment.ts',
   'src/research/replay-words.ts',
   'src/research/compare-markdown.ts',
   'src/run/settings.ts',

@@ -35,6 +35,8 @@ export interface World {
   readonly identity: () => OwnerIdentity;
   /** Where the spending of keys is noted: outside every workspace, for all windows. */
   readonly ledgerDirectory: string;
+  /** Where windows ask each other for something: see inbox.ts. */
+  readonly inboxDirectory: string;
   readonly distDirectory: string;
   readonly extensionVersion: string;
   readonly vscodeVersion: string;

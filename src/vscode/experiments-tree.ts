@@ -14,7 +14,7 @@ import {
 } from './experiment-words.ts';
 import type { ExperimentEntry, Experiments } from './experiments.ts';
 import { unreadableIcon } from './icons.ts';
-import { COMMANDS } from './ids.ts';
+import { COMMANDS, CONTEXT_KEYS } from './ids.ts';
 import type { Runs } from './runs.ts';
 
 const REFRESH_MS = 250;
@@ -46,7 +46,10 @@ export class ExperimentsTree {
         if (row) changed.fire(row);
       }
     });
-    experiments.onDidChange((entry) => refreshes.add(entry?.directory ?? null));
+    experiments.onDidChange((entry) => {
+      this.tellTrials(experiments.entries);
+      refreshes.add(entry?.directory ?? null);
+    });
     // What a trial in this window does is known before its log is read again.
     runs.onDidChangeEntry(({ runId, isTrial }) => {
       if (!isTrial) return;
@@ -61,6 +64,7 @@ export class ExperimentsTree {
       if (!this.isRead) await this.experiments.scan();
       this.isRead = true;
       const { entries, older } = this.experiments;
+      this.tellTrials(entries);
       const rows = entries.map(({ directory }) => experimentRow(directory));
       return [...rows, ...(older > 0 ? [olderRow(older)] : [])].map((each) => this.keep(each));
     }
@@ -94,6 +98,17 @@ export class ExperimentsTree {
     if (variant && trial) item.tooltip = trialTooltip(trial, variant);
     return item;
   }
+
+  /** What opens a run is enabled where there is one. */
+  private tellTrials(entries: readonly ExperimentEntry[]): void {
+    const some = entries.some(({ brief }) =>
+      brief?.variants.some(({ trials }) => trials.some(({ runId }) => runId !== null)),
+    );
+    if (some === this.hasTrials) return;
+    this.hasTrials = some;
+    void vscode.commands.executeCommand('setContext', CONTEXT_KEYS.hasTrials, some);
+  }
+  private hasTrials = false;
 
   private trialItem(
     row: Extract<ExperimentRow, { kind: 'trial' }>,

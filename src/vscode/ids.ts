@@ -72,6 +72,8 @@ export const WALKTHROUGH = 'babyagi-vscode.babyagi-vscode#babyagi.start';
 export const CONTEXT_KEYS = {
   /** Some run is listed. */
   hasRuns: 'babyagi.hasRuns',
+  /** Some trial of an experiment has a run; known once the Experiments view was open. */
+  hasTrials: 'babyagi.hasTrials',
   /** Some run is in progress, here or in another window. */
   hasLiveRun: 'babyagi.hasLiveRun',
   /** Some run in progress is neither paused nor ended. */

@@ -74,10 +74,16 @@ export async function isExperiment(disk: Disk, directory: string): Promise<boole
 export async function readExperiment(disk: Disk, directory: string, known = new EndedRuns()): Promise<Experiment> {
   const folder = experimentFolder(directory);
   const record = await readRecord(disk, folder);
+  const order = trialOrder(record.spec);
   const claims = await readClaims(disk, folder);
+  const foreign = claims.find((claim, index) => !fits(claim, claims.slice(0, index), order));
+  if (foreign)
+    throw damaged(folder, (translated) =>
+      translated('{0} does not go with the claims before it', `claims/${sixDigits(foreign.number)}.json`),
+    );
   const last = new Map(claims.map((claim) => [placeOf(claim), claim]));
   const trials: Trial[] = [];
-  for (const planned of trialOrder(record.spec)) {
+  for (const planned of order) {
     const claim = last.get(placeOf(planned)) ?? null;
     const runDirectory = claim && join(folder.runs, claim.run);
     const progress = claim === null ? WAITING : await progressOf(disk, folder, claim, known);
@@ -104,6 +110,15 @@ export async function readClaims(disk: Disk, folder: ExperimentFolder): Promise<
     claims.push(claim);
   }
   return claims;
+}
+
+/** New trials are taken in their order, each once; one that is taken again is the same run. */
+function fits({ resumes, ...claim }: Claim, before: readonly Claim[], order: readonly PlannedTrial[]): boolean {
+  const begun = before.filter((each) => each.resumes === null);
+  const first = begun.find((each) => placeOf(each) === placeOf(claim));
+  if (resumes !== null) return first?.run === claim.run && first.run_id === claim.run_id;
+  const planned = order[begun.length];
+  return planned !== undefined && placeOf(planned) === placeOf(claim) && begun.every(({ run }) => run !== claim.run);
 }
 
 /** Ends by the server, the machine or a person: they say nothing of the variant. `worker` goes on with such a run. */

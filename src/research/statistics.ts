@@ -112,7 +112,7 @@ export function signFlip(differences: readonly number[], ...words: readonly (str
  */
 export function holm(values: readonly number[]): number[] {
   const order = values.map((_, index) => index).sort((one, other) => (values[one] ?? 0) - (values[other] ?? 0));
-  const adjusted = new Array<number>(values.length).fill(1);
+  const adjusted = values.map(() => 1);
   let least = 0;
   for (const [rank, index] of order.entries()) {
     least = Math.max(least, Math.min(1, (values.length - rank) * (values[index] ?? 1)));

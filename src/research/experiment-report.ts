@@ -81,6 +81,8 @@ interface RunReport {
   readonly run: string | null;
   readonly run_id: string | null;
   readonly stop_reason: string | null;
+  /** How often its worker was stopped or died, and another one went on. */
+  readonly interruptions: number;
   /** The last event of the log, and the hash of its chain there. */
   readonly events: number;
   readonly chain_hash: string | null;
@@ -131,6 +133,7 @@ function runReport({ variant, trial, seed, claim, progress }: Trial, index: numb
     run: claim?.run ?? null,
     run_id: claim?.run_id ?? null,
     stop_reason: isOver ? progress.reason : null,
+    interruptions: Math.max(0, (run?.epoch ?? 1) - 1),
     events: run?.end.seq ?? 0,
     chain_hash: run?.end.hash ?? null,
     figures: run && run.figures,

@@ -110,7 +110,7 @@ function figuresIn(directory: string): string[][] {
     .trimEnd()
     .split('\r\n')
     .map((line) => line.split(','));
-  const other = new Set(['run_id', 'run', 'events', 'chain_hash', 'latency_p50_ms', 'active_ms']);
+  const other = new Set(['run_id', 'run', 'interruptions', 'events', 'chain_hash', 'latency_p50_ms', 'active_ms']);
   return [head, ...lines].map((line) => line.filter((_, index) => !other.has(head[index] ?? '')));
 }
 

@@ -42,7 +42,7 @@ export async function experiment(options: Options, open: () => Terminal): Promis
     { text, file, variants: configured.configs, provider },
     host,
   );
-  return workOff(directory, options, { host, parallel: work.parallel, began });
+  return workOff(directory, options, { host, parallel: work.parallel, began }, work.terminal);
 }
 
 /** Takes trials of an experiment that is there. */
@@ -56,7 +56,7 @@ export async function worker(options: Options, open: () => Terminal): Promise<nu
     variants.map(({ config }) => config.model.base_url),
   );
   const began = await work.terminal.serveMetrics();
-  return workOff(directory, options, { host, parallel: work.parallel, began });
+  return workOff(directory, options, { host, parallel: work.parallel, began }, work.terminal);
 }
 
 interface Work {
@@ -127,10 +127,11 @@ function hostFor(
 
 type Parts = Pick<ConstructorParameters<typeof ExperimentWorker>[1], 'host' | 'parallel' | 'began'>;
 
-async function workOff(directory: string, options: Options, parts: Parts): Promise<number> {
+async function workOff(directory: string, options: Options, parts: Parts, { redactor }: Terminal): Promise<number> {
   const json = options.isSet('json');
   const stream = json ? process.stderr : process.stdout;
-  const tell = (line: string) => stream.write(`${line}\n`);
+  // What went wrong may quote anything.
+  const tell = (line: string) => stream.write(`${redactor.redact(line)}\n`);
   tell(`Experiment in ${directory}`);
   const worker = new ExperimentWorker(directory, {
     ...parts,

@@ -152,7 +152,7 @@ async function resume(options: Options): Promise<number> {
 async function serveMetricsOf(port: number | undefined): Promise<(session: Session) => void> {
   if (port === undefined) return () => {};
   const { EndpointError, serveMetrics } = await import('./telemetry/endpoint.ts');
-  const measured: Session[] = [];
+  let measured: Session[] = [];
   try {
     await serveMetrics(port, () => measured.map(({ state }) => state));
   } catch (error) {
@@ -160,7 +160,7 @@ async function serveMetricsOf(port: number | undefined): Promise<(session: Sessi
     throw error;
   }
   return (session) => {
-    measured.push(session);
+    measured = [...measured.filter(({ state }) => state.status !== 'ended'), session];
   };
 }
 

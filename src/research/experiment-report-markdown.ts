@@ -2,6 +2,7 @@ import { containedMarkdown, plainText } from '../runlog/markdown.ts';
 import { money, table } from '../runlog/summary-markdown.ts';
 import { shown } from './compare-markdown.ts';
 import type { Experiment } from './experiment.ts';
+import type { ExperimentRecord } from './experiment-folder.ts';
 import type { ExperimentReport, MetricComparison } from './experiment-report.ts';
 import { METRICS } from './metrics-of-runs.ts';
 import type { Description, Interval } from './statistics.ts';
@@ -40,7 +41,7 @@ export function reportMarkdown(report: ExperimentReport, { record }: Experiment)
     '## The trials\n\n',
     trials(report),
     '## Method\n\n',
-    `${method(report, record.spec.seed)}\n\n`,
+    `${method(report, record)}\n\n`,
     '## To check this\n\n',
     '`node dist/cli.js verify <this folder>` reads every log again, checks that each run is what its variant and trial say, that no trial is there twice and that the cap was kept at every moment, and makes this report again. `node dist/cli.js replay <this folder>` runs every loop again from the recorded answers, with no network.\n',
   ].join('');
@@ -50,7 +51,7 @@ export function reportMarkdown(report: ExperimentReport, { record }: Experiment)
   }
 }
 
-function standing({ trials, cost_usd, max_total_cost_usd }: ExperimentReport): string {
+function standing({ trials, runs, cost_usd, max_total_cost_usd }: ExperimentReport): string {
   const { planned, with_result, without_result, not_ended, not_started, unreadable } = trials;
   const missing = [
     ...(not_started > 0 ? [`${not_started} not started`] : []),
@@ -60,7 +61,9 @@ function standing({ trials, cost_usd, max_total_cost_usd }: ExperimentReport): s
       : []),
     ...(unreadable > 0 ? [`${unreadable} cannot be read`] : []),
   ];
-  const cost = `All runs cost ${money(cost_usd)} of at most ${money(max_total_cost_usd)}.`;
+  const interrupted = runs.filter(({ interruptions, is_result }) => is_result && interruptions > 0).length;
+  const held = `${interrupted === 1 ? '1 of them was' : `${interrupted} of them were`} interrupted and gone on with: what was in flight then is held in the cost.`;
+  const cost = `All runs cost ${money(cost_usd)} of at most ${money(max_total_cost_usd)}.${interrupted === 0 ? '' : ` ${held}`}`;
   return missing.length === 0
     ? `All ${planned} trials have a result. ${cost}`
     : `**${planned - with_result} of ${planned} trials have no result: ${missing.join(', ')}.** ${cost}`;
@@ -143,7 +146,7 @@ function inWords(own: readonly MetricComparison[], all: readonly MetricCompariso
         : []),
     ...clear.map(
       (each) =>
-        `${difference(each)}: p = ${probability(each.p)}, ${probability(each.p_holm)} after adjustment for ${tests} tests.`,
+        `${difference(each)}: p ${probability(each.p).startsWith('<') ? '' : '= '}${probability(each.p)}, ${probability(each.p_holm)} after adjustment for ${tests} tests.`,
     ),
   ];
   if (clear.length === 0 && smallest < LEVEL)
@@ -207,11 +210,14 @@ const STATE_WORDS: Readonly<Record<ExperimentReport['runs'][number]['state'], st
   unreadable: 'cannot be read',
 };
 
-function method({ comparisons, variants }: ExperimentReport, seed: number): string {
+function method(
+  { comparisons, variants }: ExperimentReport,
+  { spec: { seed }, variants: configured }: ExperimentRecord,
+): string {
   const tests = comparisons.filter(({ p }) => p !== null).length;
   const baseline = plainText(variants[0]?.name ?? '', CELL);
   return [
-    `Trial i of every variant was run with the sampling seed ${seed} + i. Trials were taken in blocks, trial 1 of all variants first, in an order within each block that was shuffled by the seed.`,
+    `Trial i of every variant was run with the sampling seed ${seed} + i. Trials were taken in blocks, trial 1 of all variants first, in an order within each block that was shuffled by the seed.${configured.some(({ config }) => config.strategy === 'classic') ? ' The strategy classic sends no seed to the server, as the original does not.' : ''}`,
     'A run that ended for a reason of the server, the machine or a person (error, waiting_for_key, stopped_by_user, stopped_at_review, disk_full, quarantined, the daily limit of the key) is no result of its variant and in none of the figures; all others are in, whatever ended them.',
     'A useful result has a text, and no task of the same words was done before it. Costs are what is settled and held.',
     `Differences are those to the run of ${baseline} with the same seed. Intervals are 95 % percentile bootstrap intervals of the mean (5000 resamples); with few trials they are too narrow. p values are two-sided and come from flipping the signs of the differences (all of them up to 16 pairs, 20 000 random ones beyond), which supposes only that without an effect a difference were as likely the other way round. They are adjusted together, over ${tests} tests, as Holm does. Cliff’s delta says how much oftener a run of the variant is above one of ${baseline} than below it, from −1 to 1.`,

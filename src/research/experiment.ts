@@ -3,14 +3,17 @@ import type * as z from 'zod';
 import { picoFromUsd, type Pico } from '../budget/money.ts';
 import { EngineError } from '../engine/engine-error.ts';
 import { readConfig, readState } from '../engine/read.ts';
+import type { RunConfig } from '../run/config.ts';
 import { issueWords } from '../run/issue-words.ts';
 import { jsonOrNull } from '../run/json.ts';
+import type { Limits } from '../run/limits.ts';
 import { messageOf } from '../run/message.ts';
 import type { RunState } from '../run/state.ts';
 import { isKeyLimit, type StopReason } from '../run/stop-reason.ts';
 import type { Disk } from '../runlog/disk.ts';
 import { runFolder, sixDigits } from '../runlog/folder.ts';
 import type { LogEnd } from '../runlog/reader.ts';
+import { figuresOf, type RunFigures } from './compare.ts';
 import { Claim, type ExperimentFolder, experimentFolder, ExperimentRecord } from './experiment-folder.ts';
 import { type PlannedTrial, trialOrder } from './trial-order.ts';
 
@@ -44,8 +47,20 @@ export type TrialProgress =
   /** Its log cannot be read. */
   | { readonly state: 'unreadable'; readonly why: string };
 
+/** Of a run what an experiment needs: the states of hundreds of runs would not fit into memory. */
 export interface TrialRun {
-  readonly state: RunState;
+  readonly config: RunConfig;
+  /** As they are now. */
+  readonly limits: Limits;
+  /** How many owners the run has had. */
+  readonly epoch: number;
+  readonly stopReason: StopReason | null;
+  /** Whether its end is a result of its variant. */
+  readonly isResult: boolean;
+  /** Settled and held. */
+  readonly spent: Pico;
+  readonly figures: RunFigures;
+  /** The last event of its log, and the hash of its chain there. */
   readonly end: LogEnd;
 }
 
@@ -70,14 +85,28 @@ export async function isExperiment(disk: Disk, directory: string): Promise<boole
   return disk.exists(experimentFolder(directory).record).catch(() => false);
 }
 
-/** Throws EngineError where the folder is no experiment, or not one that this version can read. */
-export async function readExperiment(disk: Disk, directory: string, known = new EndedRuns()): Promise<Experiment> {
+/**
+ * Throws EngineError where the folder is no experiment, or not one that this version can read. `known` and `before`, the same
+ * experiment as it was read before, spare whoever looks again and again most of the reading.
+ */
+export async function readExperiment(
+  disk: Disk,
+  directory: string,
+  known = new EndedRuns(),
+  before: Experiment | null = null,
+): Promise<Experiment> {
   const folder = experimentFolder(directory);
-  const record = await readRecord(disk, folder);
-  const claims = await readClaims(disk, folder);
+  const record = before?.record ?? (await readRecord(disk, folder));
+  const order = trialOrder(record.spec);
+  const claims = await readClaims(disk, folder, before?.claims);
+  const foreign = firstForeign(claims, order);
+  if (foreign)
+    throw damaged(folder, (translated) =>
+      translated('{0} does not go with the claims before it', `claims/${sixDigits(foreign.number)}.json`),
+    );
   const last = new Map(claims.map((claim) => [placeOf(claim), claim]));
   const trials: Trial[] = [];
-  for (const planned of trialOrder(record.spec)) {
+  for (const planned of order) {
     const claim = last.get(placeOf(planned)) ?? null;
     const runDirectory = claim && join(folder.runs, claim.run);
     const progress = claim === null ? WAITING : await progressOf(disk, folder, claim, known);
@@ -87,23 +116,47 @@ export async function readExperiment(disk: Disk, directory: string, known = new 
 }
 
 export async function readRecord(disk: Disk, folder: ExperimentFolder): Promise<ExperimentRecord> {
-  return parsed(folder.record, await contentOf(disk, folder.record, MOST_RECORD_BYTES), ExperimentRecord);
+  const content = await disk.read(folder.record, MOST_RECORD_BYTES).then(String, () => {
+    throw new EngineError('not_an_experiment', (translated) => [
+      translated('{0} is not an experiment folder: it has no experiment.json that can be read.', folder.path),
+    ]);
+  });
+  return parsed(folder.record, content, ExperimentRecord);
 }
 
 /** Throws EngineError where one is damaged or missing: then it is not known what may still be spent. */
-export async function readClaims(disk: Disk, folder: ExperimentFolder): Promise<Claim[]> {
+async function readClaims(disk: Disk, folder: ExperimentFolder, before: readonly Claim[] = []): Promise<Claim[]> {
   const names = (await disk.list(folder.claims).catch(() => [] as string[])).filter((name) => CLAIM_NAME.test(name));
   const claims: Claim[] = [];
   for (const [index, name] of names.sort().entries()) {
     const file = join(folder.claims, name);
     if (name !== `${sixDigits(index + 1)}.json`)
       throw damaged(folder, (translated) => translated('{0} is missing', `claims/${sixDigits(index + 1)}.json`));
-    const claim = parsed(file, await contentOf(disk, file, MOST_CLAIM_BYTES), Claim);
+    const claim = before[index] ?? parsed(file, await claimText(disk, folder, file), Claim);
     if (claim.number !== index + 1)
       throw damaged(folder, (translated) => translated('{0} has another number', `claims/${name}`));
     claims.push(claim);
   }
   return claims;
+}
+
+/** New trials are taken in their order, each once; one that is taken again is the same run. The first claim that is otherwise. */
+function firstForeign(claims: readonly Claim[], order: readonly PlannedTrial[]): Claim | null {
+  const begun = new Map<string, Claim>();
+  const runs = new Set<string>();
+  for (const claim of claims) {
+    const place = placeOf(claim);
+    if (claim.resumes !== null) {
+      const first = begun.get(place);
+      if (first?.run !== claim.run || first.run_id !== claim.run_id) return claim;
+      continue;
+    }
+    const planned = order[begun.size];
+    if (planned === undefined || placeOf(planned) !== place || runs.has(claim.run)) return claim;
+    begun.set(place, claim);
+    runs.add(claim.run);
+  }
+  return null;
 }
 
 /** Ends by the server, the machine or a person: they say nothing of the variant. `worker` goes on with such a run. */
@@ -125,15 +178,15 @@ export function isResult({ end }: Pick<RunState, 'end'>): boolean {
 export function committed({ claim, progress }: Pick<Trial, 'claim' | 'progress'>): Pico {
   if (claim === null) return 0n;
   const claimed = picoFromUsd(claim.max_cost_usd);
-  if (progress.state === 'ended') return spent(progress.run);
+  if (progress.state === 'ended') return progress.run.spent;
   if (progress.state !== 'open') return claimed;
-  const cap = picoFromUsd(progress.run.state.limits.max_cost_usd);
+  const cap = picoFromUsd(progress.run.limits.max_cost_usd);
   return cap > claimed ? cap : claimed;
 }
 
-/** What the run of a trial has cost by now: settled and held. */
-export function spent({ state: { money } }: TrialRun): Pico {
-  return money.settled + money.held;
+/** What the experiment has cost by now. */
+export function spentBy(trials: readonly Trial[]): Pico {
+  return trials.reduce((sum, { progress }) => sum + ('run' in progress ? progress.run.spent : 0n), 0n);
 }
 
 /** Runs that have ended, so that whoever looks again and again need not read them again. */
@@ -150,8 +203,18 @@ export class EndedRuns {
     const { config } = await readConfig(disk, folder);
     const { state, end } = await readState(disk, folder, config);
     if (end === null) return null;
-    const run = { state, end };
-    if (state.status === 'ended') this.runs.set(directory, { segments, run });
+    const stopReason = state.status === 'ended' ? (state.end?.reason ?? null) : null;
+    const run: TrialRun = {
+      config,
+      limits: { ...state.limits },
+      epoch: state.epoch,
+      stopReason,
+      isResult: stopReason !== null && isResult(state),
+      spent: state.money.settled + state.money.held,
+      figures: figuresOf(state),
+      end,
+    };
+    if (stopReason !== null) this.runs.set(directory, { segments, run });
     return run;
   }
 }
@@ -172,20 +235,19 @@ async function progressOf(
   try {
     const run = await known.read(disk, join(runs, claim.run));
     if (run === null) return { state: 'claimed' };
-    const { state } = run;
+    const { stopReason: reason, isResult: is } = run;
     // An end that was there when the trial was taken once more does not count any more.
-    const isOver = state.status === 'ended' && state.epoch > (claim.resumes?.after_epoch ?? 0);
-    return isOver && state.end
-      ? { state: 'ended', run, reason: state.end.reason, isResult: isResult(state) }
+    return reason !== null && run.epoch > (claim.resumes?.after_epoch ?? 0)
+      ? { state: 'ended', run, reason, isResult: is }
       : { state: 'open', run };
   } catch (error) {
     return { state: 'unreadable', why: messageOf(error) };
   }
 }
 
-async function contentOf(disk: Disk, file: string, atMost: number): Promise<string> {
-  return disk.read(file, atMost).then(String, () => {
-    throw new EngineError('not_an_experiment', (translated) => [translated('{0} cannot be read.', file)]);
+async function claimText(disk: Disk, folder: ExperimentFolder, file: string): Promise<string> {
+  return disk.read(file, MOST_CLAIM_BYTES).then(String, () => {
+    throw damaged(folder, (translated) => translated('{0} cannot be read', file));
   });
 }
 

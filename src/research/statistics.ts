@@ -87,6 +87,10 @@ export interface SignFlip {
 export function signFlip(differences: readonly number[], ...words: readonly (string | number)[]): SignFlip | null {
   const { length } = differences;
   if (length < 2) return null;
+  if (differences.every((value) => value === 0)) {
+    const exact = length <= MOST_EXACT;
+    return { p: 1, exact, smallest: exact ? 2 ** (1 - length) : 1 / (DRAWS + 1) };
+  }
   const size = differences.reduce((sum, value) => sum + Math.abs(value), 0);
   // Sums of the same numbers in another order may differ in the last digits.
   const least = Math.abs(differences.reduce((sum, value) => sum + value, 0)) - size * 1e-12;
@@ -112,7 +116,7 @@ export function signFlip(differences: readonly number[], ...words: readonly (str
  */
 export function holm(values: readonly number[]): number[] {
   const order = values.map((_, index) => index).sort((one, other) => (values[one] ?? 0) - (values[other] ?? 0));
-  const adjusted = new Array<number>(values.length).fill(1);
+  const adjusted = values.map(() => 1);
   let least = 0;
   for (const [rank, index] of order.entries()) {
     least = Math.max(least, Math.min(1, (values.length - rank) * (values[index] ?? 1)));

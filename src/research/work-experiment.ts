@@ -10,7 +10,7 @@ import { isKeyLimit, type StopReason } from '../run/stop-reason.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { highestOwner, isOwned } from '../runlog/owner-file.ts';
 import { nextClaim, putClaim } from './claims.ts';
-import { EndedRuns, type Experiment, isResult, placeOf, readExperiment, spent, type Trial } from './experiment.ts';
+import { EndedRuns, type Experiment, isResult, placeOf, readExperiment, type Trial } from './experiment.ts';
 import type { Claim } from './experiment-folder.ts';
 import { trialConfig } from './trial-config.ts';
 
@@ -67,6 +67,7 @@ export class ExperimentWorker {
   private readonly directory: string;
   private readonly parts: WorkerParts;
   private readonly known = new EndedRuns();
+  private before: Experiment | null = null;
   private readonly sessions = new Set<Session>();
   private readonly working = new Set<string>();
   /** Trials that had ended without a result when this worker began, with their epochs: each is tried once more. */
@@ -101,7 +102,7 @@ export class ExperimentWorker {
     this.again = new Map(
       trials.flatMap((trial) =>
         trial.progress.state === 'ended' && !trial.progress.isResult
-          ? [[placeOf(trial), trial.progress.run.state.epoch] as const]
+          ? [[placeOf(trial), trial.progress.run.epoch] as const]
           : [],
       ),
     );
@@ -144,7 +145,7 @@ export class ExperimentWorker {
   private async next(): Promise<Step> {
     while (this.ends === null) {
       const experiment = await this.read();
-      const others = experiment.trials.filter((trial) => isOpen(trial) && !this.working.has(placeOf(trial)));
+      const others = experiment.trials.filter((trial) => isOpen(trial) && this.isAble(trial));
       for (const trial of others) {
         if (trial.claim !== null && (await this.isLeft(trial))) return this.begin(trial, trial.claim);
       }
@@ -173,11 +174,16 @@ export class ExperimentWorker {
       (trial) =>
         trial.progress.state === 'ended' &&
         !trial.progress.isResult &&
-        this.again.get(placeOf(trial)) === trial.progress.run.state.epoch &&
-        !this.broken.has(placeOf(trial)) &&
-        !this.working.has(placeOf(trial)),
+        this.again.get(placeOf(trial)) === trial.progress.run.epoch &&
+        this.isAble(trial),
     );
     return failed ?? trials.find(({ progress }) => progress.state === 'waiting');
+  }
+
+  /** Neither under way here, nor found to be impossible. */
+  private isAble(trial: Trial): boolean {
+    const place = placeOf(trial);
+    return !this.working.has(place) && !this.broken.has(place);
   }
 
   private begin(trial: Trial, claim: Claim): Step {
@@ -189,7 +195,7 @@ export class ExperimentWorker {
   private async isLeft(trial: Trial): Promise<boolean> {
     const { disk, identity, processes } = this.parts.host;
     const place = placeOf(trial);
-    if (trial.directory === null || this.broken.has(place)) return false;
+    if (trial.directory === null) return false;
     const folder = runFolder(trial.directory);
     if ((await highestOwner(disk, folder).catch(() => 0)) > 0) {
       this.unowned.delete(place);
@@ -202,7 +208,7 @@ export class ExperimentWorker {
 
   /** A trial of somebody else, to see whether that one still lives: who does says so within seconds. */
   private async silent(others: readonly Trial[]): Promise<Step | null> {
-    const able = others.filter((trial) => !this.broken.has(placeOf(trial)) && !this.unowned.has(placeOf(trial)));
+    const able = others.filter((trial) => !this.unowned.has(placeOf(trial)));
     const trial = able[this.looks++ % Math.max(able.length, 1)];
     return trial?.claim ? this.begin(trial, trial.claim) : null;
   }
@@ -290,19 +296,14 @@ export class ExperimentWorker {
     return (this.environment ??= await this.parts.host.environment());
   }
 
-  private read(): Promise<Experiment> {
-    return readExperiment(this.parts.host.disk, this.directory, this.known);
+  private async read(): Promise<Experiment> {
+    const { disk } = this.parts.host;
+    return (this.before = await readExperiment(disk, this.directory, this.known, this.before));
   }
 
   private async pause(): Promise<void> {
     await this.parts.host.clock.sleep(LOOK_MS, this.stopping.signal).catch(() => {});
   }
-}
-
-/** What the experiment has cost by now. */
-export function spentBy({ trials }: Experiment): number {
-  const all = trials.reduce((sum, { progress }) => sum + ('run' in progress ? spent(progress.run) : 0n), 0n);
-  return usdFromPico(all);
 }
 
 function isOpen({ progress }: Trial): boolean {

@@ -1,12 +1,11 @@
 import { join, resolve } from 'node:path';
-import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import { formatUsd, picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { createExperiment, readExperimentText, secretPlaces, variantConfigs } from '../research/create-experiment.ts';
-import { readRecord } from '../research/experiment.ts';
+import { type Experiment, readRecord, spentBy } from '../research/experiment.ts';
 import { checkExperimentFile, type ExperimentFile } from '../research/experiment-file.ts';
 import { experimentFolder, type ExperimentRecord } from '../research/experiment-folder.ts';
 import { writeReport } from '../research/experiment-report-files.ts';
-import { ExperimentWorker, spentBy, type TrialNews, type WorkerStop } from '../research/work-experiment.ts';
-import type { Experiment } from '../research/experiment.ts';
+import { ExperimentWorker, type TrialNews, type WorkerStop } from '../research/work-experiment.ts';
 import { DEFAULTS } from '../run/settings.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { needsKey } from '../safety/origin.ts';
@@ -43,7 +42,7 @@ export async function experiment(options: Options, open: () => Terminal): Promis
     { text, file, variants: configured.configs, provider },
     host,
   );
-  return workOff(directory, options, { host, parallel: work.parallel, began });
+  return workOff(directory, options, { host, parallel: work.parallel, began }, work.terminal);
 }
 
 /** Takes trials of an experiment that is there. */
@@ -57,7 +56,7 @@ export async function worker(options: Options, open: () => Terminal): Promise<nu
     variants.map(({ config }) => config.model.base_url),
   );
   const began = await work.terminal.serveMetrics();
-  return workOff(directory, options, { host, parallel: work.parallel, began });
+  return workOff(directory, options, { host, parallel: work.parallel, began }, work.terminal);
 }
 
 interface Work {
@@ -128,10 +127,11 @@ function hostFor(
 
 type Parts = Pick<ConstructorParameters<typeof ExperimentWorker>[1], 'host' | 'parallel' | 'began'>;
 
-async function workOff(directory: string, options: Options, parts: Parts): Promise<number> {
+async function workOff(directory: string, options: Options, parts: Parts, { redactor }: Terminal): Promise<number> {
   const json = options.isSet('json');
   const stream = json ? process.stderr : process.stdout;
-  const tell = (line: string) => stream.write(`${line}\n`);
+  // What went wrong may quote anything.
+  const tell = (line: string) => stream.write(`${redactor.redact(line)}\n`);
   tell(`Experiment in ${directory}`);
   const worker = new ExperimentWorker(directory, {
     ...parts,
@@ -143,7 +143,7 @@ async function workOff(directory: string, options: Options, parts: Parts): Promi
   const { done, left } = countsOf(experiment);
   const total = formatUsd(picoFromUsd(experiment.record.spec.max_total_cost_usd));
   tell(
-    `Ended: ${reason}. ${WORDS[reason]} ${done} of ${done + left} trials have a result; ${formatUsd(picoFromUsd(spentBy(experiment)))} of ${total}.`,
+    `Ended: ${reason}. ${WORDS[reason]} ${done} of ${done + left} trials have a result; ${formatUsd(spentBy(experiment.trials))} of ${total}.`,
   );
   if (left > 0) tell(`To go on: node dist/cli.js worker ${directory}`);
   tell(`Report: ${join(directory, 'report.md')}`);
@@ -155,7 +155,7 @@ async function workOff(directory: string, options: Options, parts: Parts): Promi
         stop_reason: reason,
         trials_done: done,
         trials_left: left,
-        cost_usd: spentBy(experiment),
+        cost_usd: usdFromPico(spentBy(experiment.trials)),
       }),
     );
   }
@@ -198,7 +198,7 @@ function lineOf({ trial, reason, isResult, iterations, costUsd, problem }: Trial
   const total = formatUsd(picoFromUsd(experiment.record.spec.max_total_cost_usd));
   const how = isResult ? '' : `, no result${problem === null ? '' : ` (${printable(problem, SENTENCE)})`}`;
   const what = reason === null ? 'not begun' : `${reason}, ${iterations} iterations`;
-  return `[${done}/${done + left}] ${trial.variant}, trial ${trial.trial}: ${what}, ${formatUsd(picoFromUsd(costUsd))}${how}; ${formatUsd(picoFromUsd(spentBy(experiment)))} of ${total}`;
+  return `[${done}/${done + left}] ${trial.variant}, trial ${trial.trial}: ${what}, ${formatUsd(picoFromUsd(costUsd))}${how}; ${formatUsd(spentBy(experiment.trials))} of ${total}`;
 }
 
 function stopOnSignals(worker: ExperimentWorker): void {

@@ -47,6 +47,30 @@ const MUTATIONS = [
     only: 'random fact',
   },
   {
+    name: 'experiment-cap',
+    guard: 'no trial is begun that may bring its experiment above the cap',
+    file: 'src/research/claims.ts',
+    changes: [['if (all > picoFromUsd(record.spec.max_total_cost_usd)) return null;', 'if (all < 0n) return null;']],
+    tests: ['unit/research/experiment.test.ts'],
+    only: 'admits no trial',
+  },
+  {
+    name: 'experiment-once',
+    guard: 'the number of a claim is given once',
+    file: 'src/research/claims.ts',
+    changes: [["error.code === 'EEXIST') return false;", "error.code === 'EEXIST') return true;"]],
+    tests: ['unit/research/experiment.test.ts'],
+    only: 'gives a number',
+  },
+  {
+    name: 'experiment-again',
+    guard: 'a trial that is taken again may cost all of its limit again',
+    file: 'src/research/experiment.ts',
+    changes: [['run.epoch > (claim.resumes?.after_epoch ?? 0)', 'run.epoch > 0']],
+    tests: ['unit/research/experiment.test.ts'],
+    only: 'taken again',
+  },
+  {
     name: 'fork-free',
     guard: 'a fork pays for nothing that the other run bought',
     file: 'src/run/state.ts',
@@ -157,7 +181,7 @@ const MUTATIONS = [
   {
     name: 'foreign-server',
     guard: 'a folder that names another server is not resumed with the key',
-    file: 'src/cli.ts',
+    file: 'src/terminal/key-origin.ts',
     changes: [['if (!isLoopback(new URL(baseUrl)', 'if (false && !isLoopback(new URL(baseUrl)']],
     tests: ['faults/archive.test.ts'],
     only: 'nobody named',
@@ -431,6 +455,7 @@ function copyTree() {
     'media',
     'esbuild.mjs',
     'package.json',
+    'package-lock.json',
     'package.nls.json',
     'tsconfig.json',
   ]) {

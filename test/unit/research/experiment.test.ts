@@ -4,14 +4,15 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { EngineError } from '../../../src/engine/engine-error.ts';
 import { nextClaim, putClaim } from '../../../src/research/claims.ts';
-import { listExperiments, readExperiment } from '../../../src/research/experiment.ts';
+import { committed, listExperiments, readExperiment } from '../../../src/research/experiment.ts';
 import { checkExperimentFile, VariantSettings } from '../../../src/research/experiment-file.ts';
+import { ExperimentWorker, type TrialNews } from '../../../src/research/work-experiment.ts';
 import { trialOrder } from '../../../src/research/trial-order.ts';
 import { nodeDisk } from '../../../src/runlog/disk.ts';
 import { verifyRun } from '../../../src/runlog/verify.ts';
 import { FLAGS } from '../../../src/terminal/options.ts';
 import { experimentFile, rehearsedExperiment, workedOff } from '../../support/experiments.ts';
-import { temporaryFolder } from '../../support/run-host.ts';
+import { temporaryFolder, testHost } from '../../support/run-host.ts';
 
 function problemsOf(over: Parameters<typeof experimentFile>[0]): readonly string[] {
   const checked = checkExperimentFile(JSON.stringify(experimentFile(over)));
@@ -123,7 +124,7 @@ describe('an experiment', () => {
     );
     for (const trial of trials) {
       assert.ok(trial.progress.state === 'ended' && trial.directory !== null);
-      const { config } = trial.progress.run.state;
+      const { config } = trial.progress.run;
       assert.deepEqual(
         [config.strategy, config.parameters.seed, config.run_id],
         [trial.variant, 100 + trial.trial, trial.claim?.run_id],
@@ -145,6 +146,25 @@ describe('an experiment', () => {
     const next = experiment.trials.find(({ progress }) => progress.state === 'waiting');
     assert.ok(next);
     assert.equal(nextClaim(experiment, next, 0, experiment.claims[0]!.environment), null);
+  });
+
+  it('counts a trial that is taken again at its limit, from the claim on', async () => {
+    const directory = await rehearsedExperiment({ trials: 1 });
+    assert.deepEqual(
+      (await stoppedAtOnce(directory)).map(({ reason, isResult }) => [reason, isResult]),
+      [['stopped_by_user', false]],
+    );
+    const before = await readExperiment(nodeDisk, directory);
+    const [stopped, waiting] = before.trials;
+    assert.ok(stopped && waiting && stopped.progress.state === 'ended');
+    assert.ok(committed(stopped) < 100_000_000_000n);
+    const claim = nextClaim(before, stopped, Date.now(), before.claims[0]!.environment);
+    assert.deepEqual([claim?.resumes?.after_epoch, claim?.run], [1, before.claims[0]?.run]);
+    assert.ok(claim !== null && (await putClaim(nodeDisk, before.folder, claim)));
+    const [taken] = (await readExperiment(nodeDisk, directory)).trials;
+    assert.equal(taken?.progress.state, 'open');
+    assert.equal(taken && committed(taken), 100_000_000_000n);
+    assert.equal((await workedOff(directory)).reason, 'completed');
   });
 
   it('gives a number to one claim only', async () => {
@@ -192,7 +212,7 @@ describe('an experiment', () => {
         rmSync(join(path, 'claims', '000002.json'));
         symlinkSync('000001.json', join(path, 'claims', '000002.json'));
       },
-      'not_an_experiment',
+      'damaged',
     ],
     ['a claim that is missing', (path: string) => rmSync(join(path, 'claims', '000001.json')), 'damaged'],
   ] as const) {
@@ -207,6 +227,17 @@ describe('an experiment', () => {
     });
   }
 
+  it('ends where a trial cannot be gone on with, and says so', async () => {
+    const directory = await rehearsedExperiment({ trials: 1 });
+    await stoppedAtOnce(directory);
+    const [stopped] = (await readExperiment(nodeDisk, directory)).trials;
+    writeFileSync(join(stopped?.directory ?? '', 'imported.json'), '{}');
+    const { reason, news } = await workedOff(directory);
+    assert.equal(reason, 'error');
+    assert.match(news.find(({ isResult }) => !isResult)?.problem ?? '', /came from an archive/);
+    assert.equal(news.length, 2);
+  });
+
   it('goes on where a run cannot be read', async () => {
     const directory = await rehearsedExperiment({ trials: 1 });
     await workedOff(directory);
@@ -219,3 +250,16 @@ describe('an experiment', () => {
     );
   });
 });
+
+/** Begins one trial, and stops it. */
+async function stoppedAtOnce(directory: string): Promise<TrialNews[]> {
+  const told: TrialNews[] = [];
+  const worker: ExperimentWorker = new ExperimentWorker(directory, {
+    host: testHost('http://127.0.0.1:9/v1'),
+    parallel: 1,
+    began: () => worker.stop('person'),
+    told: (news) => void told.push(news),
+  });
+  assert.equal(await worker.work(), 'stopped_by_user');
+  return told;
+}

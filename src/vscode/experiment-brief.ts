@@ -1,5 +1,5 @@
 import { picoFromUsd, usdFromPico } from '../budget/money.ts';
-import { committed, type Experiment, spent, type Trial } from '../research/experiment.ts';
+import { committed, type Experiment, spentBy, type Trial } from '../research/experiment.ts';
 import type { VariantSettings } from '../research/experiment-file.ts';
 import type { Limits } from '../run/limits.ts';
 import type { StopReason } from '../run/stop-reason.ts';
@@ -25,8 +25,9 @@ export interface TrialBrief {
   readonly trial: number;
   readonly seed: number;
   readonly status: TrialStatus;
-  /** Null: nobody has taken it. */
+  /** Of its run, and the folder of that; null: nobody has taken it. */
   readonly runId: string | null;
+  readonly directory: string | null;
   readonly reason: StopReason | null;
   readonly iterations: number;
   /** Settled and held, US dollars. */
@@ -74,7 +75,6 @@ export async function experimentBrief(experiment: Experiment, at: AtWork): Promi
   const { spec } = record;
   const briefs = new Map<Trial, TrialBrief>();
   for (const trial of trials) briefs.set(trial, await trialBrief(trial, at));
-  const spentPico = trials.reduce((sum, { progress }) => sum + ('run' in progress ? spent(progress.run) : 0n), 0n);
   return {
     id: record.experiment_id,
     name: spec.name,
@@ -82,7 +82,7 @@ export async function experimentBrief(experiment: Experiment, at: AtWork): Promi
     objective: spec.objective,
     rehearsal: record.provider === 'rehearsal',
     status: statusOf(experiment, [...briefs.values()], at),
-    spentUsd: usdFromPico(spentPico),
+    spentUsd: usdFromPico(spentBy(trials)),
     totalUsd: spec.max_total_cost_usd,
     variants: spec.variants.flatMap(({ name, settings }) => {
       const config = record.variants.find((variant) => variant.name === name)?.config;
@@ -106,9 +106,10 @@ async function trialBrief({ trial, seed, claim, directory, progress }: Trial, at
     seed,
     status: await trialStatus(progress, claim?.run_id ?? '', directory ?? '', at),
     runId: claim?.run_id ?? null,
+    directory,
     reason: progress.state === 'ended' ? progress.reason : null,
-    iterations: run?.state.iteration ?? 0,
-    spentUsd: run === null ? 0 : usdFromPico(spent(run)),
+    iterations: run?.figures.iterations ?? 0,
+    spentUsd: run === null ? 0 : usdFromPico(run.spent),
     problem: progress.state === 'unreadable' ? progress.why : null,
   };
 }

@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import * as vscode from 'vscode';
-import type { EndedRuns } from '../research/experiment.ts';
+import type { EndedRuns, Experiment } from '../research/experiment.ts';
 import { wordsOf } from '../run/translate.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { runFolder } from '../runlog/folder.ts';
@@ -32,6 +31,8 @@ export interface ExperimentEntry {
 interface Followed {
   entry: ExperimentEntry;
   readonly ended: EndedRuns;
+  /** As it was read last. */
+  before: Experiment | null;
   /** Monotonic milliseconds: not to be read again before. */
   notBefore: number;
 }
@@ -60,13 +61,7 @@ export class Experiments implements vscode.Disposable {
     this.timer = setInterval(() => {
       if (this.isWatched || this.control.isWorking) void this.look();
     }, LOOK_MS);
-    this.subscriptions = [
-      this.control.onDidChange((directory) => {
-        const known = this.byDirectory.get(directory);
-        if (known) known.notBefore = 0;
-        void this.look().then(() => this.look());
-      }),
-    ];
+    this.subscriptions = [this.control.onDidChange((directory) => void this.lookAgain(([at]) => at === directory))];
   }
 
   /** Newest first. */
@@ -88,25 +83,24 @@ export class Experiments implements vscode.Disposable {
 
   /** The list as the folders have it now. */
   async scan(): Promise<readonly ExperimentEntry[]> {
-    await this.looking;
-    for (const known of this.byDirectory.values()) known.notBefore = 0;
-    await this.look();
+    await this.lookAgain(() => true);
     return this.entries;
+  }
+
+  /** Also where one of these was only just read. */
+  private async lookAgain(isMeant: (known: [directory: string, Followed]) => boolean): Promise<void> {
+    while (this.looking !== null) await this.looking;
+    for (const known of [...this.byDirectory].filter(isMeant)) known[1].notBefore = 0;
+    await this.look();
   }
 
   /** The folder of the run that a trial of some experiment has. */
   async findTrial(runId: string): Promise<string | null> {
-    const { listExperiments, readClaims } = await import('../research/experiment.ts');
-    const { experimentFolder } = await import('../research/experiment-folder.ts');
-    for (const experiments of directories()) {
-      for (const directory of await listExperiments(nodeDisk, experiments)) {
-        const folder = experimentFolder(directory);
-        const claims = await readClaims(nodeDisk, folder).catch(() => []);
-        const claim = claims.find(({ run_id }) => run_id === runId);
-        if (claim) return join(folder.runs, claim.run);
-      }
-    }
-    return null;
+    const find = (entries: readonly ExperimentEntry[]) =>
+      entries
+        .flatMap(({ brief }) => brief?.variants.flatMap(({ trials }) => trials) ?? [])
+        .find((trial) => trial.runId === runId)?.directory;
+    return find(this.entries) ?? find(await this.scan()) ?? null;
   }
 
   private look(): Promise<void> {
@@ -132,34 +126,39 @@ export class Experiments implements vscode.Disposable {
       if (known && performance.now() < known.notBefore) continue;
       const ended = known?.ended ?? new EndedRuns();
       const started = performance.now();
-      const entry = await this.read(directory, ended);
-      const took = performance.now() - started;
-      const before = known?.entry;
-      const notBefore = performance.now() + restOf(entry, took);
-      if (known) Object.assign(known, { entry, notBefore });
-      else this.byDirectory.set(directory, { entry, ended, notBefore });
-      if (before === undefined) changed = true;
-      else if (JSON.stringify(before) !== JSON.stringify(entry)) this.changed.fire(entry);
+      const { entry, before } = await this.read(directory, ended, known?.before ?? null);
+      const shown = known?.entry;
+      const notBefore = performance.now() + restOf(entry, performance.now() - started);
+      if (known) Object.assign(known, { entry, before, notBefore });
+      else this.byDirectory.set(directory, { entry, ended, before, notBefore });
+      if (shown === undefined) changed = true;
+      else if (JSON.stringify(shown) !== JSON.stringify(entry)) this.changed.fire(entry);
     }
     if (changed) this.changed.fire(null);
   }
 
-  private async read(directory: string, ended: EndedRuns): Promise<ExperimentEntry> {
+  private async read(
+    directory: string,
+    ended: EndedRuns,
+    before: Experiment | null,
+  ): Promise<Pick<Followed, 'entry' | 'before'>> {
     try {
       const [{ readExperiment }, { experimentBrief }] = await Promise.all([
         import('../research/experiment.ts'),
         import('./experiment-brief.ts'),
       ]);
-      const experiment = await readExperiment(nodeDisk, directory, ended);
+      const experiment = await readExperiment(nodeDisk, directory, ended, before);
       const at: AtWork = {
         here: this.control.worksOn(directory),
         imported: await nodeDisk.exists(experiment.folder.imported).catch(() => false),
         isOwn: (runId) => (this.runs.entry(runId)?.session ?? null) !== null,
         isOwned: (run) => isOwned(nodeDisk, runFolder(run), this.world.identity(), processTable).catch(() => false),
       };
-      return { directory, brief: await experimentBrief(experiment, at), problem: null };
+      const brief = await experimentBrief(experiment, at);
+      return { entry: { directory, brief, problem: null }, before: experiment };
     } catch (error) {
-      return { directory, brief: null, problem: wordsOf(error, l10n.t).replaceAll('\n', ' ') };
+      const problem = wordsOf(error, l10n.t).replaceAll('\n', ' ');
+      return { entry: { directory, brief: null, problem }, before: null };
     }
   }
 

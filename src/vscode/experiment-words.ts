@@ -69,12 +69,15 @@ export function trialDescription(
   { max_iterations }: Limits,
   live: Pick<TrialBrief, 'iterations' | 'spentUsd'> = trial,
 ): string {
-  const hasRun = trial.status !== 'waiting' && trial.status !== 'claimed' && trial.status !== 'unreadable';
-  return [
-    trialStatusWords(trial),
-    ...(hasRun ? [`${live.iterations}/${max_iterations}`, dollars(live.spentUsd)] : []),
-    l10n.t('seed {0}', trial.seed),
-  ].join(' · ');
+  const { status } = trial;
+  const words = trialStatusWords(trial);
+  const figures = [`${live.iterations}/${max_iterations}`, dollars(live.spentUsd)];
+  const seed = l10n.t('seed {0}', trial.seed);
+  if (status === 'waiting' || status === 'claimed' || status === 'unreadable') return [words, seed].join(' · ');
+  // What matters most comes first, as the rest may not fit: figures, but where it has no result.
+  return [...(status === 'result' || status === 'running' ? [...figures, words] : [words, ...figures]), seed].join(
+    ' · ',
+  );
 }
 
 /** What a screen reader says of an experiment. */

@@ -121,7 +121,7 @@ describe('the Experiments view', () => {
     assert.deepEqual(
       items.map(({ label, description }) => [label, description]),
       [
-        ['Trial 1', 'no task left · 3/5 · $0.25 · seed 42'],
+        ['Trial 1', '3/5 · $0.25 · no task left · seed 42'],
         ['Trial 2', 'no result: error · 0/5 · $0.00 · seed 43'],
         ['Trial 1', 'in progress in another process · 1/5 · $0.00 · seed 42'],
         ['Trial 2', 'waiting · seed 43'],

@@ -75,7 +75,7 @@ describe('an experiment in its view', () => {
     assert.match(variantDescription(classic, true), /^2\/2 · \$0\.\d+ · baseline$/);
     const [trial] = classic.trials;
     assert.ok(trial);
-    assert.match(trialDescription(trial, classic.limits), /^iteration limit · 2\/2 · \$0\.\d+ · seed 101$/);
+    assert.match(trialDescription(trial, classic.limits), /^2\/2 · \$0\.\d+ · iteration limit · seed 101$/);
     assert.match(trialDescription(trial, classic.limits, { iterations: 9, spentUsd: 2 }), /9\/2 · \$2\.00/);
     const total = brief.variants.flatMap(({ trials }) => trials).reduce((sum, { spentUsd }) => sum + spentUsd, 0);
     assert.ok(Math.abs(total - brief.spentUsd) < 1e-9);

@@ -54,6 +54,8 @@ export class ExperimentControl implements vscode.Disposable {
   private readonly world: World;
   private readonly runs: Runs;
   private readonly working = new Map<string, Working>();
+  /** Folders that are about to be worked on. */
+  private readonly beginning = new Set<string>();
   private readonly changed = new vscode.EventEmitter<string>();
   /** Something of the experiment in this folder changed by this window. */
   readonly onDidChange = this.changed.event;
@@ -92,13 +94,17 @@ export class ExperimentControl implements vscode.Disposable {
 
   /** Takes trials of an experiment that is there. Throws EngineError and ServerRefused. */
   async goOn(directory: string, request: WorkRequest): Promise<void> {
-    if (this.working.has(directory)) return;
-    const { host, gate } = await this.hostFor(request);
+    // A window that has just opened may be told twice.
+    if (this.working.has(directory) || this.beginning.has(directory)) return;
+    this.beginning.add(directory);
     try {
-      await this.work(directory, host, gate, request.parallel);
-    } catch (error) {
-      gate.close();
-      throw error;
+      const { host, gate } = await this.hostFor(request);
+      await this.work(directory, host, gate, request.parallel).catch((error: unknown) => {
+        gate.close();
+        throw error;
+      });
+    } finally {
+      this.beginning.delete(directory);
     }
   }
 

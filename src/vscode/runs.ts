@@ -13,6 +13,9 @@ import type { RunChange, RunView } from './run-view.ts';
 /** Runs of one folder that are listed; older ones are in the folder. */
 const LISTED = 200;
 
+/** Trials that have ended and are kept, for panels that show them: an experiment may have thousands. */
+const KEPT_TRIALS = 20;
+
 /** A run that is listed: by its figures alone, or with its state once somebody looked or while it is in progress. */
 export class RunEntry {
   readonly runId: string;
@@ -226,6 +229,8 @@ export class Runs implements RunRegistry, vscode.Disposable {
     entry.view = view;
     entry.problem = null;
     this.byId.set(view.runId, entry);
+    const over = this.all.filter((each) => each.isTrial && each.session === null);
+    for (const { runId } of over.slice(KEPT_TRIALS)) this.byId.delete(runId);
     if (known === undefined) this.listChanged.fire();
     this.tell(view, null);
     return view;

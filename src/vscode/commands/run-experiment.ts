@@ -16,6 +16,8 @@ import { accessTo } from './run-objective.ts';
 const SUFFIX = '.experiment.json';
 /** Offered for how many runs at once; more are for the terminal, as all share this window. */
 const PARALLEL = [1, 2, 4];
+/** A dialog does not scroll. */
+const MOST_PROBLEMS = 15;
 
 /** Runs an experiment file: the one of the explorer or the editor, or one that a person picks. */
 export async function runExperiment(app: App, argument?: unknown): Promise<void> {
@@ -94,7 +96,10 @@ async function tellProblems(uri: vscode.Uri, problems: readonly string[]): Promi
     problems.length === 1
       ? vscode.l10n.t('{0} cannot be run, as there is a problem.', name)
       : vscode.l10n.t('{0} cannot be run, as there are {1} problems.', name, problems.length);
-  const detail = problems.map((problem) => `• ${problem}`).join('\n');
+  const more = problems.length - MOST_PROBLEMS;
+  const lines = problems.slice(0, MOST_PROBLEMS).map((problem) => `• ${problem}`);
+  if (more > 0) lines.push(vscode.l10n.t('… and {0} more', more));
+  const detail = lines.join('\n');
   if ((await vscode.window.showErrorMessage(message, { modal: true, detail }, open)) === open)
     await vscode.window.showTextDocument(uri);
 }

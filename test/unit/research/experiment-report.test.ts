@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { unfitPath } from '../../../src/research/archive.ts';
+import { exportArchive } from '../../../src/research/export-archive.ts';
+import { importArchive } from '../../../src/research/import-archive.ts';
 import type { RunFigures } from '../../../src/research/compare.ts';
 import { type Experiment, readExperiment, type Trial } from '../../../src/research/experiment.ts';
 import { experimentReport } from '../../../src/research/experiment-report.ts';
@@ -172,6 +175,47 @@ describe('the verification of an experiment', () => {
       assert.match(firstProblem ?? '', problem);
     });
   }
+});
+
+describe('the archive of an experiment', () => {
+  it('leaves out what belongs to the machine, also of each run', async () => {
+    const zip = join(temporaryFolder(), 'x.zip');
+    const { leftOut, files } = await exportArchive(directory, zip);
+    assert.deepEqual(leftOut, []);
+    const taken = await importArchive(zip, temporaryFolder(), {
+      now: Date.now,
+      experimentsDirectory: temporaryFolder(),
+    });
+    assert.equal(basename(taken.runDirectory), basename(directory));
+    assert.equal(taken.files, files);
+    const names = readdirSync(taken.runDirectory, { recursive: true, encoding: 'utf8' });
+    assert.ok(!names.some((name) => /(^|[/\\])(owner|\.reserve)([/\\]|$)/.test(name)));
+    assert.equal(names.filter((name) => basename(name) === 'imported.json').length, 3);
+    assert.equal((await verifyExperiment(nodeDisk, taken.runDirectory)).ok, true);
+    await assert.rejects(workedOff(taken.runDirectory), { reason: 'imported' });
+  });
+
+  it('is refused where a run is wanted, and nothing is left behind', async () => {
+    const zip = join(temporaryFolder(), 'x.zip');
+    await exportArchive(directory, zip);
+    const runs = temporaryFolder();
+    await assert.rejects(importArchive(zip, runs, { now: Date.now }), { reason: 'not_an_archive' });
+    assert.deepEqual(readdirSync(runs), []);
+  });
+
+  it('holds no path of a run that a run may not have', () => {
+    const run = 'runs/20260101T000000Z-x-0000';
+    for (const path of [
+      `${run}/owner/000001`,
+      `${run}/.gitignore`,
+      `${run}/imported.json`,
+      'runs/../x',
+      'runs/.x/config.json',
+    ])
+      assert.notEqual(unfitPath(path), null, path);
+    assert.equal(unfitPath(`${run}/output/a/b/c/d/e/f/g/h.md`), unfitPath('output/a/b/c/d/e/f/g/h.md'));
+    assert.equal(unfitPath(`${run}/log/000001.jsonl`), null);
+  });
 });
 
 function record(path: string): string {

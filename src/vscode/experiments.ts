@@ -5,7 +5,7 @@ import { nodeDisk } from '../runlog/disk.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { processTable } from '../runlog/machine.ts';
 import { isOwned } from '../runlog/owner-file.ts';
-import type { AtWork, ExperimentBrief } from './experiment-brief.ts';
+import type { AtWork, ExperimentBrief, TrialBrief } from './experiment-brief.ts';
 import { ExperimentControl } from './experiment-control.ts';
 import { experimentsDirectoryOf } from './experiments-directory.ts';
 import { l10n } from './panel-l10n.ts';
@@ -96,11 +96,18 @@ export class Experiments implements vscode.Disposable {
 
   /** The folder of the run that a trial of some experiment has. */
   async findTrial(runId: string): Promise<string | null> {
+    return (await this.trial((trial) => trial.runId === runId))?.directory ?? null;
+  }
+
+  /** The id of the run in this folder, where it is that of a trial. */
+  async trialIn(runDirectory: string): Promise<string | null> {
+    return (await this.trial((trial) => trial.directory === runDirectory))?.runId ?? null;
+  }
+
+  private async trial(isMeant: (trial: TrialBrief) => boolean): Promise<TrialBrief | undefined> {
     const find = (entries: readonly ExperimentEntry[]) =>
-      entries
-        .flatMap(({ brief }) => brief?.variants.flatMap(({ trials }) => trials) ?? [])
-        .find((trial) => trial.runId === runId)?.directory;
-    return find(this.entries) ?? find(await this.scan()) ?? null;
+      entries.flatMap(({ brief }) => brief?.variants.flatMap(({ trials }) => trials) ?? []).find(isMeant);
+    return find(this.entries) ?? find(await this.scan());
   }
 
   private look(): Promise<void> {

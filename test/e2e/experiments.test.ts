@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { brain } from '../support/brain.ts';
 import { eventually } from '../support/eventually.ts';
+import { type ModelServer, startModelServer } from '../support/model-server.ts';
 import type { TreeView } from '../support/tree-view.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
 import { packaged } from '../support/vsix.ts';
@@ -12,11 +14,12 @@ import { openWorkbench, type Workbench } from '../support/workbench.ts';
 const NAME = 'Classic against guarded';
 const FILE = 'classic-against-guarded.experiment.json';
 
-/** What a person does with an experiment, by clicks; nothing is sent anywhere. */
+/** What a person does with an experiment, by clicks. */
 describe('an experiment in VS Code', () => {
   const root = mkdtempSync(path.join(tmpdir(), 'babyagi-experiments-'));
   const workspace = path.join(root, 'garden');
   const dataDir = path.join(root, 'data');
+  let model: ModelServer;
   let server: VscodeServer;
   let workbench: Workbench;
   let experiments: TreeView;
@@ -28,7 +31,8 @@ describe('an experiment in VS Code', () => {
       (_, at) => `## Bed ${at + 1}\n\nWhat grows in bed ${at + 1}? TODO: water it.\n`,
     );
     writeFileSync(path.join(workspace, 'README.md'), `# Garden\n\n${beds.join('\n')}`);
-    const machine = { 'babyagi.baseUrl': 'http://127.0.0.1:9/v1', 'babyagi.prices': { '*': { input: 1, output: 2 } } };
+    model = await startModelServer({ reply: brain() });
+    const machine = { 'babyagi.baseUrl': model.baseUrl, 'babyagi.prices': { '*': { input: 1, output: 2 } } };
     mkdirSync(path.join(dataDir, 'data', 'Machine'), { recursive: true });
     writeFileSync(path.join(dataDir, 'data', 'Machine', 'settings.json'), JSON.stringify(machine));
     const userSettings = { 'babyagi.maxCostUsd': 2, 'babyagi.maxWallTimeMinutes': 77 };
@@ -40,6 +44,7 @@ describe('an experiment in VS Code', () => {
   after(async () => {
     await workbench?.close();
     await server?.close();
+    await model?.close();
     rmSync(root, { recursive: true, force: true });
   });
 
@@ -152,7 +157,7 @@ describe('an experiment in VS Code', () => {
     assert.equal(said('Start')?.description, '8 runs, at most $2.00 in all');
     assert.equal(said('classic')?.description, 'baseline · 4 times · classic, gpt-4.1-mini-2025-04-14');
     assert.equal(said('classic')?.detail, 'each at most 12 iterations, $0.50, 77 min');
-    assert.ok(said('Server: 127.0.0.1:9'));
+    assert.ok(said(`Server: ${new URL(model.baseUrl).host}`));
     await workbench.photograph('experiment-confirm');
     await confirm.pick('Rehearse');
     await experiments.waitForRow(NAME, /^0\/8 · .* of \$2\.00 · running · rehearsal/);
@@ -238,8 +243,26 @@ describe('an experiment in VS Code', () => {
     await again.getByText('The run is a trial of an experiment', { exact: false }).first().waitFor();
   });
 
+  it('asks the server of the settings, within the caps', async () => {
+    assert.equal(model.bill.length, 0);
+    const file = {
+      ...(JSON.parse(readFileSync(path.join(workspace, FILE), 'utf8')) as object),
+      name: 'On a server',
+      trials: 1,
+      limits: { max_iterations: 2, max_cost_usd: 0.1 },
+      max_total_cost_usd: 0.2,
+    };
+    writeFileSync(path.join(workspace, 'server.experiment.json'), JSON.stringify(file));
+    await workbench.runCommand('BabyAGI: Run Experiment…');
+    await (await workbench.quickInput('Run Experiment')).pick('server.experiment.json');
+    await (await workbench.quickInput('Run Experiment: Start?')).pick('Start');
+    await experiments.waitForRow('On a server', /^2\/2 · \$0\.\d+ of \$0\.20$/);
+    assert.ok(model.bill.length > 0);
+    await workbench.notificationButton(/^Experiment “On a server”: It is complete\./, 'Clear Notification');
+  });
+
   it('shows one that a terminal or another window works on, without errors', async () => {
-    const [folder = ''] = folders();
+    const [folder = ''] = folders().sort();
     const record = JSON.parse(readFileSync(path.join(folder, 'experiment.json'), 'utf8')) as { spec: { name: string } };
     const copy = path.join(path.dirname(folder), '20990101T000000Z-copied-0000');
     mkdirSync(path.join(copy, 'claims'), { recursive: true });

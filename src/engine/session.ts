@@ -153,7 +153,7 @@ export class Session {
   private beginning(): ReturnType<Outbox['notice']> {
     const { iteration, epoch, limits } = this.state;
     return epoch === 1
-      ? this.noticeOf('started', `The run begins, with at most ${limits.max_iterations} iterations.`)
+      ? this.noticeOf('started', `The run begins, with an iteration limit of ${limits.max_iterations}.`)
       : this.noticeOf('resumed', `The run goes on after iteration ${iteration} of ${limits.max_iterations}.`);
   }
 

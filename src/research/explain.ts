@@ -185,7 +185,8 @@ function costOf(state: RunState, translated: Translate): Explanation['cost'] {
     held > 0n
       ? translated('{0} spent and {1} held of {2}', formatUsd(settled), formatUsd(held), limit)
       : translated('{0} spent of {1}', formatUsd(settled), limit);
-  const spent = `${money}${drawnWords}`;
+  const isRehearsal = state.config.model.provider === 'rehearsal';
+  const spent = `${isRehearsal ? translated('{0}, rehearsed: nothing was spent', money) : money}${drawnWords}`;
   if (results === 0) return { text: translated('{0}, for {1}.', spent, resultWords), results, perResultUsd: null };
   const each = (settled + held) / BigInt(results);
   const text = translated('{0}, for {1}: {2} each.', spent, resultWords, formatUsd(each));

@@ -1,6 +1,7 @@
 import { messageOf } from '../run/message.ts';
 import { type Egress, EgressError } from '../safety/egress.ts';
 import { isLoopback, parseMailServer } from '../safety/origin.ts';
+import { printable } from '../safety/text.ts';
 import type { Channel, DeliveryFailure, Message } from './channel.ts';
 import type * as mailer from './mailer.ts';
 import { notReached } from './post.ts';
@@ -148,12 +149,11 @@ function composed(
   { id, runId, kind, at, text }: Message,
 ): Promise<Buffer> {
   const host = from.slice(from.lastIndexOf('@') + 1);
-  const subject = text.replaceAll(/\s+/g, ' ');
   return new MimeNode('text/plain; charset=utf-8', { disableFileAccess: true, disableUrlAccess: true })
     .setHeader({
       From: from,
       To: to.join(', '),
-      Subject: subject.length > LONGEST_SUBJECT ? `${subject.slice(0, LONGEST_SUBJECT - 1)}…` : subject,
+      Subject: printable(text, LONGEST_SUBJECT),
       Date: new Date(at),
       // The same for each attempt; and the mails of a run are one thread.
       'Message-ID': `<${id}.${runId}@${host}>`,

@@ -187,6 +187,7 @@ function applyBody(state: RunState, event: RunEvent): void {
       if (state.review?.id !== event.review_id)
         throw new FoldError(event, 'review {0} is not pending', event.review_id);
       state.reviewedAt = state.review.iteration;
+      state.current &&= withoutWait(state, state.current, state.review, event);
       state.reviewedSpend = state.money.settled + state.money.held;
       if (event.decision === 'stop') state.stopAtReview = true;
       else if (state.review.firstUse) state.approvedTools.add(state.review.firstUse.tool);
@@ -265,6 +266,17 @@ function waitedMs(
 ): number {
   if (end) return 0;
   return Math.max(earlierMs - review.sinceMs, Date.parse(event.ts) - Date.parse(review.since));
+}
+
+/** The task in hand did not take the time in which a person was waited for. */
+function withoutWait(
+  { earlierMs }: RunState,
+  current: NonNullable<RunState['current']>,
+  review: NonNullable<RunState['review']>,
+  event: RunEventOf<'review.decided'>,
+): NonNullable<RunState['current']> {
+  const waitedMs = earlierMs + event.mono_ms - Math.max(review.sinceMs, current.sinceMs);
+  return { ...current, sinceMs: current.sinceMs + waitedMs };
 }
 
 /** A notice is queued until every channel that it is for is done with it. */

@@ -153,7 +153,8 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
     ...(['add-iterations', 'add-cost-usd', 'add-requests', 'add-tokens', 'add-minutes'] as const),
   ],
   forecast: FORECAST,
-  fork: ['from-iteration', ...RUN],
+  // Its first task is behind it.
+  fork: ['from-iteration', ...RUN.filter((name) => name !== 'first-task')],
   explain: [],
   verify: [],
   replay: [],

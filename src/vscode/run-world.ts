@@ -92,7 +92,7 @@ export async function hostFor(
     egress: gate,
     redactor,
     channels: channelsFor(notices, gate),
-    watchdog: { limitMs: configured.watchdogSeconds * 1000, notices },
+    watchdog: { limitMs: configured.watchdogSeconds * 1000, notices, localOnly: configured.localOnly },
     keyFor: (origin) => keys.keyFor(origin),
     ledgerFor: (origin) => ledgerOf(world, configured, origin),
     languageModel: async ({ model }) => {

@@ -62,7 +62,7 @@ describe('the outbox', () => {
       one.sent.map(({ kind }) => kind),
       ['limit'],
     );
-    assert.match(one.sent[0]?.text ?? '', /max_iterations.*1 iterations.*Plan a small garden/);
+    assert.match(one.sent[0]?.text ?? '', /max_iterations.* 1 iteration, \$[\d.]+ of \$[\d.]+\. .*Plan a small garden/);
     assert.deepEqual(
       [...state.notices.values()].map(({ status }) => status),
       ['sent'],
@@ -296,6 +296,8 @@ describe('the outbox', () => {
       await settled();
     }
     assert.deepEqual([dead.sent.length, alive.sent.length], [1, 3]);
+    const { text = '' } = alive.sent[0] ?? {};
+    assert.match(text, /^BabyAGI run is in progress: 0 iterations, \$0\.00 of \$1\.00, 1 task waiting\. Objective: /);
     await outbox.close(0);
     t.mock.timers.tick(60 * 60_000);
     await settled();

@@ -63,6 +63,14 @@ describe('the examples for Prometheus and Grafana', () => {
     assert.deepEqual([...found].sort(), [...families.keys()].sort(), 'every metric is shown somewhere');
   });
 
+  it('show how things stand by what is there now, and not by all that there was', () => {
+    const { panels } = JSON.parse(DASHBOARD) as {
+      panels: { title: string; type: string; targets: { instant?: boolean }[] }[];
+    };
+    for (const { title, type, targets } of panels)
+      for (const { instant = false } of targets) assert.equal(instant, type !== 'timeseries', title);
+  });
+
   it('name stop reasons that there are', () => {
     const [, failures = ''] = /reason=~"(error[^"]*)"/.exec(ALERTS) ?? [];
     for (const reason of failures.split('|'))

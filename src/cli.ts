@@ -15,7 +15,7 @@ import { VERSION } from './run/version.ts';
 import { nodeDisk } from './runlog/disk.ts';
 import { processTable, thisProcess } from './runlog/machine.ts';
 import { Egress } from './safety/egress.ts';
-import { isLoopback, needsKey } from './safety/origin.ts';
+import { needsKey } from './safety/origin.ts';
 import { RedactionError, Redactor } from './safety/redaction.ts';
 import { printable } from './safety/text.ts';
 import {
@@ -32,7 +32,9 @@ import {
   stateDirectory,
 } from './terminal/configuration.ts';
 import { follow } from './terminal/follow.ts';
+import { assertKeyStays } from './terminal/key-origin.ts';
 import { SECRET_VARIABLES } from './terminal/notices.ts';
+import type { KeyBinding, Terminal } from './terminal/terminal.ts';
 import { helpText, Options, UsageError } from './terminal/options.ts';
 import { FAILED, MISCONFIGURED, say, SENTENCE } from './terminal/result.ts';
 import { FolderWorkspace } from './tools/workspace.ts';
@@ -57,6 +59,10 @@ async function main(): Promise<number> {
       return resume(options);
     case 'fork':
       return fork(options);
+    case 'experiment':
+      return (await import('./terminal/experiment-command.ts')).experiment(options, () => terminal(options));
+    case 'worker':
+      return (await import('./terminal/experiment-command.ts')).worker(options, () => terminal(options));
     case 'forecast':
       return (await import('./terminal/read-commands.ts')).forecast(options, redactor);
     case 'verify':
@@ -142,19 +148,19 @@ async function resume(options: Options): Promise<number> {
   return follow(session, options);
 }
 
-/** Listens before anything is started or sent, where metrics are asked for; what it gives is told the run. */
+/** Listens before anything is started or sent, where metrics are asked for; what it gives is told each run that begins. */
 async function serveMetricsOf(port: number | undefined): Promise<(session: Session) => void> {
   if (port === undefined) return () => {};
   const { EndpointError, serveMetrics } = await import('./telemetry/endpoint.ts');
-  let measured: Session | null = null;
+  const measured: Session[] = [];
   try {
-    await serveMetrics(port, () => (measured === null ? [] : [measured.state]));
+    await serveMetrics(port, () => measured.map(({ state }) => state));
   } catch (error) {
     if (error instanceof EndpointError) throw new UsageError([error.message]);
     throw error;
   }
   return (session) => {
-    measured = session;
+    measured.push(session);
   };
 }
 
@@ -186,31 +192,18 @@ async function fork(options: Options): Promise<number> {
   return follow(session, options);
 }
 
-/** A run folder may name any server: the key reaches it only where the person names it, too. */
-function assertKeyStays(key: string | null, keyOrigin: string, baseUrl: string): void {
-  const runOrigin = originOf(baseUrl);
-  if (runOrigin === keyOrigin) return;
-  if (!isLoopback(new URL(baseUrl).hostname)) {
-    throw new UsageError([
-      `This run sends its requests, and so the API key, to ${baseUrl}. If that is right, say so with --base-url ${baseUrl}.`,
-    ]);
-  }
-  if (key !== null) {
-    process.stderr.write(
-      `The API key is for ${keyOrigin}, so ${runOrigin} is asked without it. If it needs the key, say so with --base-url ${baseUrl}.\n`,
-    );
-  }
-}
-
 function runsDirectoryOf(options: Options): string {
   return resolve(options.text('runs-dir') ?? '.babyagi/runs');
 }
 
-interface KeyBinding {
-  readonly key: string | null;
-  /** The only origin that the key may reach. */
-  readonly keyOrigin: string;
-  readonly allow: readonly string[];
+/** What of this root the commands for experiments need. */
+function terminal(options: Options): Terminal {
+  const parts = hostPartsOf(options);
+  return {
+    redactor,
+    hostOf: (binding) => ({ ...hostOf(options, parts, binding), skipReviews: true, attended: false }),
+    serveMetrics: () => serveMetricsOf(parts.metricsPort),
+  };
 }
 
 function hostOf(

@@ -3,11 +3,12 @@ import { inEnglish, type Translate, TranslatableError, wordsOf } from '../run/tr
 import { ForeignFile } from '../runlog/disk.ts';
 import { OwnedElsewhere } from '../runlog/owner.ts';
 
-/** Why a run cannot start or go on. Each problem is one sentence that says what to do. */
+/** Why a run or an experiment cannot start or go on. Each problem is one sentence that says what to do. */
 export class EngineError extends TranslatableError {
   readonly reason:
     | 'configuration'
     | 'not_a_run'
+    | 'not_an_experiment'
     | 'damaged'
     | 'newer_version'
     | 'imported'

@@ -16,8 +16,8 @@ export interface ResumeOptions {
   readonly unblockTasks?: boolean;
   /** A person asked for it; false where a window picks up what it ran before. */
   readonly byPerson: boolean;
-  /** Leaves a run alone that has ended meanwhile: `has_ended`. */
-  readonly unlessEnded?: boolean;
+  /** Leaves a run alone that has ended meanwhile, in an epoch after this one (0: in any): `has_ended`. */
+  readonly unlessEndedAfter?: number;
   readonly paceMs?: number;
 }
 

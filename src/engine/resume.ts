@@ -26,7 +26,7 @@ export async function resumeRun(directory: string, options: ResumeOptions, host:
     return owning(folder, host, async (ownership) => {
       const { state, end } = await readState(disk, folder, config);
       // Perhaps only just now, while its owner was waited for: what a person stopped does not go on by itself.
-      if (state.status === 'ended' && options.unlessEnded)
+      if (state.status === 'ended' && state.epoch > (options.unlessEndedAfter ?? Number.POSITIVE_INFINITY))
         throw new EngineError('has_ended', (translated) => [
           translated('The run in {0} has ended: a person may go on with it.', directory),
         ]);

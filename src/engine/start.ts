@@ -5,7 +5,7 @@ import type { EventDraft } from '../run/events.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { firstTask } from '../run/first-task.ts';
 import { initialState } from '../run/state.ts';
-import { runFolder, runFolderName } from '../runlog/folder.ts';
+import { type RunFolder, runFolder, runFolderName } from '../runlog/folder.ts';
 import { keepReserve } from '../runlog/reserve.ts';
 import { onDisk } from './engine-error.ts';
 import type { Host, StartOptions } from './host.ts';
@@ -27,24 +27,33 @@ export async function createRun(
   options: Pick<StartOptions, 'runsDirectory' | 'paceMs'>,
   host: Host,
 ): Promise<Session> {
-  const { disk } = host;
-  const config = host.redactor.redactJson(snapshot);
-  const name = runFolderName(Date.parse(config.created_at), config.objective, config.run_id);
-  const folder = runFolder(join(options.runsDirectory, name));
-  const bytes = `${JSON.stringify(config, null, 2)}\n`;
   return onDisk(options.runsDirectory, async () => {
-    await disk.makeDirectory(folder.log);
-    await Promise.all([
-      disk.replace(folder.config, bytes),
-      disk.replace(join(folder.path, '.gitignore'), '*\n'),
-      keepReserve(disk, folder),
-    ]);
+    const { folder, config, bytes } = await makeRunFolder(snapshot, options.runsDirectory, host);
     return owning(folder, host, async (ownership) => {
       const session = await Session.open(host, folder, bytes, initialState(config), null, ownership, options.paceMs);
       session.begin(first);
       return session;
     });
   });
+}
+
+/** All that a run folder has before it has a log. Whoever makes it again, with the same configuration, changes nothing. */
+export async function makeRunFolder(
+  snapshot: RunConfig,
+  runsDirectory: string,
+  { disk, redactor }: Pick<Host, 'disk' | 'redactor'>,
+): Promise<{ folder: RunFolder; config: RunConfig; bytes: string }> {
+  const config = redactor.redactJson(snapshot);
+  const name = runFolderName(Date.parse(config.created_at), config.objective, config.run_id);
+  const folder = runFolder(join(runsDirectory, name));
+  const bytes = `${JSON.stringify(config, null, 2)}\n`;
+  await disk.makeDirectory(folder.log);
+  await Promise.all([
+    disk.replace(folder.config, bytes),
+    disk.replace(join(folder.path, '.gitignore'), '*\n'),
+    keepReserve(disk, folder),
+  ]);
+  return { folder, config, bytes };
 }
 
 /**

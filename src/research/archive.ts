@@ -3,7 +3,7 @@ import { OutputPathError, parseOutputPath } from '../safety/output-path.ts';
 import { quotedAscii } from '../safety/text.ts';
 
 /**
- * The archive of a run: its folder as one zip. Below one top folder are the files, sorted by name and stored as they are,
+ * The archive of a run, or of an experiment with all its runs: its folder as one zip. Below one top folder are the files, sorted by name and stored as they are,
  * and MANIFEST.sha256 with the sha256 of each, in the form of `sha256sum`. The same run always gives the same bytes.
  */
 export const MANIFEST = 'MANIFEST.sha256';
@@ -42,6 +42,14 @@ export class ArchiveError extends TranslatableError {
   }
 }
 
+/** What of an experiment folder is a run folder: a path below it is one of that run. */
+const IN_RUN = /^runs\/([^/]+)\/(.+)$/;
+
+/** The path in the run folder that it lies in, of an experiment; else the path as it is. */
+export function pathInRun(path: string): string {
+  return IN_RUN.exec(path)?.[2] ?? path;
+}
+
 /** What belongs to the machine that ran it or took it in, and not to the run. */
 const NOT_ARCHIVED: ReadonlySet<string> = new Set(['owner', 'imported.json', MANIFEST.toLowerCase()]);
 
@@ -50,6 +58,13 @@ const NOT_ARCHIVED: ReadonlySet<string> = new Set(['owner', 'imported.json', MAN
  * file, nothing that another system would take for something else.
  */
 export function unfitPath(path: string, translated: Translate = inEnglish): string | null {
+  const [, run, inside] = IN_RUN.exec(path) ?? [];
+  return run === undefined || inside === undefined
+    ? unfitInRun(path, translated)
+    : (unfitInRun(run, translated) ?? unfitInRun(inside, translated));
+}
+
+function unfitInRun(path: string, translated: Translate): string | null {
   const [first = '', ...rest] = path.split('/');
   if (NOT_ARCHIVED.has(first.toLowerCase())) return translated('it is not a part of the run');
   if (first.startsWith('.') || rest.some((segment) => segment.startsWith('.'))) return translated('it is hidden');

@@ -64,7 +64,8 @@ function letterOf(index: number): string {
   return index < 26 ? letter : `${letter}${Math.floor(index / 26) + 1}`;
 }
 
-function shown(value: unknown): string {
+/** A value of a configuration in a cell. */
+export function shown(value: unknown): string {
   if (value === null) return '–';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return plainText(/^[0-9a-f]{64}$/.test(text) ? text.slice(0, 12) : text, CELL);

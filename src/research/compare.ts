@@ -87,7 +87,7 @@ export function compareStates(runs: readonly NamedRun[]): Comparison {
       model: state.config.model.requested,
       figures: figuresOf(state),
     })),
-    differences: differencesOf(runs.map(({ state }) => flat(state.config))),
+    differences: differencesOf(runs.map(({ state }) => state.config)),
   };
 }
 
@@ -172,11 +172,13 @@ function flat(value: unknown, at = ''): Map<string, unknown> {
   return found;
 }
 
-function differencesOf(configs: readonly ReadonlyMap<string, unknown>[]): Comparison['differences'] {
+/** Where configurations of runs are not the same. */
+export function differencesOf(values: readonly unknown[]): Comparison['differences'] {
+  const configs = values.map((value) => flat(value));
   const places = new Set(configs.flatMap((config) => [...config.keys()]));
   return [...places].flatMap((at) => {
-    const values = configs.map((config) => config.get(at) ?? null);
-    const isSame = values.every((value) => JSON.stringify(value) === JSON.stringify(values[0]));
-    return isSame ? [] : [{ at, values }];
+    const found = configs.map((config) => config.get(at) ?? null);
+    const isSame = found.every((value) => JSON.stringify(value) === JSON.stringify(found[0]));
+    return isSame ? [] : [{ at, values: found }];
   });
 }

@@ -8,7 +8,15 @@ import { ZipFile } from 'yazl';
 import { RunConfig } from '../run/config.ts';
 import { jsonOrNull } from '../run/json.ts';
 import { runFolderName } from '../runlog/folder.ts';
-import { ARCHIVE_LIMITS, ArchiveError, type ArchiveLimits, MANIFEST, onArchiveDisk, unfitPath } from './archive.ts';
+import {
+  ARCHIVE_LIMITS,
+  ArchiveError,
+  type ArchiveLimits,
+  MANIFEST,
+  onArchiveDisk,
+  pathInRun,
+  unfitPath,
+} from './archive.ts';
 import { DRAFT } from '../runlog/disk.ts';
 
 export interface ExportOptions {
@@ -35,7 +43,7 @@ interface Source {
   readonly sha256: string;
 }
 
-/** Writes a run folder as one zip; a run in progress as it is now. An older file of that name is replaced. Throws ArchiveError. */
+/** Writes the folder of a run or an experiment as one zip; a run in progress as it is now. An older file of that name is replaced. Throws ArchiveError. */
 export async function exportArchive(
   runDirectory: string,
   target: string,
@@ -107,17 +115,30 @@ async function isFolder(path: string): Promise<boolean> {
   );
 }
 
-/** The name that the run folder was given, which the archive and its top folder carry, whatever the folder is called now. Throws ArchiveError. */
-export async function archiveName(runDirectory: string): Promise<string> {
-  const file = join(runDirectory, 'config.json');
-  const text = await readFile(file, 'utf8').catch(() => '');
-  const config = RunConfig.safeParse(jsonOrNull(text));
+/**
+ * The name that the folder of a run or an experiment was given, which the archive and its top folder carry, whatever the folder
+ * is called now. Throws ArchiveError.
+ */
+export async function archiveName(directory: string): Promise<string> {
+  const { created_at, words, id } = await named(directory);
+  return runFolderName(Date.parse(created_at) || 0, words, id);
+}
+
+async function named(directory: string): Promise<{ created_at: string; words: string; id: string }> {
+  const contentOf = async (name: string) => jsonOrNull(await readFile(join(directory, name), 'utf8').catch(() => ''));
+  const record = await contentOf('experiment.json');
+  if (record !== null) {
+    const { ExperimentRecord } = await import('./experiment-folder.ts');
+    const { success, data } = ExperimentRecord.safeParse(record);
+    if (success) return { created_at: data.created_at, words: data.spec.name, id: data.experiment_id };
+  }
+  const config = RunConfig.safeParse(await contentOf('config.json'));
   if (!config.success)
     throw new ArchiveError('not_a_run', (translated) =>
-      translated('{0} is not a run folder: it has no config.json that can be read.', runDirectory),
+      translated('{0} is not a run folder: it has no config.json that can be read.', directory),
     );
   const { created_at, objective, run_id } = config.data;
-  return runFolderName(Date.parse(created_at) || 0, objective, run_id);
+  return { created_at, words: objective, id: run_id };
 }
 
 /** Regular files with names that every system takes, sorted. */
@@ -143,7 +164,9 @@ async function pathsOf(root: string): Promise<{ paths: string[]; leftOut: string
 function isOurs(path: string): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1);
   return (
-    /^(owner|imported\.json|\.reserve|\.gitignore)$/.test(path) || name.startsWith('.sandbox-') || DRAFT.test(name)
+    /^(owner|imported\.json|\.reserve|\.gitignore)$/.test(pathInRun(path)) ||
+    name.startsWith('.sandbox-') ||
+    DRAFT.test(name)
   );
 }
 

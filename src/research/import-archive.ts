@@ -18,11 +18,14 @@ export interface ImportOptions {
   /** Called with the share that is done, 0 to 1. */
   readonly progress?: (share: number) => void;
   readonly limits?: ArchiveLimits;
+  /** Where the folder of an experiment goes; without it such an archive is refused. */
+  readonly experimentsDirectory?: string;
 }
 
 export interface Imported {
-  /** Absolute path of the new run folder. */
+  /** Absolute path of the new folder, of a run or of an experiment. */
   readonly runDirectory: string;
+  readonly isExperiment: boolean;
   readonly files: number;
   /** Of the zip. */
   readonly sha256: string;
@@ -42,19 +45,24 @@ export async function importArchive(file: string, runsDirectory: string, options
       const directory = resolve(runsDirectory);
       await mkdir(directory, { recursive: true, mode: 0o700 });
       draft = await mkdtemp(join(directory, '.import-'));
-      const files = await new Unpacking(zip, draft, limits, options).unpack();
-      const runDirectory = join(directory, await folderName(draft));
+      const unpacking = new Unpacking(zip, draft, limits, options);
+      const files = await unpacking.unpack();
+      const isExperiment = unpacking.has('experiment.json');
+      const above = isExperiment ? await experimentsDirectory(options) : directory;
+      const runDirectory = join(above, await folderName(draft));
       const mark = { format_version: 1, source: basename(file), sha256, imported_at: new Date(now()).toISOString() };
-      await writeFile(join(draft, 'imported.json'), `${JSON.stringify(mark, null, 2)}\n`, {
-        flag: 'wx',
-        mode: 0o600,
-        flush: true,
-      });
+      for (const folder of ['', ...unpacking.runFolders()]) {
+        await writeFile(join(draft, folder, 'imported.json'), `${JSON.stringify(mark, null, 2)}\n`, {
+          flag: 'wx',
+          mode: 0o600,
+          flush: true,
+        });
+      }
       await writeFile(join(draft, '.gitignore'), '*\n', { flag: 'wx', mode: 0o600 });
       await rename(draft, runDirectory).catch((error: NodeJS.ErrnoException) => {
         throw ['ENOTEMPTY', 'EEXIST', 'EPERM', 'ENOTDIR'].includes(error.code ?? '') ? exists(runDirectory) : error;
       });
-      return { runDirectory, files, sha256 };
+      return { runDirectory, isExperiment, files, sha256 };
     } catch (error) {
       if (draft !== null) await rm(draft, { recursive: true, force: true });
       throw error;
@@ -104,6 +112,17 @@ class Unpacking {
     }
     this.checkManifest();
     return this.hashes.size;
+  }
+
+  has(path: string): boolean {
+    return this.hashes.has(path);
+  }
+
+  /** Those of an experiment: each is for looking. */
+  runFolders(): string[] {
+    return [...this.hashes.keys()]
+      .filter((path) => /^runs\/[^/]+\/config\.json$/.test(path))
+      .map((path) => dirname(path));
   }
 
   private async *entries(): AsyncGenerator<Entry> {
@@ -261,6 +280,15 @@ async function folderName(draft: string): Promise<string> {
         )
       : error;
   });
+}
+
+async function experimentsDirectory({ experimentsDirectory: directory }: ImportOptions): Promise<string> {
+  if (directory === undefined)
+    throw new ArchiveError('not_an_archive', (translated) =>
+      translated('The zip holds an experiment: take it in with import in a terminal.'),
+    );
+  await mkdir(resolve(directory), { recursive: true, mode: 0o700 });
+  return resolve(directory);
 }
 
 async function sha256Of(file: string, signal: AbortSignal | undefined): Promise<string> {

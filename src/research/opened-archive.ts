@@ -17,7 +17,7 @@ export async function withRunFolders<T>(
   );
 }
 
-/** Works on a run folder, or on that of an archive, which is unpacked for it and taken away again. Throws ArchiveError. */
+/** Works on the folder of a run or an experiment, or on that of an archive, which is unpacked for it and taken away again. Throws ArchiveError. */
 export async function withRunFolder<T>(
   path: string,
   signal: AbortSignal,
@@ -30,7 +30,11 @@ export async function withRunFolder<T>(
   if (!isFile) return work(path);
   const temporary = await onArchiveDisk(() => mkdtemp(join(tmpdir(), 'babyagi-archive-')));
   try {
-    const { runDirectory } = await importArchive(path, temporary, { now: Date.now, signal });
+    const { runDirectory } = await importArchive(path, temporary, {
+      now: Date.now,
+      signal,
+      experimentsDirectory: temporary,
+    });
     return await work(runDirectory);
   } finally {
     await rm(temporary, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { RunEvent } from '../run/events.ts';
 import { Checkpoint } from '../runlog/checkpoint.ts';
 import { ResultRow } from '../runlog/results.ts';
 import { Summary } from '../runlog/summary.ts';
+import { ExperimentFile } from './experiment-file.ts';
 
 /** What each file of media/schemas/ describes. */
 const FILES: Readonly<Record<string, { title: string; schema: z.ZodType }>> = {
@@ -13,6 +14,10 @@ const FILES: Readonly<Record<string, { title: string; schema: z.ZodType }>> = {
   'results.schema.json': { title: 'results.json: the memory of a BabyAGI run at its end', schema: z.array(ResultRow) },
   'checkpoint.schema.json': { title: 'checkpoints/NNNNNN.json: the state of a BabyAGI run', schema: Checkpoint },
   'event.schema.json': { title: 'One event of a BabyAGI run: the value of `e` in a line of its log', schema: RunEvent },
+  'experiment.schema.json': {
+    title: '*.experiment.json: variants of BabyAGI that are compared over many trials',
+    schema: ExperimentFile,
+  },
   'notice.schema.json': { title: 'What the JSON webhook of BabyAGI is sent', schema: NoticeBody },
 };
 

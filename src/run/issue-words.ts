@@ -19,7 +19,7 @@ export const KINDS: Readonly<Record<string, string>> = {
  * The first thing that a schema found wrong, without a full stop: `limits.max_cost_usd must be at most 1000`. A value that is
  * not there is told from a wrong one where the schema was asked to report its input.
  */
-export function issueWords({ issues: [issue] }: z.ZodError, translated: Translate): string {
+export function issueWords({ issues: [issue] }: Pick<z.ZodError, 'issues'>, translated: Translate): string {
   if (issue === undefined) return '';
   const at = issue.path.length === 0 ? translated('the whole') : issue.path.join('.');
   switch (issue.code) {

@@ -10,7 +10,7 @@ import { say, SENTENCE } from './result.ts';
 export async function exportRun(options: Options): Promise<number> {
   const [folder, file] = options.operands;
   if (folder === undefined || options.operands.length > 2)
-    throw new UsageError(['export takes a run folder and, if you like, the name of the zip.']);
+    throw new UsageError(['export takes the folder of a run or an experiment and, if you like, the name of the zip.']);
   const directory = resolve(folder);
   const target = resolve(file ?? `${await archiveName(directory)}.zip`);
   const made = await exportArchive(directory, target, {
@@ -28,14 +28,16 @@ export async function importRun(options: Options): Promise<number> {
   const [file] = options.operands;
   if (file === undefined || options.operands.length > 1) throw new UsageError(['import takes one zip.']);
   const runsDirectory = resolve(options.text('runs-dir') ?? '.babyagi/runs');
-  const { runDirectory, files, sha256 } = await importArchive(resolve(file), runsDirectory, {
+  const { runDirectory, isExperiment, files, sha256 } = await importArchive(resolve(file), runsDirectory, {
+    experimentsDirectory: resolve(options.text('experiments-dir') ?? '.babyagi/experiments'),
     now: Date.now,
     signal: interruption(),
     progress: progressOf(`Reading ${resolve(file)}`),
   });
-  if (options.isSet('json')) return say(JSON.stringify({ run_dir: runDirectory, files, sha256 }));
+  if (options.isSet('json'))
+    return say(JSON.stringify({ [isExperiment ? 'experiment_dir' : 'run_dir']: runDirectory, files, sha256 }));
   return say(
-    `${runDirectory}\n${files} files. The run can be looked at, not resumed. To check it: node dist/cli.js verify ${runDirectory}`,
+    `${runDirectory}\n${files} files. The ${isExperiment ? 'experiment' : 'run'} can be looked at, not resumed. To check it: node dist/cli.js verify ${runDirectory}`,
   );
 }
 

@@ -73,6 +73,9 @@ export const FLAGS = {
   },
   'review-every-usd': { type: 'string', value: 'X', help: 'US dollars spent between reviews by a person (0: none)' },
   'review-first-use': { type: 'boolean', help: 'review before the first file is written below output/' },
+  'experiments-dir': { type: 'string', value: 'DIR', help: 'where experiment folders go (.babyagi/experiments)' },
+  parallel: { type: 'string', value: 'N', help: 'experiment and worker: trials at once (1)' },
+  rehearsal: { type: 'boolean', help: 'experiment: with the built-in offline model; costs nothing' },
   'skip-reviews': { type: 'boolean', help: 'approve every review without asking' },
   'sleep-interval': {
     type: 'string',
@@ -133,6 +136,10 @@ const RUN = [
   ...(['runs-dir', 'skip-reviews', 'watchdog-interval', 'max-key-usd-per-day', 'metrics-port'] as const),
 ] as const satisfies readonly FlagName[];
 
+const WORK = [
+  ...(['parallel', 'base-url', 'max-key-usd-per-day', 'watchdog-interval', 'metrics-port'] as const),
+] as const satisfies readonly FlagName[];
+
 /** Asked for on the command line only: images like to set a variable for a version. */
 const UNSET: ReadonlySet<FlagName> = new Set(['help', 'version'] as const);
 
@@ -152,6 +159,8 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
     ] as const),
     ...(['add-iterations', 'add-cost-usd', 'add-requests', 'add-tokens', 'add-minutes'] as const),
   ],
+  experiment: [...WORK, 'experiments-dir', 'rehearsal'],
+  worker: WORK,
   forecast: FORECAST,
   // Its first task is behind it.
   fork: ['from-iteration', ...RUN.filter((name) => name !== 'first-task')],
@@ -160,7 +169,7 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
   replay: [],
   compare: [],
   export: [],
-  import: ['runs-dir'],
+  import: ['runs-dir', 'experiments-dir'],
   'test-notices': [],
 };
 
@@ -201,6 +210,15 @@ export class Options {
     const problems = [...options.foreignFlags(), ...options.unclearSwitches()];
     if (problems.length > 0) throw new UsageError(problems);
     return options;
+  }
+
+  /** The flags of a command as a file has them, and no variables: numbers and switches as JSON has them. */
+  static ofFile(command: string, operand: string, flags: Readonly<Partial<Record<FlagName, unknown>>>): Options {
+    const given = Object.entries(flags).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? String(value) : value,
+    ]);
+    return new Options(command, [operand], Object.fromEntries(given) as Record<string, unknown>, {});
   }
 
   private foreignFlags(): string[] {
@@ -291,11 +309,13 @@ export function helpText(): string {
   fork <run folder> --from-iteration K --max-iterations N --max-cost-usd X …
                                                           a new run from the state after iteration K, with other flags of run
   forecast "<objective>" …                                what a run with these flags would cost; costs nothing
+  experiment <file.experiment.json>                       compare variants over many trials, as the file says
+  worker <experiment folder>                              take trials of it, beside others or after them
   explain <run folder>                                    why it stopped, what that cost, and what to do
-  verify <run folder>                                     check a run folder against its log
-  replay <run folder or file.zip>                         run its loop again from the recorded answers, and compare
+  verify <run or experiment folder>                       check it against its logs
+  replay <run or experiment folder, or file.zip>          run its loop again from the recorded answers, and compare
   compare <run> <run> …                                   put runs or archives side by side: settings and what came of them
-  export <run folder> [file.zip]                          write it as one archive, always with the same bytes
+  export <run or experiment folder> [file.zip]            write it as one archive, always with the same bytes
   import <file.zip>                                       take an archive in, to look at
   test-notices                                            send one notice by every way that is set up
 

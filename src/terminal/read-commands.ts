@@ -1,5 +1,6 @@
 import { readRun } from '../engine/read.ts';
 import { forecastRun } from '../engine/start.ts';
+import { isExperiment } from '../research/experiment.ts';
 import { explainRun, explanationLines } from '../research/explain.ts';
 import { forecastSentence } from '../research/forecast.ts';
 import { systemClock } from '../run/clock.ts';
@@ -8,7 +9,7 @@ import { nodeDisk } from '../runlog/disk.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { processTable, thisProcess } from '../runlog/machine.ts';
 import { isOwned } from '../runlog/owner-file.ts';
-import { verifyRun } from '../runlog/verify.ts';
+import { type Verification, verifyRun } from '../runlog/verify.ts';
 import type { Redactor } from '../safety/redaction.ts';
 import { printable } from '../safety/text.ts';
 import { FolderWorkspace } from '../tools/workspace.ts';
@@ -45,7 +46,7 @@ export async function forecast(options: Options, redactor: Redactor): Promise<nu
 
 export async function verify(options: Options, redactor: Redactor): Promise<number> {
   const directory = folderOperand(options);
-  const result = redactor.redactJson(await verifyRun(nodeDisk, directory));
+  const result = redactor.redactJson(await verification(directory));
   if (options.isSet('json')) return say(JSON.stringify(snakeCase(result)), result.ok ? OK : FAILED);
   for (const check of result.checks)
     say(`${check.ok ? 'ok  ' : 'BAD '} ${check.name}: ${printable(check.detail, SENTENCE)}`);
@@ -56,6 +57,12 @@ export async function verify(options: Options, redactor: Redactor): Promise<numb
       : `Not in order: ${printable(result.firstProblem ?? '', SENTENCE)}`,
     result.ok ? OK : FAILED,
   );
+}
+
+async function verification(directory: string): Promise<Verification> {
+  if (!(await isExperiment(nodeDisk, directory))) return verifyRun(nodeDisk, directory);
+  const { verifyExperiment } = await import('../research/verify-experiment.ts');
+  return verifyExperiment(nodeDisk, directory, interruption());
 }
 
 export async function explain(options: Options, redactor: Redactor): Promise<number> {

@@ -46,7 +46,7 @@ async function takeUp(app: App, known: KnownRun, folder: vscode.WorkspaceFolder)
       const config = await readRunConfig(nodeDisk, directory);
       if (config.run_id !== run_id) return;
       const run = { directory, state: { config } };
-      const options = { raise: {}, byPerson: false, unlessEnded: true };
+      const options = { raise: {}, byPerson: false, unlessEndedAfter: 0 };
       await app.control.resume(run, settingsOf(folder), folder.uri.fsPath, options);
       app.output.info(`Run ${run_id} goes on in this window.`);
       return;

@@ -15,16 +15,17 @@ describe('the JSON Schemas', () => {
     for (const [name, content] of jsonSchemas()) assert.equal(written.get(name), content, name);
   });
 
-  it('are named by package.json for each file of a run folder that a person may open', () => {
+  it('are named by package.json for each file that a person may open', () => {
     const manifest: unknown = JSON.parse(readFileSync('package.json', 'utf8'));
     const { contributes } = manifest as { contributes: { jsonValidation: { fileMatch: string; url: string }[] } };
     assert.deepEqual(
-      contributes.jsonValidation.map(({ fileMatch, url }) => [fileMatch.split('-????/')[1], url.split('/').at(-1)]),
+      contributes.jsonValidation.map(({ fileMatch, url }) => [fileMatch.split('-????/').at(-1), url.split('/').at(-1)]),
       [
         ['summary.json', 'summary.schema.json'],
         ['config.json', 'config.schema.json'],
         ['results.json', 'results.schema.json'],
         ['checkpoints/*.json', 'checkpoint.schema.json'],
+        ['*.experiment.json', 'experiment.schema.json'],
       ],
     );
   });

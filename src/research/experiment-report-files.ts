@@ -1,0 +1,43 @@
+import { basename } from 'node:path';
+import { onDisk } from '../engine/engine-error.ts';
+import type { Disk } from '../runlog/disk.ts';
+import { type Experiment, readExperiment } from './experiment.ts';
+import { experimentReport } from './experiment-report.ts';
+import { reportMarkdown } from './experiment-report-markdown.ts';
+import { trialsCsv } from './trials-csv.ts';
+
+interface ReportFile {
+  readonly path: string;
+  readonly name: string;
+  readonly content: string;
+}
+
+/** The files of the report as the folder gives them. */
+export function reportFiles(experiment: Experiment): ReportFile[] {
+  const { folder } = experiment;
+  const report = experimentReport(experiment);
+  const files: [string, string][] = [
+    [folder.reportJson, `${JSON.stringify(report, null, 2)}\n`],
+    [folder.reportMarkdown, reportMarkdown(report, experiment)],
+    [folder.trialsCsv, trialsCsv(report)],
+  ];
+  return files.map(([path, content]) => ({ path, name: basename(path), content }));
+}
+
+/** How often: a worker that goes on changes the folder all the time, and writes the report itself at its end. */
+const MOST_TIMES = 3;
+
+/** Writes the report, and again where the folder has changed meanwhile: of several workers the last one leaves the right one. */
+export async function writeReport(disk: Disk, directory: string): Promise<Experiment> {
+  let before = '';
+  for (let times = 1; ; times++) {
+    const experiment = await readExperiment(disk, directory);
+    const files = reportFiles(experiment);
+    const content = files.map((file) => file.content).join('');
+    if (content === before || times > MOST_TIMES) return experiment;
+    await onDisk(directory, async () => {
+      for (const file of files) await disk.replace(file.path, file.content);
+    });
+    before = content;
+  }
+}

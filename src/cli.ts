@@ -27,14 +27,16 @@ import {
   originOf,
   pricesOf,
   promptsOf,
+  secretsOf,
   settingsOf,
   snapshotOf,
   stateDirectory,
 } from './terminal/configuration.ts';
 import { follow } from './terminal/follow.ts';
-import { SECRET_VARIABLES } from './terminal/notices.ts';
 import { helpText, Options, UsageError } from './terminal/options.ts';
 import { FAILED, MISCONFIGURED, say, SENTENCE } from './terminal/result.ts';
+import type { Collector } from './telemetry/collector.ts';
+import type { TraceExporter } from './telemetry/trace-exporter.ts';
 import { FolderWorkspace } from './tools/workspace.ts';
 
 /** The composition root for the terminal. Its contract: exit codes, flags, the last line of stdout with --json. */
@@ -95,20 +97,14 @@ async function start(options: Options, provider: 'openai' | 'rehearsal'): Promis
   const parts = check.of(() => hostPartsOf(options));
   if (!settings || !origin || key === undefined || !prices || !promptOverrides || !parts) throw check.error();
   const host = hostOf(options, parts, { key, keyOrigin: origin, allow: [baseUrl] });
-  const measured = await serveMetricsOf(parts.metricsPort);
-  const session = await startRun(
-    settings,
-    {
-      runsDirectory: runsDirectoryOf(options),
-      provider,
-      prices,
-      promptOverrides,
-      snapshot: snapshotOf(options),
-    },
-    host,
-  );
-  measured(session);
-  return follow(session, options);
+  const start = {
+    runsDirectory: runsDirectoryOf(options),
+    provider,
+    prices,
+    promptOverrides,
+    snapshot: snapshotOf(options),
+  };
+  return watched(parts, host, options, () => startRun(settings, start, host));
 }
 
 async function resume(options: Options): Promise<number> {
@@ -126,20 +122,39 @@ async function resume(options: Options): Promise<number> {
   if (!keyOrigin || !add || key === undefined || !parts) throw check.error();
   if (provider === 'openai') assertKeyStays(key, keyOrigin, base_url);
   const host = hostOf(options, parts, { key, keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
-  const measured = await serveMetricsOf(parts.metricsPort);
-  const session = await resumeRun(
-    directory,
-    {
-      raise: {},
-      add,
-      byPerson: true,
-      approveReview: options.isSet('approve-review') || options.isSet('skip-reviews'),
-      unblockTasks: options.isSet('unblock-tasks'),
-    },
-    host,
-  );
+  const how = {
+    raise: {},
+    add,
+    byPerson: true,
+    approveReview: options.isSet('approve-review') || options.isSet('skip-reviews'),
+    unblockTasks: options.isSet('unblock-tasks'),
+  };
+  return watched(parts, host, options, () => resumeRun(directory, how, host));
+}
+
+type HostParts = ReturnType<typeof hostPartsOf>;
+
+/** Has a run begin and shows it until it ends, with whatever else is to look at it. */
+async function watched(
+  { metricsPort, collector }: HostParts,
+  host: Host,
+  options: Options,
+  begin: () => Promise<Session>,
+): Promise<number> {
+  const measured = await serveMetricsOf(metricsPort);
+  const exporter = await exporterFor(collector, host);
+  const session = await begin();
   measured(session);
-  return follow(session, options);
+  exporter?.follow(session);
+  const code = await follow(session, options);
+  await exporter?.close();
+  return code;
+}
+
+async function exporterFor(collector: Collector | undefined, host: Host): Promise<TraceExporter | null> {
+  if (collector === undefined) return null;
+  const { TraceExporter } = await import('./telemetry/trace-exporter.ts');
+  return new TraceExporter(collector, host);
 }
 
 /** Listens before anything is started or sent, where metrics are asked for; what it gives is told the run. */
@@ -180,10 +195,7 @@ async function fork(options: Options): Promise<number> {
   }
   const host = hostOf(options, parts, { key, keyOrigin, allow: provider === 'openai' ? [baseUrl] : [] });
   const start = { ...others, provider, runsDirectory: runsDirectoryOf(options), snapshot: snapshotOf(options) };
-  const measured = await serveMetricsOf(parts.metricsPort);
-  const session = await forkRun(parent, iteration, settings, start, host);
-  measured(session);
-  return follow(session, options);
+  return watched(parts, host, options, () => forkRun(parent, iteration, settings, start, host));
 }
 
 /** A run folder may name any server: the key reaches it only where the person names it, too. */
@@ -215,7 +227,7 @@ interface KeyBinding {
 
 function hostOf(
   options: Options,
-  { notices, perDay, watchdogSeconds }: ReturnType<typeof hostPartsOf>,
+  { notices, perDay, watchdogSeconds }: HostParts,
   { key, keyOrigin, allow }: KeyBinding,
 ): Host {
   // The addresses were given by the person at this terminal, so they may be on their own network.
@@ -265,9 +277,9 @@ function hostOf(
 
 /** As they were given: also one that cannot be used is a secret. */
 function registerSecrets(variables: Options['variables']): void {
-  for (const [variable, name] of [['OPENAI_API_KEY', 'api_key'] as const, ...SECRET_VARIABLES]) {
+  for (const [secret, rule] of secretsOf(variables)) {
     try {
-      redactor.register(variables[variable] ?? '', name);
+      redactor.register(secret, rule);
     } catch (error) {
       if (!(error instanceof RedactionError)) throw error;
     }

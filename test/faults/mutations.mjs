@@ -416,7 +416,7 @@ const MUTATIONS = [
     name: 'mail-on-record',
     guard: 'who gets mail is not on record',
     file: 'src/research/environment.ts',
-    changes: [['|AUTH|EMAIL|DEAD_MAN/i', '|AUTH/i']],
+    changes: [['|AUTH|HEADERS|EMAIL|DEAD_MAN/i', '|AUTH/i']],
     tests: ['unit/research/environment.test.ts'],
   },
 ];

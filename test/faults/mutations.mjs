@@ -431,6 +431,7 @@ function copyTree() {
     'media',
     'esbuild.mjs',
     'package.json',
+    'package-lock.json',
     'package.nls.json',
     'tsconfig.json',
   ]) {

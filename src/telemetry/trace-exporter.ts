@@ -46,7 +46,6 @@ export interface ExporterParts {
   readonly random: Random;
   /** Told once, where something goes wrong. */
   readonly trace: (message: string) => void;
-  readonly localOnly?: boolean;
 }
 
 /** What kept spans from being taken. */
@@ -79,7 +78,7 @@ export class TraceExporter {
   constructor(collector: Collector, parts: ExporterParts) {
     this.collector = collector;
     this.parts = parts;
-    this.egress = new Egress({ allowedOrigins: [], localOnly: parts.localOnly ?? false });
+    this.egress = new Egress({ allowedOrigins: [] });
     this.egress.allow(collector.url, { allowPrivate: collector.allowPrivate });
   }
 
@@ -207,7 +206,7 @@ export class TraceExporter {
     if (this.told) return;
     this.told = true;
     this.parts.trace(
-      `Traces do not all arrive: ${why} The run goes on without; \`export <run folder> --traces\` writes all of them.`,
+      `Traces do not all arrive: ${why} The run is the same without; \`export <run folder> --traces\` writes all of them.`,
     );
   }
 }

@@ -11,7 +11,7 @@ import { nodeDisk } from '../runlog/disk.ts';
 import type { OwnerIdentity } from '../runlog/owner-file.ts';
 import { processTable } from '../runlog/machine.ts';
 import { Egress } from '../safety/egress.ts';
-import { OriginError, parseOrigin } from '../safety/origin.ts';
+import { isLoopback, OriginError, parseOrigin } from '../safety/origin.ts';
 import type { Redactor } from '../safety/redaction.ts';
 import type { TraceExporter } from '../telemetry/trace-exporter.ts';
 import { leadsWhereItSays } from '../tools/inside.ts';
@@ -111,7 +111,7 @@ export async function hostFor(
 
 /** What sends the spans of a run, where there is a collector. Throws ServerRefused. */
 async function exporterFor(
-  { keys, redactor }: World,
+  { keys, redactor, output }: World,
   configured: Configured,
   host: Host,
 ): Promise<TraceExporter | null> {
@@ -121,9 +121,14 @@ async function exporterFor(
     await Promise.all([import('../telemetry/collector.ts'), import('../telemetry/trace-exporter.ts')]);
   try {
     const allowPrivate = URL.canParse(otlpEndpoint) && isPrivate(otlpEndpoint, configured);
-    const headers = await keys.traceHeaders(originOfCollector(otlpEndpoint, allowPrivate));
+    const origin = originOfCollector(otlpEndpoint, allowPrivate);
+    if (localOnly && !isLoopback(new URL(origin).hostname)) {
+      output.info(`Traces are not sent to ${origin}: babyagi.localOnly allows servers on this machine only.`);
+      return null;
+    }
+    const headers = await keys.traceHeaders(origin);
     for (const secret of secretsIn(headers ?? '')) redactor.register(secret, 'otlp_headers');
-    return new TraceExporter(collectorOf(otlpEndpoint, headers, allowPrivate), { ...host, localOnly });
+    return new TraceExporter(collectorOf(otlpEndpoint, headers, allowPrivate), host);
   } catch (error) {
     if (!(error instanceof CollectorError)) throw error;
     throw new ServerRefused('traces', wordsOf(error, l10n.t));

@@ -290,6 +290,30 @@ describe('the traces of a run', () => {
     for (const { spanId } of before) assert.ok(told.has(spanId), 'the first part is a part of the whole');
   });
 
+  it('hold together over a crash in the middle of an iteration', () => {
+    const options = { taskId: 't1', step: 'execute' };
+    const [before, after] = unanswered('c1', 'held', 'Gone.', options);
+    assert.ok(before && after);
+    const crashed = [...startOfRun(), { type: 'task.started', task_id: 't1', iteration: 1 } as const, before];
+    const spans = spansFrom([
+      ...crashed,
+      epochOpened({ segment: 1, cut_at: 10, tail_bytes: 0, tail: 'none' }),
+      after,
+      ...answered('c2', 'Four.', options),
+      { type: 'task.completed', task_id: 't1', iteration: 1, call_id: 'c2' },
+      { type: 'iteration.completed', iteration: 1, task_id: 't1' },
+      ended('queue_empty'),
+    ]);
+    assertTree(spans);
+    const iterations = named(spans, ITERATION);
+    assert.deepEqual(
+      iterations.map(({ startTimeUnixNano }) => startTimeUnixNano),
+      named(spansFrom(crashed), ITERATION).map(({ startTimeUnixNano }) => startTimeUnixNano),
+      'the iteration began before the crash',
+    );
+    assert.ok(named(spans, CALL).every(({ parentSpanId }) => parentSpanId === iterations[0]?.spanId));
+  });
+
   it('of a fork leave out what another run did, and lead to it', async (t) => {
     const parent = await canaryRun(t);
     const read = await readParent(nodeDisk, parent.outcome.runDirectory);

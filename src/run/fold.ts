@@ -91,7 +91,12 @@ function applyBody(state: RunState, event: RunEvent): void {
       task.state = 'running';
       task.iteration = event.iteration;
       state.pending.splice(state.pending.indexOf(task.id), 1);
-      state.current = { iteration: event.iteration, taskId: task.id, sinceMs: state.earlierMs + event.mono_ms };
+      state.current = {
+        iteration: event.iteration,
+        taskId: task.id,
+        since: event.ts,
+        sinceMs: state.earlierMs + event.mono_ms,
+      };
       return;
     }
     case 'task.completed': {
@@ -236,6 +241,9 @@ function applyBody(state: RunState, event: RunEvent): void {
       if (event.final) delivered(notice, event.channel, 'failed');
       return;
     }
+    case 'traces.started':
+      count(state.origins, event.origin);
+      return;
     case 'file.intended':
       state.fileHashes.set(event.name, (state.fileHashes.get(event.name) ?? new Set()).add(event.sha256));
       return;
@@ -298,6 +306,7 @@ function completeIteration(state: RunState, event: RunEventOf<'iteration.complet
     ...tally,
     queue: state.pending.length,
     tookMs: state.earlierMs + event.mono_ms - (state.current?.sinceMs ?? state.earlierMs + event.mono_ms),
+    since: state.current?.since ?? event.ts,
     at: event.ts,
   });
   Object.assign(tally, emptyTally());

@@ -28,8 +28,13 @@ export interface RunState {
   pending: string[];
   /** Iterations that are complete. */
   iteration: number;
-  /** The task in hand, and the active time when it was taken; it survives a crash in the middle of its iteration. */
-  current: { readonly iteration: number; readonly taskId: string; readonly sinceMs: number } | null;
+  /** The task in hand, and when it was taken, by active time too; it survives a crash in the middle of its iteration. */
+  current: {
+    readonly iteration: number;
+    readonly taskId: string;
+    readonly since: string;
+    readonly sinceMs: number;
+  } | null;
   readonly iterations: IterationRecord[];
   /** The figures of the iteration in hand. */
   readonly tally: Tally;
@@ -185,6 +190,7 @@ export interface IterationRecord extends Readonly<Tally> {
   readonly queue: number;
   /** Active time from the start of its task, milliseconds. */
   readonly tookMs: number;
+  readonly since: string;
   readonly at: string;
 }
 

@@ -165,7 +165,9 @@ export const Summary = z.object({
     }),
   ),
   guidance: z.array(z.string()).describe('What people told the run on its way.'),
-  hosts_contacted: z.array(z.object({ origin: z.string(), requests: Count })),
+  hosts_contacted: z
+    .array(z.object({ origin: z.string(), requests: Count }))
+    .describe('Of a collector of traces not its requests, but how often sending to it began.'),
   redactions: z
     .object({ total: Count, by_rule: z.record(z.string(), Count) })
     .describe('Marks in the record of the run that stand in the place of secrets.'),

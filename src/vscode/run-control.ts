@@ -8,6 +8,7 @@ import type { RunSettings } from '../run/settings.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { ownerFile } from '../runlog/folder.ts';
 import type { Egress } from '../safety/egress.ts';
+import type { TraceExporter } from '../telemetry/trace-exporter.ts';
 import type { Command, Inbox } from './inbox.ts';
 import type { KnownRuns } from './known-runs.ts';
 import type { RunView } from './run-view.ts';
@@ -48,7 +49,7 @@ export class RunControl {
   private readonly ended = new vscode.EventEmitter<{ run: RunView; outcome: Outcome }>();
   /** A run of this window ended, or another process goes on with it. */
   readonly onDidEnd = this.ended.event;
-  private readonly followed = new Map<Session, { gate: Egress; done: Promise<void> }>();
+  private readonly followed = new Map<Session, { gate: Egress; exporter: TraceExporter | null; done: Promise<void> }>();
   private closing = false;
 
   constructor(world: World, runs: Runs, known: KnownRuns, inbox: Inbox) {
@@ -69,7 +70,7 @@ export class RunControl {
     const problems = await folderProblems(request);
     if (problems.length > 0) throw new EngineError('configuration', () => problems);
     const baseUrl = provider === 'rehearsal' ? null : settings.baseUrl;
-    const { host, gate } = await hostFor(this.world, configured, { baseUrl, workspace });
+    const { host, gate, exporter } = await hostFor(this.world, configured, { baseUrl, workspace });
     const options = {
       runsDirectory,
       provider,
@@ -83,7 +84,7 @@ export class RunControl {
       const { forkRun } = await import('../engine/fork.ts');
       return forkRun(from.parent, from.iteration, settings, options, host);
     };
-    return this.follow(await orClose(gate, starting()), gate);
+    return this.follow(await orClose(gate, starting()), gate, exporter);
   }
 
   /** What a run would cost; nothing is sent or written. Throws EngineError, and the reason of the signal. */
@@ -102,23 +103,26 @@ export class RunControl {
     const [{ resumeRun }, { hostFor }] = await Promise.all([import('../engine/resume.ts'), import('./run-world.ts')]);
     const { provider, base_url } = run.state.config.model;
     const rehearsal = provider === 'rehearsal';
-    const { host, gate } = await hostFor(this.world, configured, { baseUrl: rehearsal ? null : base_url, workspace });
+    const where = { baseUrl: rehearsal ? null : base_url, workspace };
+    const { host, gate, exporter } = await hostFor(this.world, configured, where);
     const paced = { ...options, ...(rehearsal && { paceMs: REHEARSAL_PACE_MS }) };
-    return this.follow(await orClose(gate, resumeRun(run.directory, paced, host)), gate);
+    return this.follow(await orClose(gate, resumeRun(run.directory, paced, host)), gate, exporter);
   }
 
   /** Lets go of all runs, so that the next window goes on with them. Uses nothing of VS Code. */
   async close(): Promise<void> {
     this.closing = true;
-    const letGo = [...this.followed].map(async ([session, { gate, done }]) => {
+    const letGo = [...this.followed].map(async ([session, { gate, exporter, done }]) => {
       await session.abandon();
       gate.close();
+      await exporter?.close();
       await done;
     });
     await Promise.allSettled(letGo);
   }
 
-  private async follow(session: Session, gate: Egress): Promise<RunView> {
+  private async follow(session: Session, gate: Egress, exporter: TraceExporter | null): Promise<RunView> {
+    exporter?.follow(session);
     const run = this.runs.attach(session);
     const unsubscribe = session.subscribe((event) => this.runs.tell(run, event));
     const looking = this.obey(run, session);
@@ -127,8 +131,9 @@ export class RunControl {
       unsubscribe();
       gate.close();
       this.followed.delete(session);
+      void exporter?.close();
     });
-    this.followed.set(session, { gate, done });
+    this.followed.set(session, { gate, exporter, done });
     await this.known.put(run.runId, run.directory, true).catch((error: unknown) => {
       this.world.output.error('The run could not be noted: it will not go on by itself after a reload.', error);
     });

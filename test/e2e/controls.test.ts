@@ -44,6 +44,7 @@ describe('a run in VS Code with all controls on', () => {
   let server: VscodeServer;
   let workbench: Workbench;
   let run = '';
+  let collector: WebhookServer;
   let metricsPort = 0;
 
   before(async () => {
@@ -52,6 +53,7 @@ describe('a run in VS Code with all controls on', () => {
     const countTokens = (text: string) => tokenizer.count(text);
     model = await startModelServer({ reply: brain(), key: KEY, latency, countTokens });
     webhook = await startWebhookServer(HOOK);
+    collector = await startWebhookServer('/v1/traces', (response) => response.end('{}'));
     metricsPort = await freePort();
     machineSettings({ 'babyagi.maxKeyUsdPerDay': 1 });
     server = await startVscodeServer({
@@ -69,6 +71,7 @@ describe('a run in VS Code with all controls on', () => {
     await workbench?.close();
     await server?.close();
     await webhook?.close();
+    await collector?.close();
     await model?.close();
     rmSync(root, { recursive: true, force: true });
   });
@@ -132,6 +135,18 @@ describe('a run in VS Code with all controls on', () => {
       /^BabyAGI: Iteration 5: .* review \(every 5 iterations\)\. Objective: Plan a garden that feeds four people/,
     );
     assert.match(ended, /^BabyAGI run ended: max_iterations\. .*Plan a garden that feeds four people/);
+  });
+
+  it('is traced, each iteration once and the run itself with its end', async () => {
+    const { run_id } = JSON.parse(contentOf('config.json')) as { run_id: string };
+    const bodies = () =>
+      collector.requests.map(({ body }) => body).filter((body) => body.includes(run_id.replaceAll('-', '')));
+    const named = (name: string) =>
+      bodies().flatMap((body) => body.match(new RegExp(`"name":"${name}`, 'g')) ?? []).length;
+    await eventually('the span of the run', () => named('invoke_workflow') === 1);
+    assert.equal(named('iteration'), 10);
+    for (const body of bodies()) assert.doesNotMatch(body, /garden/i);
+    assert.ok(contentOf('summary.md').includes(collector.origin));
   });
 
   it('is measured for Prometheus, also once it has ended', async () => {
@@ -317,6 +332,7 @@ describe('a run in VS Code with all controls on', () => {
       'babyagi.prices': PRICES,
       'babyagi.watchdogSeconds': WATCHDOG_SECONDS,
       'babyagi.metricsPort': metricsPort,
+      'babyagi.otlpEndpoint': collector.origin,
     };
     writeFileSync(file, JSON.stringify({ ...always, ...settings }));
   }

@@ -34,7 +34,6 @@ import {
 } from './terminal/configuration.ts';
 import { follow } from './terminal/follow.ts';
 import { assertKeyStays } from './terminal/key-origin.ts';
-import { SECRET_VARIABLES } from './terminal/notices.ts';
 import type { KeyBinding, Terminal, Watchers } from './terminal/terminal.ts';
 import { helpText, Options, UsageError } from './terminal/options.ts';
 import { FAILED, MISCONFIGURED, say, SENTENCE } from './terminal/result.ts';

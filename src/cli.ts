@@ -165,13 +165,10 @@ async function watchersOf({ metricsPort, collector }: HostParts, host: Host): Pr
   };
 }
 
-/** Runs whose metrics are shown: those of an experiment that ended long ago were seen. */
-const MOST_MEASURED = 50;
-
 async function serveMetricsOf(port: number | undefined): Promise<(session: Session) => void> {
   if (port === undefined) return () => {};
   const { EndpointError, serveMetrics } = await import('./telemetry/endpoint.ts');
-  const measured: Session[] = [];
+  let measured: Session[] = [];
   try {
     await serveMetrics(port, () => measured.map(({ state }) => state));
   } catch (error) {
@@ -179,8 +176,7 @@ async function serveMetricsOf(port: number | undefined): Promise<(session: Sessi
     throw error;
   }
   return (session) => {
-    measured.push(session);
-    if (measured.length > MOST_MEASURED) measured.shift();
+    measured = [...measured.filter(({ state }) => state.status !== 'ended'), session];
   };
 }
 

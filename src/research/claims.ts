@@ -5,7 +5,7 @@ import { picoFromUsd, usdFromPico } from '../budget/money.ts';
 import type { RunConfig } from '../run/config.ts';
 import { draftName, type Disk } from '../runlog/disk.ts';
 import { runFolderName } from '../runlog/folder.ts';
-import { committed, type Experiment, spent, type Trial } from './experiment.ts';
+import { committed, type Experiment, type Trial } from './experiment.ts';
 import { type Claim, claimFile, EXPERIMENT_FORMAT } from './experiment-folder.ts';
 
 /**
@@ -22,7 +22,7 @@ export function nextClaim(
   const config = record.variants.find(({ name }) => name === trial.variant)?.config;
   if (config === undefined) throw new Error(`there is no variant ${trial.variant}`);
   const resumed = progress.state === 'ended' ? progress.run : null;
-  const cap = resumed?.state.limits.max_cost_usd ?? config.limits.max_cost_usd;
+  const cap = resumed?.limits.max_cost_usd ?? config.limits.max_cost_usd;
   const others = trials.filter((each) => each !== trial).reduce((sum, each) => sum + committed(each), 0n);
   const all = others + picoFromUsd(cap);
   if (all > picoFromUsd(record.spec.max_total_cost_usd)) return null;
@@ -35,7 +35,7 @@ export function nextClaim(
     claimed_at: new Date(now).toISOString(),
     max_cost_usd: cap,
     committed_usd: usdFromPico(all),
-    resumes: resumed && { after_epoch: resumed.state.epoch, spent_usd: usdFromPico(spent(resumed)) },
+    resumes: resumed && { after_epoch: resumed.epoch, spent_usd: usdFromPico(resumed.spent) },
     environment,
   };
 }

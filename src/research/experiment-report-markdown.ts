@@ -51,7 +51,7 @@ export function reportMarkdown(report: ExperimentReport, { record }: Experiment)
   }
 }
 
-function standing({ trials, cost_usd, max_total_cost_usd }: ExperimentReport): string {
+function standing({ trials, runs, cost_usd, max_total_cost_usd }: ExperimentReport): string {
   const { planned, with_result, without_result, not_ended, not_started, unreadable } = trials;
   const missing = [
     ...(not_started > 0 ? [`${not_started} not started`] : []),
@@ -61,7 +61,9 @@ function standing({ trials, cost_usd, max_total_cost_usd }: ExperimentReport): s
       : []),
     ...(unreadable > 0 ? [`${unreadable} cannot be read`] : []),
   ];
-  const cost = `All runs cost ${money(cost_usd)} of at most ${money(max_total_cost_usd)}.`;
+  const interrupted = runs.filter(({ interruptions, is_result }) => is_result && interruptions > 0).length;
+  const held = `${interrupted === 1 ? '1 of them was' : `${interrupted} of them were`} interrupted and gone on with: what was in flight then is held in the cost.`;
+  const cost = `All runs cost ${money(cost_usd)} of at most ${money(max_total_cost_usd)}.${interrupted === 0 ? '' : ` ${held}`}`;
   return missing.length === 0
     ? `All ${planned} trials have a result. ${cost}`
     : `**${planned - with_result} of ${planned} trials have no result: ${missing.join(', ')}.** ${cost}`;
@@ -144,7 +146,7 @@ function inWords(own: readonly MetricComparison[], all: readonly MetricCompariso
         : []),
     ...clear.map(
       (each) =>
-        `${difference(each)}: p = ${probability(each.p)}, ${probability(each.p_holm)} after adjustment for ${tests} tests.`,
+        `${difference(each)}: p ${probability(each.p).startsWith('<') ? '' : '= '}${probability(each.p)}, ${probability(each.p_holm)} after adjustment for ${tests} tests.`,
     ),
   ];
   if (clear.length === 0 && smallest < LEVEL)

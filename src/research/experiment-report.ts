@@ -1,7 +1,7 @@
 import { usdFromPico } from '../budget/money.ts';
 import { BUILD } from '../run/version.ts';
-import { figuresOf, differencesOf, type Comparison, type RunFigures } from './compare.ts';
-import { type Experiment, spent, type Trial } from './experiment.ts';
+import { differencesOf, type Comparison, type RunFigures } from './compare.ts';
+import { type Experiment, spentBy, type Trial } from './experiment.ts';
 import { METRICS } from './metrics-of-runs.ts';
 import {
   bootstrapInterval,
@@ -81,6 +81,8 @@ interface RunReport {
   readonly run: string | null;
   readonly run_id: string | null;
   readonly stop_reason: string | null;
+  /** How often its worker was stopped or died, and another one went on. */
+  readonly interruptions: number;
   /** The last event of the log, and the hash of its chain there. */
   readonly events: number;
   readonly chain_hash: string | null;
@@ -102,9 +104,7 @@ export function experimentReport(experiment: Experiment): ExperimentReport {
     created_at: record.created_at,
     file_sha256: record.file.sha256,
     max_total_cost_usd: spec.max_total_cost_usd,
-    cost_usd: usdFromPico(
-      trials.reduce((sum, { progress }) => sum + ('run' in progress ? spent(progress.run) : 0n), 0n),
-    ),
+    cost_usd: usdFromPico(spentBy(trials)),
     trials: {
       planned: runs.length,
       with_result: count(({ is_result }) => is_result),
@@ -133,9 +133,10 @@ function runReport({ variant, trial, seed, claim, progress }: Trial, index: numb
     run: claim?.run ?? null,
     run_id: claim?.run_id ?? null,
     stop_reason: isOver ? progress.reason : null,
+    interruptions: Math.max(0, (run?.epoch ?? 1) - 1),
     events: run?.end.seq ?? 0,
     chain_hash: run?.end.hash ?? null,
-    figures: run && figuresOf(run.state),
+    figures: run && run.figures,
   };
 }
 

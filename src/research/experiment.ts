@@ -3,14 +3,17 @@ import type * as z from 'zod';
 import { picoFromUsd, type Pico } from '../budget/money.ts';
 import { EngineError } from '../engine/engine-error.ts';
 import { readConfig, readState } from '../engine/read.ts';
+import type { RunConfig } from '../run/config.ts';
 import { issueWords } from '../run/issue-words.ts';
 import { jsonOrNull } from '../run/json.ts';
+import type { Limits } from '../run/limits.ts';
 import { messageOf } from '../run/message.ts';
 import type { RunState } from '../run/state.ts';
 import { isKeyLimit, type StopReason } from '../run/stop-reason.ts';
 import type { Disk } from '../runlog/disk.ts';
 import { runFolder, sixDigits } from '../runlog/folder.ts';
 import type { LogEnd } from '../runlog/reader.ts';
+import { figuresOf, type RunFigures } from './compare.ts';
 import { Claim, type ExperimentFolder, experimentFolder, ExperimentRecord } from './experiment-folder.ts';
 import { type PlannedTrial, trialOrder } from './trial-order.ts';
 
@@ -44,8 +47,20 @@ export type TrialProgress =
   /** Its log cannot be read. */
   | { readonly state: 'unreadable'; readonly why: string };
 
+/** Of a run what an experiment needs: the states of hundreds of runs would not fit into memory. */
 export interface TrialRun {
-  readonly state: RunState;
+  readonly config: RunConfig;
+  /** As they are now. */
+  readonly limits: Limits;
+  /** How many owners the run has had. */
+  readonly epoch: number;
+  readonly stopReason: StopReason | null;
+  /** Whether its end is a result of its variant. */
+  readonly isResult: boolean;
+  /** Settled and held. */
+  readonly spent: Pico;
+  readonly figures: RunFigures;
+  /** The last event of its log, and the hash of its chain there. */
   readonly end: LogEnd;
 }
 
@@ -140,15 +155,15 @@ export function isResult({ end }: Pick<RunState, 'end'>): boolean {
 export function committed({ claim, progress }: Pick<Trial, 'claim' | 'progress'>): Pico {
   if (claim === null) return 0n;
   const claimed = picoFromUsd(claim.max_cost_usd);
-  if (progress.state === 'ended') return spent(progress.run);
+  if (progress.state === 'ended') return progress.run.spent;
   if (progress.state !== 'open') return claimed;
-  const cap = picoFromUsd(progress.run.state.limits.max_cost_usd);
+  const cap = picoFromUsd(progress.run.limits.max_cost_usd);
   return cap > claimed ? cap : claimed;
 }
 
-/** What the run of a trial has cost by now: settled and held. */
-export function spent({ state: { money } }: TrialRun): Pico {
-  return money.settled + money.held;
+/** What the experiment has cost by now. */
+export function spentBy(trials: readonly Trial[]): Pico {
+  return trials.reduce((sum, { progress }) => sum + ('run' in progress ? progress.run.spent : 0n), 0n);
 }
 
 /** Runs that have ended, so that whoever looks again and again need not read them again. */
@@ -165,8 +180,18 @@ export class EndedRuns {
     const { config } = await readConfig(disk, folder);
     const { state, end } = await readState(disk, folder, config);
     if (end === null) return null;
-    const run = { state, end };
-    if (state.status === 'ended') this.runs.set(directory, { segments, run });
+    const stopReason = state.status === 'ended' ? (state.end?.reason ?? null) : null;
+    const run: TrialRun = {
+      config,
+      limits: { ...state.limits },
+      epoch: state.epoch,
+      stopReason,
+      isResult: stopReason !== null && isResult(state),
+      spent: state.money.settled + state.money.held,
+      figures: figuresOf(state),
+      end,
+    };
+    if (stopReason !== null) this.runs.set(directory, { segments, run });
     return run;
   }
 }
@@ -187,11 +212,10 @@ async function progressOf(
   try {
     const run = await known.read(disk, join(runs, claim.run));
     if (run === null) return { state: 'claimed' };
-    const { state } = run;
+    const { stopReason: reason, isResult: is } = run;
     // An end that was there when the trial was taken once more does not count any more.
-    const isOver = state.status === 'ended' && state.epoch > (claim.resumes?.after_epoch ?? 0);
-    return isOver && state.end
-      ? { state: 'ended', run, reason: state.end.reason, isResult: isResult(state) }
+    return reason !== null && run.epoch > (claim.resumes?.after_epoch ?? 0)
+      ? { state: 'ended', run, reason, isResult: is }
       : { state: 'open', run };
   } catch (error) {
     return { state: 'unreadable', why: messageOf(error) };

@@ -14,6 +14,7 @@ export function trialsCsv({ runs }: ExperimentReport): string {
       'is_result',
       'run_id',
       'run',
+      'interruptions',
       'events',
       'chain_hash',
     ],
@@ -21,7 +22,7 @@ export function trialsCsv({ runs }: ExperimentReport): string {
   ];
   const lines = runs.map((run) => [
     ...[run.place, run.variant, run.trial, run.seed, run.state, run.stop_reason, run.is_result, run.run_id, run.run],
-    ...[run.events, run.chain_hash],
+    ...[run.interruptions, run.events, run.chain_hash],
     ...METRICS.map(({ of }) => run.figures && of(run.figures)),
   ]);
   return [head, ...lines].map((line) => `${line.map(cell).join(',')}\r\n`).join('');

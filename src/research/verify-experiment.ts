@@ -6,7 +6,7 @@ import { messageOf } from '../run/message.ts';
 import { BUILD } from '../run/version.ts';
 import { type Disk, DRAFT } from '../runlog/disk.ts';
 import { type Check, type Verification, verifyRun } from '../runlog/verify.ts';
-import { EndedRuns, type Experiment, readExperiment, spent, type Trial } from './experiment.ts';
+import { EndedRuns, type Experiment, readExperiment, spentBy, type Trial } from './experiment.ts';
 import { flagsOf } from './experiment-file.ts';
 import type { Claim } from './experiment-folder.ts';
 import { reportFiles } from './experiment-report-files.ts';
@@ -135,7 +135,7 @@ function versionOf(content: string | undefined): string | null {
 }
 
 /** What the file says of a variant, and its configuration does not. */
-function variantProblems({ record: { spec, variants } }: Experiment): string[] {
+function variantProblems({ record: { spec, variants, provider } }: Experiment): string[] {
   if (
     !isDeepStrictEqual(
       spec.variants.map(({ name }) => name),
@@ -147,6 +147,7 @@ function variantProblems({ record: { spec, variants } }: Experiment): string[] {
     const config = variants[index]?.config;
     const flags = flagsOf(spec, settings);
     const pairs: [string, unknown, unknown][] = [
+      ['provider', provider, config?.model.provider],
       ['objective', spec.objective, config?.objective],
       ['seed', flags.seed, config?.parameters.seed],
       ['max_iterations', flags.max_iterations, config?.limits.max_iterations],
@@ -179,11 +180,11 @@ function capProblems({ record, claims, trials }: Experiment): string[] {
         `${at} says that at most ${formatUsd(reckoned)} could be spent; it was ${formatUsd(least)} at the least.`,
       );
   }
-  const all = total(trials);
+  const all = spentBy(trials);
   if (all > cap) problems.push(`The runs cost ${formatUsd(all)}, above the cap of ${formatUsd(cap)}.`);
   for (const { claim, progress } of trials) {
     if (claim === null || !('run' in progress)) continue;
-    const { limits } = progress.run.state;
+    const { limits } = progress.run;
     if (picoFromUsd(limits.max_cost_usd) > picoFromUsd(claim.max_cost_usd))
       problems.push(
         `runs/${claim.run} has a limit of ${formatUsd(picoFromUsd(limits.max_cost_usd))}, and was admitted with ${formatUsd(picoFromUsd(claim.max_cost_usd))}.`,
@@ -200,23 +201,19 @@ function leastBefore({ number, run }: Claim, claims: readonly Claim[], trials: r
   return trials.reduce((sum, { claim, progress }) => {
     if (claim === null || !before.has(claim.run) || !('run' in progress)) return sum;
     const later = claims.find((each) => each.number > number && each.run === claim.run);
-    return sum + (later?.resumes ? picoFromUsd(later.resumes.spent_usd) : spent(progress.run));
+    return sum + (later?.resumes ? picoFromUsd(later.resumes.spent_usd) : progress.run.spent);
   }, 0n);
 }
 
 function capWords({ record, trials }: Experiment): string {
   const cap = picoFromUsd(record.spec.max_total_cost_usd);
-  return `No trial was begun that did not fit; the runs cost ${formatUsd(total(trials))} of ${formatUsd(cap)}.`;
-}
-
-function total(trials: readonly Trial[]): Pico {
-  return trials.reduce((sum, { progress }) => sum + ('run' in progress ? spent(progress.run) : 0n), 0n);
+  return `No trial was begun that did not fit; the runs cost ${formatUsd(spentBy(trials))} of ${formatUsd(cap)}.`;
 }
 
 function configProblems({ record, claims, trials, folder }: Experiment): string[] {
   return trials.flatMap(({ claim, progress }) => {
     if (claim === null || !('run' in progress)) return [];
-    const { config } = progress.run.state;
+    const { config } = progress.run;
     const first = claims.find(({ run }) => run === claim.run) ?? claim;
     try {
       const expected = trialConfig(record, first);

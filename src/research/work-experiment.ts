@@ -10,7 +10,7 @@ import { isKeyLimit, type StopReason } from '../run/stop-reason.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { highestOwner, isOwned } from '../runlog/owner-file.ts';
 import { nextClaim, putClaim } from './claims.ts';
-import { EndedRuns, type Experiment, isResult, placeOf, readExperiment, spent, type Trial } from './experiment.ts';
+import { EndedRuns, type Experiment, isResult, placeOf, readExperiment, type Trial } from './experiment.ts';
 import type { Claim } from './experiment-folder.ts';
 import { trialConfig } from './trial-config.ts';
 
@@ -99,7 +99,7 @@ export class ExperimentWorker {
     this.again = new Map(
       trials.flatMap((trial) =>
         trial.progress.state === 'ended' && !trial.progress.isResult
-          ? [[placeOf(trial), trial.progress.run.state.epoch] as const]
+          ? [[placeOf(trial), trial.progress.run.epoch] as const]
           : [],
       ),
     );
@@ -162,7 +162,7 @@ export class ExperimentWorker {
       (trial) =>
         trial.progress.state === 'ended' &&
         !trial.progress.isResult &&
-        this.again.get(placeOf(trial)) === trial.progress.run.state.epoch &&
+        this.again.get(placeOf(trial)) === trial.progress.run.epoch &&
         !this.broken.has(placeOf(trial)) &&
         !this.working.has(placeOf(trial)),
     );
@@ -283,12 +283,6 @@ export class ExperimentWorker {
   private async pause(): Promise<void> {
     await this.parts.host.clock.sleep(LOOK_MS, this.stopping.signal).catch(() => {});
   }
-}
-
-/** What the experiment has cost by now. */
-export function spentBy({ trials }: Experiment): number {
-  const all = trials.reduce((sum, { progress }) => sum + ('run' in progress ? spent(progress.run) : 0n), 0n);
-  return usdFromPico(all);
 }
 
 function isOpen({ progress }: Trial): boolean {

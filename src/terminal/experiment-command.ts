@@ -1,13 +1,12 @@
 import { join, resolve } from 'node:path';
-import { formatUsd, picoFromUsd } from '../budget/money.ts';
+import { formatUsd, picoFromUsd, usdFromPico } from '../budget/money.ts';
 import type { Host } from '../engine/host.ts';
 import { createExperiment, readExperimentText, secretPlaces, variantConfigs } from '../research/create-experiment.ts';
-import { readRecord } from '../research/experiment.ts';
+import { type Experiment, readRecord, spentBy } from '../research/experiment.ts';
 import { checkExperimentFile, type ExperimentFile } from '../research/experiment-file.ts';
 import { experimentFolder, type ExperimentRecord } from '../research/experiment-folder.ts';
 import { writeReport } from '../research/experiment-report-files.ts';
-import { ExperimentWorker, spentBy, type TrialNews, type WorkerStop } from '../research/work-experiment.ts';
-import type { Experiment } from '../research/experiment.ts';
+import { ExperimentWorker, type TrialNews, type WorkerStop } from '../research/work-experiment.ts';
 import { DEFAULTS } from '../run/settings.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { needsKey } from '../safety/origin.ts';
@@ -151,7 +150,7 @@ async function workOff(directory: string, options: Options, { host, parallel, wa
   const { done, left } = countsOf(experiment);
   const total = formatUsd(picoFromUsd(experiment.record.spec.max_total_cost_usd));
   tell(
-    `Ended: ${reason}. ${WORDS[reason]} ${done} of ${done + left} trials have a result; ${formatUsd(picoFromUsd(spentBy(experiment)))} of ${total}.`,
+    `Ended: ${reason}. ${WORDS[reason]} ${done} of ${done + left} trials have a result; ${formatUsd(spentBy(experiment.trials))} of ${total}.`,
   );
   if (left > 0) tell(`To go on: node dist/cli.js worker ${directory}`);
   tell(`Report: ${join(directory, 'report.md')}`);
@@ -163,7 +162,7 @@ async function workOff(directory: string, options: Options, { host, parallel, wa
         stop_reason: reason,
         trials_done: done,
         trials_left: left,
-        cost_usd: spentBy(experiment),
+        cost_usd: usdFromPico(spentBy(experiment.trials)),
       }),
     );
   }
@@ -206,7 +205,7 @@ function lineOf({ trial, reason, isResult, iterations, costUsd, problem }: Trial
   const total = formatUsd(picoFromUsd(experiment.record.spec.max_total_cost_usd));
   const how = isResult ? '' : `, no result${problem === null ? '' : ` (${printable(problem, SENTENCE)})`}`;
   const what = reason === null ? 'not begun' : `${reason}, ${iterations} iterations`;
-  return `[${done}/${done + left}] ${trial.variant}, trial ${trial.trial}: ${what}, ${formatUsd(picoFromUsd(costUsd))}${how}; ${formatUsd(picoFromUsd(spentBy(experiment)))} of ${total}`;
+  return `[${done}/${done + left}] ${trial.variant}, trial ${trial.trial}: ${what}, ${formatUsd(picoFromUsd(costUsd))}${how}; ${formatUsd(spentBy(experiment.trials))} of ${total}`;
 }
 
 function stopOnSignals(worker: ExperimentWorker): void {

@@ -66,7 +66,7 @@ const MUTATIONS = [
     name: 'experiment-again',
     guard: 'a trial that is taken again may cost all of its limit again',
     file: 'src/research/experiment.ts',
-    changes: [['state.epoch > (claim.resumes?.after_epoch ?? 0)', 'state.epoch > 0']],
+    changes: [['run.epoch > (claim.resumes?.after_epoch ?? 0)', 'run.epoch > 0']],
     tests: ['unit/research/experiment.test.ts'],
     only: 'taken again',
   },

@@ -124,7 +124,7 @@ describe('an experiment', () => {
     );
     for (const trial of trials) {
       assert.ok(trial.progress.state === 'ended' && trial.directory !== null);
-      const { config } = trial.progress.run.state;
+      const { config } = trial.progress.run;
       assert.deepEqual(
         [config.strategy, config.parameters.seed, config.run_id],
         [trial.variant, 100 + trial.trial, trial.claim?.run_id],

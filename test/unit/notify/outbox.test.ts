@@ -126,7 +126,7 @@ describe('the outbox', () => {
     assert.ok(two.sent.every(({ id }) => id !== one.sent[0]?.id));
   });
 
-  it('tells of a review that waits', async (t) => {
+  it('tells once of a review that waits', async (t) => {
     const one = channel(null);
     await oneRun(t, {
       server: { reply: brain() },
@@ -135,7 +135,7 @@ describe('the outbox', () => {
     });
     assert.deepEqual(
       one.sent.map(({ kind }) => kind),
-      ['review', 'review'],
+      ['review'],
     );
   });
 
@@ -229,7 +229,7 @@ describe('the outbox', () => {
     });
     assert.deepEqual(
       all.sent.map(({ kind, standing }) => `${kind} ${standing?.reason}`),
-      ['started null', 'review iterations', 'review stopped_at_review'],
+      ['started null', 'review stopped_at_review'],
     );
     const next = named('all', NOTICE_KINDS, null);
     const host = testHost(server.url, { channels: [next] });
@@ -238,6 +238,20 @@ describe('the outbox', () => {
     assert.deepEqual(
       next.sent.map(({ kind }) => kind),
       ['resumed', 'limit'],
+    );
+  });
+
+  it('tells of no review that does not wait', async (t) => {
+    const all = named('all', NOTICE_KINDS, null);
+    const { events } = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { max_iterations: 2, reviewEvery: 1, synthesis: false },
+      host: { channels: [all], skipReviews: true },
+    });
+    assert.ok(events.some(({ type }) => type === 'review.decided'));
+    assert.deepEqual(
+      all.sent.map(({ kind }) => kind),
+      ['started', 'limit'],
     );
   });
 

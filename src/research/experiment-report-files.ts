@@ -13,9 +13,9 @@ interface ReportFile {
 }
 
 /** The files of the report as the folder gives them. */
-export function reportFiles(experiment: Experiment): ReportFile[] {
+export async function reportFiles(experiment: Experiment): Promise<ReportFile[]> {
   const { folder } = experiment;
-  const report = experimentReport(experiment);
+  const report = await experimentReport(experiment);
   const files: [string, string][] = [
     [folder.reportJson, `${JSON.stringify(report, null, 2)}\n`],
     [folder.reportMarkdown, reportMarkdown(report, experiment)],
@@ -32,7 +32,7 @@ export async function writeReport(disk: Disk, directory: string): Promise<Experi
   let before = '';
   for (let times = 1; ; times++) {
     const experiment = await readExperiment(disk, directory);
-    const files = reportFiles(experiment);
+    const files = await reportFiles(experiment);
     const content = files.map((file) => file.content).join('');
     if (content === before || times > MOST_TIMES) return experiment;
     await onDisk(directory, async () => {

@@ -1,8 +1,9 @@
 import { usdFromPico } from '../budget/money.ts';
 import { BUILD } from '../run/version.ts';
 import { differencesOf, type Comparison, type RunFigures } from './compare.ts';
+import { pausing } from '../runlog/pause.ts';
 import { type Experiment, spentBy, type Trial } from './experiment.ts';
-import { METRICS } from './metrics-of-runs.ts';
+import { type Metric, METRICS } from './metrics-of-runs.ts';
 import {
   bootstrapInterval,
   cliffsDelta,
@@ -89,12 +90,24 @@ interface RunReport {
   readonly figures: RunFigures | null;
 }
 
-export function experimentReport(experiment: Experiment): ExperimentReport {
+/** Lets the event loop turn between the metrics. */
+export async function experimentReport(experiment: Experiment): Promise<ExperimentReport> {
   const { record, trials } = experiment;
   const { spec } = record;
   const runs = trials.map(runReport);
   const [baseline, ...others] = spec.variants.map(({ name }) => name);
   const count = (is: (run: RunReport) => boolean) => runs.filter(is).length;
+  const pause = pausing();
+  const variants: VariantReport[] = [];
+  for (const { name } of spec.variants)
+    variants.push(await variantReport(name, name === baseline, runs, spec.seed, pause));
+  const comparisons: Omit<MetricComparison, 'p_holm'>[] = [];
+  for (const name of others) {
+    for (const metric of METRICS) {
+      comparisons.push(comparisonOf(metric, name, baseline ?? '', runs, spec.seed));
+      await pause();
+    }
+  }
   return rounded({
     format_version: 1,
     version: BUILD,
@@ -114,8 +127,8 @@ export function experimentReport(experiment: Experiment): ExperimentReport {
       unreadable: count(({ state }) => state === 'unreadable'),
     },
     differences: differencesOf(record.variants.map(({ config }) => config)),
-    variants: spec.variants.map(({ name }) => variantReport(name, name === baseline, runs, spec.seed)),
-    comparisons: adjusted(others.flatMap((name) => comparisonsOf(name, baseline ?? '', runs, spec.seed))),
+    variants,
+    comparisons: adjusted(comparisons),
     runs,
   });
 }
@@ -140,7 +153,18 @@ function runReport({ variant, trial, seed, claim, progress }: Trial, index: numb
   };
 }
 
-function variantReport(name: string, isBaseline: boolean, all: readonly RunReport[], seed: number): VariantReport {
+async function variantReport(
+  name: string,
+  isBaseline: boolean,
+  all: readonly RunReport[],
+  seed: number,
+  pause: ReturnType<typeof pausing>,
+): Promise<VariantReport> {
+  const metrics: Record<string, Description | null> = {};
+  for (const { name: metric, of } of METRICS) {
+    metrics[metric] = describe([...valuesOf(name, of, all).values()], seed, name, metric);
+    await pause();
+  }
   const runs = all.filter(({ variant }) => variant === name);
   const reasons = runs.flatMap(({ stop_reason }) => stop_reason ?? []).sort();
   return {
@@ -150,12 +174,7 @@ function variantReport(name: string, isBaseline: boolean, all: readonly RunRepor
     stop_reasons: Object.fromEntries(
       [...new Set(reasons)].map((reason) => [reason, reasons.filter((each) => each === reason).length]),
     ),
-    metrics: Object.fromEntries(
-      METRICS.map((metric) => [
-        metric.name,
-        describe([...valuesOf(name, metric.of, all).values()], seed, name, metric.name),
-      ]),
-    ),
+    metrics,
   };
 }
 
@@ -174,33 +193,32 @@ function valuesOf(
   );
 }
 
-function comparisonsOf(
+function comparisonOf(
+  { name, of }: Metric,
   variant: string,
   baseline: string,
   runs: readonly RunReport[],
   seed: number,
-): Omit<MetricComparison, 'p_holm'>[] {
-  return METRICS.map(({ name, of }) => {
-    const [ours, theirs] = [valuesOf(variant, of, runs), valuesOf(baseline, of, runs)];
-    const differences = [...ours].flatMap(([trial, value]) => {
-      const other = theirs.get(trial);
-      return other === undefined ? [] : [value - other];
-    });
-    const flipped = signFlip(differences, seed, variant, name);
-    const delta = cliffsDelta([...ours.values()], [...theirs.values()]);
-    return {
-      variant,
-      metric: name,
-      pairs: differences.length,
-      mean_difference: differences.length === 0 ? null : mean(differences),
-      interval: bootstrapInterval(differences, seed, variant, name, 'difference'),
-      p: flipped?.p ?? null,
-      p_is_exact: flipped?.exact ?? null,
-      smallest_p: flipped?.smallest ?? null,
-      cliffs_delta: delta,
-      size: delta === null ? null : sizeOf(delta),
-    };
+): Omit<MetricComparison, 'p_holm'> {
+  const [ours, theirs] = [valuesOf(variant, of, runs), valuesOf(baseline, of, runs)];
+  const differences = [...ours].flatMap(([trial, value]) => {
+    const other = theirs.get(trial);
+    return other === undefined ? [] : [value - other];
   });
+  const flipped = signFlip(differences, seed, variant, name);
+  const delta = cliffsDelta([...ours.values()], [...theirs.values()]);
+  return {
+    variant,
+    metric: name,
+    pairs: differences.length,
+    mean_difference: differences.length === 0 ? null : mean(differences),
+    interval: bootstrapInterval(differences, seed, variant, name, 'difference'),
+    p: flipped?.p ?? null,
+    p_is_exact: flipped?.exact ?? null,
+    smallest_p: flipped?.smallest ?? null,
+    cliffs_delta: delta,
+    size: delta === null ? null : sizeOf(delta),
+  };
 }
 
 function adjusted(comparisons: readonly Omit<MetricComparison, 'p_holm'>[]): MetricComparison[] {

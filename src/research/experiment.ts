@@ -85,13 +85,21 @@ export async function isExperiment(disk: Disk, directory: string): Promise<boole
   return disk.exists(experimentFolder(directory).record).catch(() => false);
 }
 
-/** Throws EngineError where the folder is no experiment, or not one that this version can read. */
-export async function readExperiment(disk: Disk, directory: string, known = new EndedRuns()): Promise<Experiment> {
+/**
+ * Throws EngineError where the folder is no experiment, or not one that this version can read. `known` and `before`, the same
+ * experiment as it was read before, spare whoever looks again and again most of the reading.
+ */
+export async function readExperiment(
+  disk: Disk,
+  directory: string,
+  known = new EndedRuns(),
+  before: Experiment | null = null,
+): Promise<Experiment> {
   const folder = experimentFolder(directory);
-  const record = await readRecord(disk, folder);
+  const record = before?.record ?? (await readRecord(disk, folder));
   const order = trialOrder(record.spec);
-  const claims = await readClaims(disk, folder);
-  const foreign = claims.find((claim, index) => !fits(claim, claims.slice(0, index), order));
+  const claims = await readClaims(disk, folder, before?.claims);
+  const foreign = firstForeign(claims, order);
   if (foreign)
     throw damaged(folder, (translated) =>
       translated('{0} does not go with the claims before it', `claims/${sixDigits(foreign.number)}.json`),
@@ -108,18 +116,23 @@ export async function readExperiment(disk: Disk, directory: string, known = new 
 }
 
 export async function readRecord(disk: Disk, folder: ExperimentFolder): Promise<ExperimentRecord> {
-  return parsed(folder.record, await contentOf(disk, folder.record, MOST_RECORD_BYTES), ExperimentRecord);
+  const content = await disk.read(folder.record, MOST_RECORD_BYTES).then(String, () => {
+    throw new EngineError('not_an_experiment', (translated) => [
+      translated('{0} is not an experiment folder: it has no experiment.json that can be read.', folder.path),
+    ]);
+  });
+  return parsed(folder.record, content, ExperimentRecord);
 }
 
 /** Throws EngineError where one is damaged or missing: then it is not known what may still be spent. */
-export async function readClaims(disk: Disk, folder: ExperimentFolder): Promise<Claim[]> {
+async function readClaims(disk: Disk, folder: ExperimentFolder, before: readonly Claim[] = []): Promise<Claim[]> {
   const names = (await disk.list(folder.claims).catch(() => [] as string[])).filter((name) => CLAIM_NAME.test(name));
   const claims: Claim[] = [];
   for (const [index, name] of names.sort().entries()) {
     const file = join(folder.claims, name);
     if (name !== `${sixDigits(index + 1)}.json`)
       throw damaged(folder, (translated) => translated('{0} is missing', `claims/${sixDigits(index + 1)}.json`));
-    const claim = parsed(file, await contentOf(disk, file, MOST_CLAIM_BYTES), Claim);
+    const claim = before[index] ?? parsed(file, await claimText(disk, folder, file), Claim);
     if (claim.number !== index + 1)
       throw damaged(folder, (translated) => translated('{0} has another number', `claims/${name}`));
     claims.push(claim);
@@ -127,13 +140,23 @@ export async function readClaims(disk: Disk, folder: ExperimentFolder): Promise<
   return claims;
 }
 
-/** New trials are taken in their order, each once; one that is taken again is the same run. */
-function fits({ resumes, ...claim }: Claim, before: readonly Claim[], order: readonly PlannedTrial[]): boolean {
-  const begun = before.filter((each) => each.resumes === null);
-  const first = begun.find((each) => placeOf(each) === placeOf(claim));
-  if (resumes !== null) return first?.run === claim.run && first.run_id === claim.run_id;
-  const planned = order[begun.length];
-  return planned !== undefined && placeOf(planned) === placeOf(claim) && begun.every(({ run }) => run !== claim.run);
+/** New trials are taken in their order, each once; one that is taken again is the same run. The first claim that is otherwise. */
+function firstForeign(claims: readonly Claim[], order: readonly PlannedTrial[]): Claim | null {
+  const begun = new Map<string, Claim>();
+  const runs = new Set<string>();
+  for (const claim of claims) {
+    const place = placeOf(claim);
+    if (claim.resumes !== null) {
+      const first = begun.get(place);
+      if (first?.run !== claim.run || first.run_id !== claim.run_id) return claim;
+      continue;
+    }
+    const planned = order[begun.size];
+    if (planned === undefined || placeOf(planned) !== place || runs.has(claim.run)) return claim;
+    begun.set(place, claim);
+    runs.add(claim.run);
+  }
+  return null;
 }
 
 /** Ends by the server, the machine or a person: they say nothing of the variant. `worker` goes on with such a run. */
@@ -222,9 +245,9 @@ async function progressOf(
   }
 }
 
-async function contentOf(disk: Disk, file: string, atMost: number): Promise<string> {
-  return disk.read(file, atMost).then(String, () => {
-    throw new EngineError('not_an_experiment', (translated) => [translated('{0} cannot be read.', file)]);
+async function claimText(disk: Disk, folder: ExperimentFolder, file: string): Promise<string> {
+  return disk.read(file, MOST_CLAIM_BYTES).then(String, () => {
+    throw damaged(folder, (translated) => translated('{0} cannot be read', file));
   });
 }
 

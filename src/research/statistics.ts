@@ -87,6 +87,10 @@ export interface SignFlip {
 export function signFlip(differences: readonly number[], ...words: readonly (string | number)[]): SignFlip | null {
   const { length } = differences;
   if (length < 2) return null;
+  if (differences.every((value) => value === 0)) {
+    const exact = length <= MOST_EXACT;
+    return { p: 1, exact, smallest: exact ? 2 ** (1 - length) : 1 / (DRAWS + 1) };
+  }
   const size = differences.reduce((sum, value) => sum + Math.abs(value), 0);
   // Sums of the same numbers in another order may differ in the last digits.
   const least = Math.abs(differences.reduce((sum, value) => sum + value, 0)) - size * 1e-12;

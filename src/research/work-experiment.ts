@@ -65,6 +65,7 @@ export class ExperimentWorker {
   private readonly directory: string;
   private readonly parts: WorkerParts;
   private readonly known = new EndedRuns();
+  private before: Experiment | null = null;
   private readonly sessions = new Set<Session>();
   private readonly working = new Set<string>();
   /** Trials that had ended without a result when this worker began, with their epochs: each is tried once more. */
@@ -133,7 +134,7 @@ export class ExperimentWorker {
   private async next(): Promise<Step> {
     while (this.ends === null) {
       const experiment = await this.read();
-      const others = experiment.trials.filter((trial) => isOpen(trial) && !this.working.has(placeOf(trial)));
+      const others = experiment.trials.filter((trial) => isOpen(trial) && this.isAble(trial));
       for (const trial of others) {
         if (trial.claim !== null && (await this.isLeft(trial))) return this.begin(trial, trial.claim);
       }
@@ -163,10 +164,15 @@ export class ExperimentWorker {
         trial.progress.state === 'ended' &&
         !trial.progress.isResult &&
         this.again.get(placeOf(trial)) === trial.progress.run.epoch &&
-        !this.broken.has(placeOf(trial)) &&
-        !this.working.has(placeOf(trial)),
+        this.isAble(trial),
     );
     return failed ?? trials.find(({ progress }) => progress.state === 'waiting');
+  }
+
+  /** Neither under way here, nor found to be impossible. */
+  private isAble(trial: Trial): boolean {
+    const place = placeOf(trial);
+    return !this.working.has(place) && !this.broken.has(place);
   }
 
   private begin(trial: Trial, claim: Claim): Step {
@@ -178,7 +184,7 @@ export class ExperimentWorker {
   private async isLeft(trial: Trial): Promise<boolean> {
     const { disk, identity, processes } = this.parts.host;
     const place = placeOf(trial);
-    if (trial.directory === null || this.broken.has(place)) return false;
+    if (trial.directory === null) return false;
     const folder = runFolder(trial.directory);
     if ((await highestOwner(disk, folder).catch(() => 0)) > 0) {
       this.unowned.delete(place);
@@ -191,7 +197,7 @@ export class ExperimentWorker {
 
   /** A trial of somebody else, to see whether that one still lives: who does says so within seconds. */
   private async silent(others: readonly Trial[]): Promise<Step | null> {
-    const able = others.filter((trial) => !this.broken.has(placeOf(trial)) && !this.unowned.has(placeOf(trial)));
+    const able = others.filter((trial) => !this.unowned.has(placeOf(trial)));
     const trial = able[this.looks++ % Math.max(able.length, 1)];
     return trial?.claim ? this.begin(trial, trial.claim) : null;
   }
@@ -276,8 +282,9 @@ export class ExperimentWorker {
     return (this.environment ??= await this.parts.host.environment());
   }
 
-  private read(): Promise<Experiment> {
-    return readExperiment(this.parts.host.disk, this.directory, this.known);
+  private async read(): Promise<Experiment> {
+    const { disk } = this.parts.host;
+    return (this.before = await readExperiment(disk, this.directory, this.known, this.before));
   }
 
   private async pause(): Promise<void> {

@@ -135,7 +135,8 @@ interface Parts {
 async function workOff(directory: string, options: Options, { host, parallel, watchers }: Parts): Promise<number> {
   const json = options.isSet('json');
   const stream = json ? process.stderr : process.stdout;
-  const tell = (line: string) => stream.write(`${line}\n`);
+  // What went wrong may quote anything.
+  const tell = (line: string) => stream.write(`${host.redactor.redact(line)}\n`);
   tell(`Experiment in ${directory}`);
   const worker = new ExperimentWorker(directory, {
     host,

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Experiment, listExperiments, readExperiment } from '../../src/research/experiment.ts';
 import { verifyExperiment } from '../../src/research/verify-experiment.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
@@ -223,6 +224,34 @@ describe('an experiment in a terminal', { concurrency: 3 }, () => {
     const args = ['experiment', FILE, '--base-url', again.baseUrl, '--parallel', '4'];
     const uninterrupted = await start(t, elsewhere, args).ended;
     assert.deepEqual(figuresIn(directory), figuresIn(lastLine(uninterrupted).experiment_dir));
+  });
+
+  it('killed again and again, wherever that is, comes to its end within its cap', async (t) => {
+    const server = await serverFor(t, { latency: { firstTokenMs: 15 } });
+    const cwd = written(server, { trials: 3, max_total_cost_usd: 0.3 });
+    const first = start(t, cwd, ['experiment', FILE, '--base-url', server.baseUrl, '--parallel', '2']);
+    const directory = await experimentIn(cwd);
+    const args = ['worker', directory, '--base-url', server.baseUrl, '--parallel', '2'];
+    let victim = first;
+    for (let kills = 0; kills < 6; kills++) {
+      const asked = server.requests.length;
+      await Promise.race([eventually('a request', () => server.requests.length > asked), victim.ended]);
+      await delay(Math.random() * 150);
+      victim.child.kill('SIGKILL');
+      await victim.ended;
+      victim = start(t, cwd, args);
+    }
+    const { code, stderr } = await victim.ended;
+    assert.equal(code, 0, stderr);
+    const experiment = await assertWhole(directory);
+    const [cost, calls] = experiment.trials.reduce(
+      ([usd, count], { progress }) =>
+        'run' in progress ? [usd + progress.run.figures.costUsd, count + progress.run.figures.requests] : [usd, count],
+      [0, 0],
+    );
+    assert.ok(cost <= 0.3 && cost >= Number(server.billed(PRICES)) / 1e12);
+    // A request that was reserved may never have left.
+    assert.ok(server.requests.length <= calls, `${server.requests.length} requests, ${calls} calls`);
   });
 
   it('stops by Ctrl+C within a second and goes on later; a stopped trial is no result', async (t) => {

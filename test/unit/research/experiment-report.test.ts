@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { unfitPath } from '../../../src/research/archive.ts';
+import { exportArchive } from '../../../src/research/export-archive.ts';
+import { importArchive } from '../../../src/research/import-archive.ts';
 import type { RunFigures } from '../../../src/research/compare.ts';
 import { type Experiment, readExperiment, type Trial } from '../../../src/research/experiment.ts';
 import { experimentReport } from '../../../src/research/experiment-report.ts';
@@ -48,12 +51,12 @@ function withFigures(trials: number, made: Made, over: Partial<Experiment['recor
   return { ...whole, trials: all, record: { ...record, spec: { ...record.spec, trials, ...over } } };
 }
 
-const words = (experiment: Experiment) => reportMarkdown(experimentReport(experiment), experiment);
+const words = async (experiment: Experiment) => reportMarkdown(await experimentReport(experiment), experiment);
 
 describe('the report of an experiment', () => {
-  it('has the figures of each variant, and of the pairs by their seed', () => {
+  it('has the figures of each variant, and of the pairs by their seed', async () => {
     const costs = { classic: [1, 2, 4], guarded: [2, 4, 3] };
-    const report = experimentReport(
+    const report = await experimentReport(
       withFigures(3, (name, trial) => ({ costUsd: costs[name as keyof typeof costs][trial - 1] ?? 0 })),
     );
     const [classic, guarded] = report.variants.map(({ metrics }) => metrics['cost_usd']);
@@ -66,20 +69,20 @@ describe('the report of an experiment', () => {
     assert.equal(cost?.cliffs_delta, 0.333333333333);
   });
 
-  it('leaves out what is no result, also of its pair, and says how much is missing', () => {
+  it('leaves out what is no result, also of its pair, and says how much is missing', async () => {
     const experiment = withFigures(4, (name, trial) =>
       name === 'guarded' && trial === 2 ? { ends: 'error', isResult: false, costUsd: 99 } : { costUsd: trial },
     );
-    const report = experimentReport(experiment);
+    const report = await experimentReport(experiment);
     assert.deepEqual([report.trials.with_result, report.trials.without_result], [7, 1]);
     assert.equal(report.variants[1]?.metrics['cost_usd']?.max, 4);
     assert.deepEqual(report.variants[1]?.stop_reasons, { error: 1, max_iterations: 3 });
     assert.ok(report.comparisons.every(({ pairs }) => pairs <= 3));
-    assert.match(words(experiment), /\*\*1 of 8 trials have no result: 1 ended by the server/);
+    assert.match(await words(experiment), /\*\*1 of 8 trials have no result: 1 ended by the server/);
   });
 
-  it('has nothing where a metric has no value', () => {
-    const report = experimentReport(withFigures(3, () => ({ latencyMs: null, costPerUsefulResultUsd: null })));
+  it('has nothing where a metric has no value', async () => {
+    const report = await experimentReport(withFigures(3, () => ({ latencyMs: null, costPerUsefulResultUsd: null })));
     assert.equal(report.variants[0]?.metrics['latency_p50_ms'], null);
     const none = report.comparisons.filter(({ metric }) => metric === 'latency_p50_ms');
     assert.deepEqual(
@@ -89,11 +92,14 @@ describe('the report of an experiment', () => {
     assert.equal(report.comparisons.filter(({ p }) => p !== null).length, 12);
   });
 
-  it('names a difference only where it stands the adjustment', () => {
+  it('names a difference only where it stands the adjustment', async () => {
     const made: Made = (name, trial) => ({ costUsd: name === 'guarded' ? 1 + trial / 100 : 2 + trial / 50 });
-    assert.match(words(withFigures(5, made)), /no p value can be below 0\.0625, whatever the difference/);
-    assert.match(words(withFigures(8, made)), /below 0\.00781, which the adjustment for 14 tests raises above 0\.05/);
-    const enough = words(withFigures(20, made));
+    assert.match(await words(withFigures(5, made)), /no p value can be below 0\.0625, whatever the difference/);
+    assert.match(
+      await words(withFigures(8, made)),
+      /below 0\.00781, which the adjustment for 14 tests raises above 0\.05/,
+    );
+    const enough = await words(withFigures(20, made));
     assert.match(
       enough,
       /^Cost: less by \$1\.11 on average \(95 %: .*\): p < 0\.0001, 0\.0007 after adjustment for 14 tests\.$/m,
@@ -101,14 +107,14 @@ describe('the report of an experiment', () => {
     assert.doesNotMatch(enough, /no p value can be/);
   });
 
-  it('holds nothing but text of what others wrote', () => {
+  it('holds nothing but text of what others wrote', async () => {
     const evil = '<img src=x onerror=alert(1)>\n# Big\n[x](javascript:alert(1)) ![y](http://z/)';
-    const text = words(withFigures(2, () => ({}), { name: evil, hypothesis: evil, objective: evil }));
+    const text = await words(withFigures(2, () => ({}), { name: evil, hypothesis: evil, objective: evil }));
     assert.doesNotMatch(text, /<img|^# Big|(?<!\\)!\[y\]\(|(?<!\\)\[x\]\(javascript/m);
   });
 
-  it('has a line of CSV for each trial, with as many cells as the head', () => {
-    const lines = trialsCsv(experimentReport(withFigures(3, () => ({ latencyMs: null })))).split('\r\n');
+  it('has a line of CSV for each trial, with as many cells as the head', async () => {
+    const lines = trialsCsv(await experimentReport(withFigures(3, () => ({ latencyMs: null })))).split('\r\n');
     assert.equal(lines.pop(), '');
     assert.equal(lines.length, 7);
     assert.equal(new Set(lines.map((line) => line.split(',').length)).size, 1);
@@ -117,7 +123,7 @@ describe('the report of an experiment', () => {
   it('is the same bytes for the same folder, wherever it is', async () => {
     const copy = join(temporaryFolder(), basename(directory));
     cpSync(directory, copy, { recursive: true });
-    const again = reportFiles(await readExperiment(nodeDisk, copy));
+    const again = await reportFiles(await readExperiment(nodeDisk, copy));
     for (const { name, content } of again) assert.equal(content, readFileSync(join(directory, name), 'utf8'), name);
     assert.equal(again.length, 3);
   });
@@ -169,6 +175,47 @@ describe('the verification of an experiment', () => {
       assert.match(firstProblem ?? '', problem);
     });
   }
+});
+
+describe('the archive of an experiment', () => {
+  it('leaves out what belongs to the machine, also of each run', async () => {
+    const zip = join(temporaryFolder(), 'x.zip');
+    const { leftOut, files } = await exportArchive(directory, zip);
+    assert.deepEqual(leftOut, []);
+    const taken = await importArchive(zip, temporaryFolder(), {
+      now: Date.now,
+      experimentsDirectory: temporaryFolder(),
+    });
+    assert.equal(basename(taken.runDirectory), basename(directory));
+    assert.equal(taken.files, files);
+    const names = readdirSync(taken.runDirectory, { recursive: true, encoding: 'utf8' });
+    assert.ok(!names.some((name) => /(^|[/\\])(owner|\.reserve)([/\\]|$)/.test(name)));
+    assert.equal(names.filter((name) => basename(name) === 'imported.json').length, 3);
+    assert.equal((await verifyExperiment(nodeDisk, taken.runDirectory)).ok, true);
+    await assert.rejects(workedOff(taken.runDirectory), { reason: 'imported' });
+  });
+
+  it('is refused where a run is wanted, and nothing is left behind', async () => {
+    const zip = join(temporaryFolder(), 'x.zip');
+    await exportArchive(directory, zip);
+    const runs = temporaryFolder();
+    await assert.rejects(importArchive(zip, runs, { now: Date.now }), { reason: 'not_an_archive' });
+    assert.deepEqual(readdirSync(runs), []);
+  });
+
+  it('holds no path of a run that a run may not have', () => {
+    const run = 'runs/20260101T000000Z-x-0000';
+    for (const path of [
+      `${run}/owner/000001`,
+      `${run}/.gitignore`,
+      `${run}/imported.json`,
+      'runs/../x',
+      'runs/.x/config.json',
+    ])
+      assert.notEqual(unfitPath(path), null, path);
+    assert.equal(unfitPath(`${run}/output/a/b/c/d/e/f/g/h.md`), unfitPath('output/a/b/c/d/e/f/g/h.md'));
+    assert.equal(unfitPath(`${run}/log/000001.jsonl`), null);
+  });
 });
 
 function record(path: string): string {

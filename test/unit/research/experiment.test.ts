@@ -150,16 +150,8 @@ describe('an experiment', () => {
 
   it('counts a trial that is taken again at its limit, from the claim on', async () => {
     const directory = await rehearsedExperiment({ trials: 1 });
-    const told: TrialNews[] = [];
-    const worker: ExperimentWorker = new ExperimentWorker(directory, {
-      host: testHost('http://127.0.0.1:9/v1'),
-      parallel: 1,
-      began: () => worker.stop('person'),
-      told: (news) => void told.push(news),
-    });
-    assert.equal(await worker.work(), 'stopped_by_user');
     assert.deepEqual(
-      told.map(({ reason, isResult }) => [reason, isResult]),
+      (await stoppedAtOnce(directory)).map(({ reason, isResult }) => [reason, isResult]),
       [['stopped_by_user', false]],
     );
     const before = await readExperiment(nodeDisk, directory);
@@ -220,7 +212,7 @@ describe('an experiment', () => {
         rmSync(join(path, 'claims', '000002.json'));
         symlinkSync('000001.json', join(path, 'claims', '000002.json'));
       },
-      'not_an_experiment',
+      'damaged',
     ],
     ['a claim that is missing', (path: string) => rmSync(join(path, 'claims', '000001.json')), 'damaged'],
   ] as const) {
@@ -235,6 +227,17 @@ describe('an experiment', () => {
     });
   }
 
+  it('ends where a trial cannot be gone on with, and says so', async () => {
+    const directory = await rehearsedExperiment({ trials: 1 });
+    await stoppedAtOnce(directory);
+    const [stopped] = (await readExperiment(nodeDisk, directory)).trials;
+    writeFileSync(join(stopped?.directory ?? '', 'imported.json'), '{}');
+    const { reason, news } = await workedOff(directory);
+    assert.equal(reason, 'error');
+    assert.match(news.find(({ isResult }) => !isResult)?.problem ?? '', /came from an archive/);
+    assert.equal(news.length, 2);
+  });
+
   it('goes on where a run cannot be read', async () => {
     const directory = await rehearsedExperiment({ trials: 1 });
     await workedOff(directory);
@@ -247,3 +250,16 @@ describe('an experiment', () => {
     );
   });
 });
+
+/** Begins one trial, and stops it. */
+async function stoppedAtOnce(directory: string): Promise<TrialNews[]> {
+  const told: TrialNews[] = [];
+  const worker: ExperimentWorker = new ExperimentWorker(directory, {
+    host: testHost('http://127.0.0.1:9/v1'),
+    parallel: 1,
+    began: () => worker.stop('person'),
+    told: (news) => void told.push(news),
+  });
+  assert.equal(await worker.work(), 'stopped_by_user');
+  return told;
+}

@@ -7,8 +7,9 @@ import type { OwnerIdentity } from './runlog/owner-file.ts';
 import { Redactor } from './safety/redaction.ts';
 import type { App } from './vscode/app.ts';
 import { followContextKeys } from './vscode/context-keys.ts';
+import type { Experiments } from './vscode/experiments.ts';
+import { registerExperimentsView } from './vscode/experiments-view.ts';
 import { followElsewhere } from './vscode/follow-elsewhere.ts';
-import { Inbox } from './vscode/inbox.ts';
 import { Keys } from './vscode/keys.ts';
 import { KnownRuns } from './vscode/known-runs.ts';
 import { followMetrics } from './vscode/follow-metrics.ts';
@@ -35,6 +36,7 @@ import { followRunsFolders } from './vscode/watch.ts';
  */
 
 let control: RunControl | undefined;
+let experiments: Promise<Experiments> | undefined;
 
 export function activate(context: vscode.ExtensionContext): void {
   try {
@@ -48,7 +50,7 @@ export function activate(context: vscode.ExtensionContext): void {
 
 /** VS Code waits five seconds for this; its API is gone by then. */
 export async function deactivate(): Promise<void> {
-  await control?.close();
+  await Promise.all([control?.close(), experiments?.then((loaded) => loaded.control.close())]);
 }
 
 function wire(context: vscode.ExtensionContext): void {
@@ -56,13 +58,15 @@ function wire(context: vscode.ExtensionContext): void {
   const redactor = new Redactor();
   const channel = vscode.window.createOutputChannel('BabyAGI', { log: true });
   const output = new Output(channel, redactor);
+  const stored = (name: string) => vscode.Uri.joinPath(context.globalStorageUri, name).fsPath;
   const keys = new Keys(context.secrets, context.globalState, redactor);
-  const known = new KnownRuns(nodeDisk, vscode.Uri.joinPath(context.globalStorageUri, 'runs').fsPath);
-  const inbox = new Inbox(nodeDisk, vscode.Uri.joinPath(context.globalStorageUri, 'inbox').fsPath);
+  const known = new KnownRuns(nodeDisk, stored('runs'));
   let own: OwnerIdentity | undefined;
   // On first use: it asks the operating system.
   const identity = () => (own ??= thisProcess());
-  const runs = new Runs(new RunFiles(nodeDisk, identity, processTable));
+  const runs = new Runs(new RunFiles(nodeDisk, identity, processTable), async (runId) =>
+    (await openExperiments()).findTrial(runId),
+  );
   const choice = new RunsChoice(context.workspaceState);
   const tree = new RunsTree(runs, choice);
   const world = {
@@ -70,25 +74,49 @@ function wire(context: vscode.ExtensionContext): void {
     keys,
     output,
     identity,
-    ledgerDirectory: vscode.Uri.joinPath(context.globalStorageUri, 'keys').fsPath,
+    ledgerDirectory: stored('keys'),
+    inboxDirectory: stored('inbox'),
     distDirectory: context.asAbsolutePath('dist'),
     extensionVersion: VERSION,
     vscodeVersion: vscode.version,
   };
-  control = new RunControl(world, runs, known, inbox);
+  control = new RunControl(world, runs, known);
+  const openExperiments = () =>
+    (experiments ??= import('./vscode/experiments.ts').then((module) => {
+      const made = new module.Experiments(world, runs, stored('experiments'));
+      const telling = made.control.onDidEnd(async (end) => {
+        const { tellExperimentEnd } = await import('./vscode/experiment-notices.ts');
+        await tellExperimentEnd(app, end);
+      });
+      context.subscriptions.push(made, telling);
+      return made;
+    }));
   let loaded: Promise<SummaryPanels> | undefined;
   const panels = () =>
     (loaded ??= import('./vscode/summary-panel.ts').then(({ registerSummaryPanel }) =>
       registerSummaryPanel(context, runs),
     ));
   const documents = new VirtualDocuments(runs);
-  const app: App = { runs, tree, choice, control, known, inbox, keys, output, documents, panels };
+  const app: App = {
+    runs,
+    tree,
+    choice,
+    control,
+    known,
+    keys,
+    output,
+    documents,
+    panels,
+    experiments: openExperiments,
+    stored,
+  };
   context.subscriptions.push(
     channel,
     keys.watch(),
     tree.register(new TaskDrag(runs, tree)),
     tree,
     choice,
+    registerExperimentsView(app),
     showStatusBar(runs),
     followContextKeys(runs, choice, keys),
     documents.register(),

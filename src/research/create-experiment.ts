@@ -5,6 +5,7 @@ import { EngineError, onDisk } from '../engine/engine-error.ts';
 import type { Host, StartOptions } from '../engine/host.ts';
 import { snapshotConfig } from '../engine/snapshot.ts';
 import type { RunSettings } from '../run/settings.ts';
+import { inEnglish, type Translate } from '../run/translate.ts';
 import { BUILD } from '../run/version.ts';
 import { runFolderName } from '../runlog/folder.ts';
 import type { Redactor } from '../safety/redaction.ts';
@@ -50,7 +51,8 @@ function differing(value: unknown, redacted: unknown, at: readonly string[]): st
 export async function variantConfigs(
   variants: readonly VariantStart[],
   provider: ExperimentRecord['provider'],
-  host: Host,
+  host: Pick<Host, 'clock' | 'redactor' | 'environment'>,
+  translated: Translate = inEnglish,
 ): Promise<{ configs: ExperimentRecord['variants'] } | { problems: string[] }> {
   const problems: string[] = [];
   const configs: ExperimentRecord['variants'] = [];
@@ -62,7 +64,12 @@ export async function variantConfigs(
       configs.push({ name, config: VariantConfig.parse(host.redactor.redactJson(config)) });
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      problems.push(...error.problems.map((problem) => `${name}: ${problem}`));
+      problems.push(
+        ...error
+          .words(translated)
+          .split('\n')
+          .map((problem) => `${name}: ${problem}`),
+      );
     }
   }
   return problems.length > 0 ? { problems } : { configs };
@@ -77,7 +84,7 @@ export async function createExperiment(
     variants,
     provider,
   }: Pick<ExperimentRecord, 'variants' | 'provider'> & { text: Buffer; file: ExperimentFile },
-  { disk, clock }: Host,
+  { disk, clock }: Pick<Host, 'disk' | 'clock'>,
 ): Promise<string> {
   const experiment_id = randomUUID();
   const now = clock.now();

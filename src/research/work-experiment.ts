@@ -35,6 +35,8 @@ export interface WorkerParts {
   /** A run is in progress, for whoever shows its metrics. */
   readonly began: (session: Session) => void;
   readonly told: (news: TrialNews, experiment: Experiment) => void;
+  /** Slows a rehearsal down, milliseconds a request. */
+  readonly paceMs?: number;
 }
 
 /** A trial that ended here, or could not be worked on. */
@@ -114,6 +116,15 @@ export class ExperimentWorker {
     this.stopping.abort();
     for (const session of this.sessions) session.stop(by);
   }
+
+  /** Lets go of the runs under way without ending them, as when a window closes: another worker goes on with them. */
+  async letGo(): Promise<void> {
+    this.ends = 'stopped_by_user';
+    this.isLettingGo = true;
+    this.stopping.abort();
+    await Promise.all([...this.sessions].map((session) => session.abandon()));
+  }
+  private isLettingGo = false;
 
   private async takeTrials(): Promise<void> {
     while (this.ends === null) {
@@ -234,10 +245,12 @@ export class ExperimentWorker {
     await onDisk(path, async () => {
       if (!(await host.disk.exists(runFolder(path).config))) await makeRunFolder(config, folder.runs, host);
     });
+    const { paceMs } = this.parts;
     const options = {
       raise: {},
       byPerson: claim.resumes !== null,
       unlessEndedAfter: claim.resumes?.after_epoch ?? 0,
+      ...(paceMs !== undefined && { paceMs }),
     };
     return resumeRun(path, options, host);
   }
@@ -245,7 +258,8 @@ export class ExperimentWorker {
   private async unlessStopped(opening: Promise<Session>): Promise<Session | null> {
     const session = await Promise.race([opening, this.stopped]);
     // One that is opened too late ends at once, as the others do.
-    if (session === null) void opening.then((late) => late.stop('signal')).catch(() => {});
+    if (session === null)
+      void opening.then((late) => (this.isLettingGo ? late.abandon() : late.stop('signal'))).catch(() => {});
     return session;
   }
 

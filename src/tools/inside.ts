@@ -23,7 +23,7 @@ export async function leadsWhereItSays(root: string, path: string): Promise<bool
 }
 
 /** Also for the root itself. */
-function isBelow(root: string, path: string): boolean {
+export function isBelow(root: string, path: string): boolean {
   const way = relative(root, path);
   return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }

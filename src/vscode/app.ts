@@ -1,4 +1,4 @@
-import type { Inbox } from './inbox.ts';
+import type { Experiments } from './experiments.ts';
 import type { KnownRuns } from './known-runs.ts';
 import type { Keys } from './keys.ts';
 import type { Output } from './output.ts';
@@ -16,10 +16,12 @@ export interface App {
   readonly choice: RunsChoice;
   readonly control: RunControl;
   readonly known: KnownRuns;
-  readonly inbox: Inbox;
   readonly keys: Keys;
   readonly output: Output;
   readonly documents: VirtualDocuments;
   /** Read from disk when first asked for. */
   readonly panels: () => Promise<SummaryPanels>;
+  readonly experiments: () => Promise<Experiments>;
+  /** The folder of this name that is kept for all workspaces. */
+  readonly stored: (name: string) => string;
 }

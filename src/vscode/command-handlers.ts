@@ -16,6 +16,7 @@ import {
 } from './commands/documents.ts';
 import { forkRun } from './commands/fork-run.ts';
 import { getStarted } from './commands/get-started.ts';
+import { newExperiment } from './commands/new-experiment.ts';
 import { rehearse } from './commands/rehearse.ts';
 import { replayRun } from './commands/replay.ts';
 import { reviewRun } from './commands/review.ts';
@@ -65,5 +66,17 @@ export const HANDLERS: Readonly<Record<CommandName, Handler>> = {
   groupRuns: (app) => groupRuns(app),
   showAllRuns: (app) => showAllRuns(app),
   refresh: (app) => app.runs.scan(runsDirectories()),
+  newExperiment: (app) => newExperiment(app),
+  runExperiment: async (app, argument) => (await import('./commands/run-experiment.ts')).runExperiment(app, argument),
+  resumeExperiment: async (app, argument) => (await experimentCommands()).resumeExperiment(app, argument),
+  stopExperiment: async (app, argument) => (await experimentCommands()).stopExperiment(app, argument),
+  openReport: async (app, argument) => (await experimentCommands()).openReport(app, argument),
+  revealExperimentFolder: async (app, argument) => (await experimentCommands()).revealExperimentFolder(app, argument),
+  exportExperiment: async (app, argument) => (await experimentCommands()).exportExperiment(app, argument),
   showOutput: (app) => app.output.show(),
 };
+
+/** With them comes the engine. */
+function experimentCommands() {
+  return import('./commands/experiment-commands.ts');
+}

@@ -2,7 +2,7 @@ import type { Call, Task } from '../run/state.ts';
 import type { RunEntry } from './runs.ts';
 
 /**
- * The words in the `contextValue` of a row of the Runs view, for `when` clauses: `viewItem =~ /\bword\b/`. The first says
+ * The words in the `contextValue` of a row of the views, for `when` clauses: `viewItem =~ /\bword\b/`. The first says
  * what the row is. This is the one list of them; a test holds package.json to it.
  */
 export const FACETS = {
@@ -32,6 +32,13 @@ export const FACETS = {
   done: 'task: has a result',
   failed: 'task: has none',
   removed: 'task: was taken out',
+
+  experiment: 'an experiment',
+  variant: 'a variant of an experiment',
+  trial: 'a trial of a variant',
+  working: 'experiment: somebody works on it, here or elsewhere',
+  left: 'experiment: trials are left, and nobody is at them',
+  begun: 'trial: has a run; closed: that has ended',
 
   reserved: 'call: under way',
   settled: 'call: answered and paid for',

@@ -26,7 +26,7 @@ export function followElsewhere(runs: Runs, abandoned: () => void): vscode.Dispo
   const followed = new Map<string, Followed>();
   let busy = false;
   const look = async () => {
-    const entries = runs.entries.filter((entry) => entry.isElsewhere || followed.has(entry.runId));
+    const entries = runs.all.filter((entry) => entry.isElsewhere || followed.has(entry.runId));
     for (const entry of entries) {
       const known = followed.get(entry.runId) ?? { stamp: '', notBefore: 0, nobodySince: null };
       followed.set(entry.runId, known);

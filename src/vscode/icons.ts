@@ -4,11 +4,11 @@ import type { RunBrief } from './run-brief.ts';
 
 // Each state has a shape of its own; the colour only repeats it.
 
-const BLUE = 'charts.blue';
-const YELLOW = 'list.warningForeground';
-const GREEN = 'charts.green';
+export const BLUE = 'charts.blue';
+export const YELLOW = 'list.warningForeground';
+export const GREEN = 'charts.green';
 const RED = 'testing.iconFailed';
-const GREY = 'descriptionForeground';
+export const GREY = 'descriptionForeground';
 
 export function runIcon({ status, stopReason, onlyBlocked }: RunBrief): vscode.ThemeIcon {
   switch (status) {
@@ -36,7 +36,7 @@ export function unreadableIcon(): vscode.ThemeIcon {
   return icon('warning', YELLOW);
 }
 
-function endIcon(reason: RunBrief['stopReason']): vscode.ThemeIcon {
+export function endIcon(reason: RunBrief['stopReason']): vscode.ThemeIcon {
   switch (reason) {
     case 'objective_complete':
     case 'queue_empty':
@@ -100,6 +100,6 @@ export function callIcon(status: Call['status'], live: boolean): vscode.ThemeIco
   }
 }
 
-function icon(name: string, color?: string): vscode.ThemeIcon {
+export function icon(name: string, color?: string): vscode.ThemeIcon {
   return new vscode.ThemeIcon(name, color === undefined ? undefined : new vscode.ThemeColor(color));
 }

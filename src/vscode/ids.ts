@@ -1,45 +1,56 @@
 /** Every id that package.json and the code share. A test inside VS Code compares the two. */
-export const COMMANDS = {
-  run: 'babyagi.run',
-  rehearse: 'babyagi.rehearse',
-  pause: 'babyagi.pause',
-  resume: 'babyagi.resume',
-  stop: 'babyagi.stop',
-  setApiKey: 'babyagi.setApiKey',
-  removeApiKey: 'babyagi.removeApiKey',
-  setUpNotices: 'babyagi.setUpNotices',
-  openSummary: 'babyagi.openSummary',
-  openSummaryDocument: 'babyagi.openSummaryDocument',
-  openAnswer: 'babyagi.openAnswer',
-  openLog: 'babyagi.openLog',
-  openRawLog: 'babyagi.openRawLog',
-  whyStopped: 'babyagi.whyStopped',
-  replayRun: 'babyagi.replayRun',
-  compareRuns: 'babyagi.compareRuns',
-  forkRun: 'babyagi.forkRun',
-  exportRun: 'babyagi.exportRun',
-  importRun: 'babyagi.importRun',
-  getStarted: 'babyagi.getStarted',
-  revealRunFolder: 'babyagi.revealRunFolder',
-  review: 'babyagi.review',
-  addTask: 'babyagi.addTask',
-  editTask: 'babyagi.editTask',
-  deleteTask: 'babyagi.deleteTask',
-  blockTask: 'babyagi.blockTask',
-  unblockTask: 'babyagi.unblockTask',
-  moveTaskUp: 'babyagi.moveTaskUp',
-  moveTaskDown: 'babyagi.moveTaskDown',
-  runTaskNext: 'babyagi.runTaskNext',
-  continue: 'babyagi.continue',
-  raiseLimit: 'babyagi.raiseLimit',
-  filterRuns: 'babyagi.filterRuns',
-  groupRuns: 'babyagi.groupRuns',
-  showAllRuns: 'babyagi.showAllRuns',
-  refresh: 'babyagi.refresh',
-  showOutput: 'babyagi.showOutput',
-} as const;
+const COMMAND_NAMES = [
+  'run',
+  'rehearse',
+  'pause',
+  'resume',
+  'stop',
+  'setApiKey',
+  'removeApiKey',
+  'setUpNotices',
+  'openSummary',
+  'openSummaryDocument',
+  'openAnswer',
+  'openLog',
+  'openRawLog',
+  'whyStopped',
+  'replayRun',
+  'compareRuns',
+  'forkRun',
+  'exportRun',
+  'importRun',
+  'getStarted',
+  'revealRunFolder',
+  'review',
+  'addTask',
+  'editTask',
+  'deleteTask',
+  'blockTask',
+  'unblockTask',
+  'moveTaskUp',
+  'moveTaskDown',
+  'runTaskNext',
+  'continue',
+  'raiseLimit',
+  'filterRuns',
+  'groupRuns',
+  'showAllRuns',
+  'refresh',
+  'showOutput',
+  'newExperiment',
+  'runExperiment',
+  'resumeExperiment',
+  'stopExperiment',
+  'openReport',
+  'revealExperimentFolder',
+  'exportExperiment',
+] as const;
 
-export type CommandName = keyof typeof COMMANDS;
+export type CommandName = (typeof COMMAND_NAMES)[number];
+
+export const COMMANDS = Object.fromEntries(COMMAND_NAMES.map((name) => [name, `babyagi.${name}`])) as {
+  readonly [Name in CommandName]: `babyagi.${Name}`;
+};
 
 /** Names of language-model tools. */
 export const TOOLS = { startRun: 'babyagi_start_run', runState: 'babyagi_run_state' } as const;
@@ -48,6 +59,7 @@ export const CHAT_PARTICIPANT = 'babyagi.participant';
 
 export const VIEW_CONTAINER = 'babyagi';
 export const RUNS_VIEW = 'babyagi.runs';
+export const EXPERIMENTS_VIEW = 'babyagi.experiments';
 /** The read-only editor of a run's summary.json. */
 export const RUN_EDITOR = 'babyagi.runEditor';
 /** Schemes of the read-only documents of virtual-documents.ts. */
@@ -60,6 +72,8 @@ export const WALKTHROUGH = 'babyagi-vscode.babyagi-vscode#babyagi.start';
 export const CONTEXT_KEYS = {
   /** Some run is listed. */
   hasRuns: 'babyagi.hasRuns',
+  /** Some trial of an experiment has a run; known once the Experiments view was open. */
+  hasTrials: 'babyagi.hasTrials',
   /** Some run is in progress, here or in another window. */
   hasLiveRun: 'babyagi.hasLiveRun',
   /** Some run in progress is neither paused nor ended. */

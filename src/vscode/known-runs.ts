@@ -19,10 +19,13 @@ export interface KnownRun {
 export class KnownRuns {
   private readonly disk: Disk;
   private readonly folder: string;
+  private readonly recordOf: (directory: string) => string;
 
-  constructor(disk: Disk, folder: string) {
+  /** `recordOf`: the file of a run folder that is written first and never changed. */
+  constructor(disk: Disk, folder: string, recordOf = (directory: string) => runFolder(directory).config) {
     this.disk = disk;
     this.folder = folder;
+    this.recordOf = recordOf;
   }
 
   async all(): Promise<readonly KnownRun[]> {
@@ -70,7 +73,7 @@ export class KnownRuns {
 
   private async configHash(directory: string): Promise<string> {
     return createHash('sha256')
-      .update(await this.disk.read(runFolder(directory).config))
+      .update(await this.disk.read(this.recordOf(directory)))
       .digest('hex');
   }
 

@@ -30,7 +30,7 @@ interface OpenLog {
   shown: number;
 }
 
-type LoggedRuns = Pick<Runs, 'entry' | 'onDidChange' | 'onDidChangeEntry'>;
+type LoggedRuns = Pick<Runs, 'locate' | 'onDidChange' | 'onDidChangeEntry'>;
 
 /** The texts of `babyagi-log:` documents: read from the run folder once, then carried on with the events of the run. */
 export class LogDocuments implements vscode.Disposable {
@@ -56,7 +56,7 @@ export class LogDocuments implements vscode.Disposable {
   }
 
   async text(runId: string): Promise<string> {
-    const entry = this.runs.entry(runId);
+    const entry = await this.runs.locate(runId);
     if (entry === undefined) return `${vscode.l10n.t('This run is not there any more.')}\n`;
     const log = this.open.get(runId) ?? freshLog(entry.brief.included);
     this.open.set(runId, log);

@@ -14,6 +14,6 @@ export async function openUri(
 ): Promise<void> {
   const runId = uri.path === '/run' ? new URLSearchParams(uri.query).get('id') : null;
   await app.runs.scan(runsDirectories());
-  if (runId !== null && app.runs.entry(runId) !== undefined) await openSummary(app, runId);
+  if (runId !== null && (await app.runs.locate(runId)) !== undefined) await openSummary(app, runId);
   else await showRuns();
 }

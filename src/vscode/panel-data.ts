@@ -95,6 +95,8 @@ function whyReadOnly(where: Whereabouts): string | null {
   switch (where) {
     case 'imported':
       return l10n.t('The run came from an archive: it can be looked at and forked, not continued.');
+    case 'trial':
+      return l10n.t('The run is a trial of an experiment: it can be looked at; what goes on is the experiment.');
     case 'restricted':
       return l10n.t('This folder is in Restricted Mode: the run can be looked at. Trust the folder to go on with it.');
     case 'here':

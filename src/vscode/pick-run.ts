@@ -35,7 +35,7 @@ export async function pickRun(
 ): Promise<RunEntry | undefined> {
   const named = runIdOf(argument);
   if (named !== null) {
-    const entry = app.runs.entry(named);
+    const entry = await app.runs.locate(named);
     if (entry === undefined) void vscode.window.showWarningMessage(vscode.l10n.t('This run is not there any more.'));
     return entry;
   }

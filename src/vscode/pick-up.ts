@@ -13,12 +13,16 @@ const ATTEMPTS = 6;
 const RETRY_MS = 200;
 
 /**
- * Takes up the runs of this workspace that this machine had in progress when the window closed or its host died. A run
+ * Takes up the runs and the experiments of this workspace that this machine had in progress when the window closed or its host died. A run
  * that another window is at stays there; a paused one stays paused, one that waits for a review waits again.
  */
 export async function pickUpRuns(app: App): Promise<void> {
   // At once: one whose owner hangs is not to hold up the others.
   await Promise.all((await app.known.all()).map((known) => pickUpRun(app, known)));
+  // What experiments need is read from disk where there was one.
+  if ((await nodeDisk.list(app.stored('experiments')).catch(() => [])).length === 0) return;
+  const { pickUpExperiments } = await import('./pick-up-experiments.ts');
+  await pickUpExperiments(app);
 }
 
 async function pickUpRun(app: App, known: KnownRun): Promise<void> {

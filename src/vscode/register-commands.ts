@@ -1,7 +1,6 @@
 import * as vscode from 'vscode';
 import type { App } from './app.ts';
 import { type CommandName, COMMANDS } from './ids.ts';
-import { tellProblem } from './tell.ts';
 
 /** Registers all commands; what they do is read from disk when the first is executed. */
 export function registerCommands(app: App): vscode.Disposable {
@@ -13,7 +12,7 @@ export function registerCommands(app: App): vscode.Disposable {
         return await HANDLERS[name](app, meant(app, argument));
       } catch (error) {
         // Not awaited: a notification that nobody answers must not hold who executed the command.
-        void tellProblem(app, vscode.l10n.t('The command failed.'), error);
+        void tellFailure(app, error);
         return undefined;
       }
     }),
@@ -25,4 +24,16 @@ export function registerCommands(app: App): vscode.Disposable {
 function meant({ tree }: App, argument: unknown): unknown {
   const fromKey = typeof argument === 'object' && argument !== null && 'row' in argument && argument.row === 'focused';
   return fromKey ? tree.focused() : argument;
+}
+
+async function tellFailure(app: App, error: unknown): Promise<void> {
+  const failed = vscode.l10n.t('The command failed.');
+  try {
+    const { tellProblem } = await import('./tell.ts');
+    await tellProblem(app, failed, error);
+  } catch {
+    // An update may have removed the files of this version.
+    app.output.error(failed, error);
+    void vscode.window.showErrorMessage(failed);
+  }
 }

@@ -8,18 +8,16 @@ import type { RunSettings } from '../run/settings.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import { ownerFile } from '../runlog/folder.ts';
 import type { Egress } from '../safety/egress.ts';
+import type { Redactor } from '../safety/redaction.ts';
 import type { TraceExporter } from '../telemetry/trace-exporter.ts';
-import type { Command, Inbox } from './inbox.ts';
 import type { KnownRuns } from './known-runs.ts';
 import type { RunView } from './run-view.ts';
-import type { World } from './run-world.ts';
+import type { NewExporter, World } from './run-world.ts';
 import type { Runs } from './runs.ts';
 import type { Configured } from './settings.ts';
 
 /** Slows a rehearsal down so that a person can watch it, milliseconds a request. */
 const REHEARSAL_PACE_MS = 250;
-/** How often a window looks for what other windows ask of its runs. */
-const INBOX_MS = 500;
 
 export interface StartRequest {
   readonly settings: RunSettings;
@@ -45,18 +43,18 @@ export class RunControl {
   private readonly world: World;
   private readonly runs: Runs;
   private readonly known: KnownRuns;
-  private readonly inbox: Inbox;
   private readonly ended = new vscode.EventEmitter<{ run: RunView; outcome: Outcome }>();
   /** A run of this window ended, or another process goes on with it. */
   readonly onDidEnd = this.ended.event;
   private readonly followed = new Map<Session, { gate: Egress; exporter: TraceExporter | null; done: Promise<void> }>();
   private closing = false;
+  readonly redactor: Redactor;
 
-  constructor(world: World, runs: Runs, known: KnownRuns, inbox: Inbox) {
+  constructor(world: World, runs: Runs, known: KnownRuns) {
     this.world = world;
+    this.redactor = world.redactor;
     this.runs = runs;
     this.known = known;
-    this.inbox = inbox;
   }
 
   /** Throws EngineError and ServerRefused; then nothing was started. */
@@ -70,7 +68,7 @@ export class RunControl {
     const problems = await folderProblems(request);
     if (problems.length > 0) throw new EngineError('configuration', () => problems);
     const baseUrl = provider === 'rehearsal' ? null : settings.baseUrl;
-    const { host, gate, exporter } = await hostFor(this.world, configured, { baseUrl, workspace });
+    const { host, gate, newExporter } = await hostFor(this.world, configured, { baseUrl, workspace });
     const options = {
       runsDirectory,
       provider,
@@ -84,7 +82,7 @@ export class RunControl {
       const { forkRun } = await import('../engine/fork.ts');
       return forkRun(from.parent, from.iteration, settings, options, host);
     };
-    return this.follow(await orClose(gate, starting()), gate, exporter);
+    return this.follow(await orClose(gate, starting()), gate, newExporter);
   }
 
   /** What a run would cost; nothing is sent or written. Throws EngineError, and the reason of the signal. */
@@ -104,9 +102,9 @@ export class RunControl {
     const { provider, base_url } = run.state.config.model;
     const rehearsal = provider === 'rehearsal';
     const where = { baseUrl: rehearsal ? null : base_url, workspace };
-    const { host, gate, exporter } = await hostFor(this.world, configured, where);
+    const { host, gate, newExporter } = await hostFor(this.world, configured, where);
     const paced = { ...options, ...(rehearsal && { paceMs: REHEARSAL_PACE_MS }) };
-    return this.follow(await orClose(gate, resumeRun(run.directory, paced, host)), gate, exporter);
+    return this.follow(await orClose(gate, resumeRun(run.directory, paced, host)), gate, newExporter);
   }
 
   /** Lets go of all runs, so that the next window goes on with them. Uses nothing of VS Code. */
@@ -121,13 +119,14 @@ export class RunControl {
     await Promise.allSettled(letGo);
   }
 
-  private async follow(session: Session, gate: Egress, exporter: TraceExporter | null): Promise<RunView> {
+  private async follow(session: Session, gate: Egress, newExporter: NewExporter | null): Promise<RunView> {
+    const exporter = newExporter?.() ?? null;
     exporter?.follow(session);
     const run = this.runs.attach(session);
     const unsubscribe = session.subscribe((event) => this.runs.tell(run, event));
     const looking = this.obey(run, session);
     const done = this.untilEnd(run, session).finally(() => {
-      clearInterval(looking);
+      void looking.then(clearInterval);
       unsubscribe();
       gate.close();
       this.followed.delete(session);
@@ -141,23 +140,11 @@ export class RunControl {
   }
 
   /** Carries out what other windows ask of the run, as long as it is this window's. */
-  private obey(run: RunView, session: Session): NodeJS.Timeout {
-    let busy = false;
-    const look = async () => {
-      if (busy) return;
-      busy = true;
-      try {
-        // One that hung and was taken over may be awake again: the command is for its successor.
-        const successor = ownerFile(session.folder, session.state.epoch + 1);
-        if (!(await nodeDisk.exists(successor)))
-          await this.inbox.take(run.runId, (command) => carryOut(session, command));
-      } catch (error) {
-        this.world.output.error(`What another window asks of run ${run.runId} could not be read.`, error);
-      } finally {
-        busy = false;
-      }
-    };
-    return setInterval(() => void look(), INBOX_MS).unref();
+  private async obey(run: RunView, session: Session): Promise<NodeJS.Timeout> {
+    const { carryOut, obey } = await import('./obey.ts');
+    // One that hung and was taken over may be awake again: the command is for its successor.
+    const isOurs = async () => !(await nodeDisk.exists(ownerFile(session.folder, session.state.epoch + 1)));
+    return obey(this.world, run.runId, isOurs, (command) => carryOut(session, command));
   }
 
   private async untilEnd(run: RunView, session: Session): Promise<void> {
@@ -190,24 +177,6 @@ async function promptsFor({
   }
   const { promptFiles } = await import('./run-world.ts');
   return promptFiles(promptsDirectory);
-}
-
-/** Throws SteerError. */
-function carryOut(session: Session, command: Command): void {
-  switch (command.do) {
-    case 'stop':
-      return session.stop();
-    case 'pause':
-      return session.steering.pause();
-    case 'resume':
-      return session.steering.resume();
-    case 'approve_review':
-      return session.steering.decideReview('approve', command.digest, 'another window');
-    case 'stop_at_review':
-      return session.steering.decideReview('stop', command.digest, 'another window');
-    default:
-      command satisfies never;
-  }
 }
 
 async function orClose<T>(gate: Egress, work: Promise<T>): Promise<T> {

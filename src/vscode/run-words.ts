@@ -5,6 +5,7 @@ import type { Call, TaskState } from '../run/state.ts';
 import { printable } from '../safety/text.ts';
 import { type RunBrief, spentWords } from './run-brief.ts';
 import { type Arrangement, type Grouping, localDay, type RunFilter } from './runs-filter.ts';
+import { stopLabel } from './stop-label.ts';
 
 /** `running`, `waits for review`, `ended: The iteration limit was reached.`: the state of a run in words. */
 export function statusWords({ status, stopReason, byKeyLimit, onlyBlocked }: RunBrief): string {
@@ -27,42 +28,6 @@ export function statusWords({ status, stopReason, byKeyLimit, onlyBlocked }: Run
       return stopReason === null ? vscode.l10n.t('ended') : stopLabel(stopReason);
     default:
       return status satisfies never;
-  }
-}
-
-/** A stop reason in one or two words. */
-function stopLabel(reason: NonNullable<RunBrief['stopReason']>): string {
-  switch (reason) {
-    case 'objective_complete':
-      return vscode.l10n.t('complete');
-    case 'queue_empty':
-      return vscode.l10n.t('no task left');
-    case 'max_iterations':
-      return vscode.l10n.t('iteration limit');
-    case 'max_cost':
-      return vscode.l10n.t('cost limit');
-    case 'max_requests':
-      return vscode.l10n.t('request limit');
-    case 'max_tokens':
-      return vscode.l10n.t('token limit');
-    case 'max_wall_time':
-      return vscode.l10n.t('time limit');
-    case 'stopped_by_user':
-      return vscode.l10n.t('stopped');
-    case 'stopped_at_review':
-      return vscode.l10n.t('stopped at review');
-    case 'stalled':
-      return vscode.l10n.t('stalled');
-    case 'waiting_for_key':
-      return vscode.l10n.t('no API key');
-    case 'disk_full':
-      return vscode.l10n.t('disk full');
-    case 'quarantined':
-      return vscode.l10n.t('quarantined');
-    case 'error':
-      return vscode.l10n.t('error');
-    default:
-      return reason satisfies never;
   }
 }
 

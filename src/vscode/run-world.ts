@@ -36,6 +36,8 @@ export interface World {
   readonly identity: () => OwnerIdentity;
   /** Where the spending of keys is noted: outside every workspace, for all windows. */
   readonly ledgerDirectory: string;
+  /** Where windows ask each other for something: see inbox.ts. */
+  readonly inboxDirectory: string;
   readonly distDirectory: string;
   readonly extensionVersion: string;
   readonly vscodeVersion: string;
@@ -62,12 +64,12 @@ export function originOf(baseUrl: string, configured: Pick<Configured, 'privateO
   }
 }
 
-/** `baseUrl` null: a rehearsal; `vscode:lm/…`: a language model of VS Code. Throws ServerRefused. The caller closes the gate and the exporter after the run. */
+/** `baseUrl` null: a rehearsal; `vscode:lm/…`: a language model of VS Code. Throws ServerRefused. The caller closes the gate after its runs, and the exporter of each. */
 export async function hostFor(
   world: World,
   configured: Configured,
   { baseUrl, workspace }: { baseUrl: string | null; workspace: string },
-): Promise<{ host: Host; gate: Egress; exporter: TraceExporter | null }> {
+): Promise<{ host: Host; gate: Egress; newExporter: NewExporter | null }> {
   const { keys, output, redactor } = world;
   const checked = await noticesOf(keys, configured);
   if ('problems' in checked) throw new ServerRefused('notices', checked.problems.join(' '));
@@ -106,15 +108,18 @@ export async function hostFor(
     attended: true,
     trace: (message) => output.info(message),
   };
-  return { host, gate, exporter: await exporterFor(world, configured, host) };
+  return { host, gate, newExporter: await exportersFor(world, configured, host) };
 }
 
-/** What sends the spans of a run, where there is a collector. Throws ServerRefused. */
-async function exporterFor(
+/** What sends the spans of one run. */
+export type NewExporter = () => TraceExporter;
+
+/** Null where there is no collector. Throws ServerRefused. */
+async function exportersFor(
   { keys, redactor, output }: World,
   configured: Configured,
   host: Host,
-): Promise<TraceExporter | null> {
+): Promise<NewExporter | null> {
   const { otlpEndpoint, localOnly } = configured;
   if (otlpEndpoint === '') return null;
   const [{ CollectorError, collectorOf, originOf: originOfCollector, secretsIn }, { TraceExporter }] =
@@ -128,7 +133,8 @@ async function exporterFor(
     }
     const headers = await keys.traceHeaders(origin);
     for (const secret of secretsIn(headers ?? '')) redactor.register(secret, 'otlp_headers');
-    return new TraceExporter(collectorOf(otlpEndpoint, headers, allowPrivate), host);
+    const collector = collectorOf(otlpEndpoint, headers, allowPrivate);
+    return () => new TraceExporter(collector, host);
   } catch (error) {
     if (!(error instanceof CollectorError)) throw error;
     throw new ServerRefused('traces', wordsOf(error, l10n.t));

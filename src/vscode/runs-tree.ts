@@ -226,7 +226,7 @@ export class RunsTree implements vscode.TreeDataProvider<Row>, vscode.Disposable
   /** The run belongs elsewhere in the list than it was shown. */
   private hasMoved(rowId: string): boolean {
     const entry = this.runs.entry(rowId);
-    if (entry === undefined) return false;
+    if (entry === undefined || entry.isTrial) return false;
     const { arrangement } = this.choice;
     const shown = isShown(entry.brief, arrangement);
     if (shown !== this.places.has(rowId)) return true;

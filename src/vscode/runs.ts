@@ -13,18 +13,24 @@ import type { RunChange, RunView } from './run-view.ts';
 /** Runs of one folder that are listed; older ones are in the folder. */
 const LISTED = 200;
 
+/** Trials that have ended and are kept, for panels that show them: an experiment may have thousands. */
+const KEPT_TRIALS = 20;
+
 /** A run that is listed: by its figures alone, or with its state once somebody looked or while it is in progress. */
 export class RunEntry {
   readonly runId: string;
   readonly directory: string;
+  /** It belongs to an experiment, which goes on with it; it is not listed. */
+  readonly isTrial: boolean;
   view: RunView | null = null;
   /** Why its log cannot be shown. */
   problem: string | null = null;
   private found: RunBrief;
 
-  constructor(directory: string, brief: RunBrief) {
+  constructor(directory: string, brief: RunBrief, isTrial = false) {
     this.runId = brief.runId;
     this.directory = directory;
+    this.isTrial = isTrial;
     this.found = brief;
   }
 
@@ -56,7 +62,10 @@ export class RunEntry {
   }
 }
 
-/** All runs that this window knows of: in progress here, and those in the runs folders of the workspace. */
+/**
+ * All runs that this window knows of: in progress here, and those in the runs folders of the workspace; trials of experiments
+ * once somebody looks at one.
+ */
 export class Runs implements RunRegistry, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<RunChange>();
   private readonly listChanged = new vscode.EventEmitter<void>();
@@ -69,6 +78,7 @@ export class Runs implements RunRegistry, vscode.Disposable {
   /** Runs in the folders that are not listed, because there are too many. */
   older = 0;
   private readonly files: RunFiles;
+  private readonly findTrial: (runId: string) => Promise<string | null>;
   private readonly byId = new Map<string, RunEntry>();
   /** The scan that is under way, and the one that comes after it. */
   private scanning: Promise<void> | null = null;
@@ -76,17 +86,24 @@ export class Runs implements RunRegistry, vscode.Disposable {
   /** Runs that are being read: who asks meanwhile gets the same. */
   private readonly opening = new Map<string, Promise<RunView | undefined>>();
 
-  constructor(files: RunFiles) {
+  /** `findTrial`: gives the folder of a run that an experiment has. */
+  constructor(files: RunFiles, findTrial: Runs['findTrial'] = () => Promise.resolve(null)) {
     this.files = files;
+    this.findTrial = findTrial;
   }
 
-  /** Newest first. */
+  /** Those that are listed, newest first. */
   get entries(): readonly RunEntry[] {
+    return this.all.filter(({ isTrial }) => !isTrial);
+  }
+
+  /** With the trials that somebody looks at, or that are in progress here. */
+  get all(): readonly RunEntry[] {
     return [...this.byId.values()].sort((a, b) => (a.brief.startedAt < b.brief.startedAt ? 1 : -1));
   }
 
   get runs(): readonly RunView[] {
-    return this.entries.flatMap(({ view }) => view ?? []);
+    return this.all.flatMap(({ view }) => view ?? []);
   }
 
   entry(runId: string): RunEntry | undefined {
@@ -99,6 +116,7 @@ export class Runs implements RunRegistry, vscode.Disposable {
 
   whereIs(runId: string): Whereabouts {
     const entry = this.byId.get(runId);
+    if (entry?.isTrial === true) return 'trial';
     if (entry?.session) return 'here';
     if (entry?.isElsewhere === true) return 'elsewhere';
     if (entry?.brief.imported === true) return 'imported';
@@ -111,11 +129,21 @@ export class Runs implements RunRegistry, vscode.Disposable {
 
   /** The runs that are in progress in this window, with their sessions. */
   live(): readonly { entry: RunEntry; session: Session }[] {
-    return this.entries.flatMap((entry) => (entry.session === null ? [] : [{ entry, session: entry.session }]));
+    return this.all.flatMap((entry) => (entry.session === null ? [] : [{ entry, session: entry.session }]));
+  }
+
+  /** The run, where it is listed or a trial of an experiment. */
+  async locate(runId: string): Promise<RunEntry | undefined> {
+    const known = this.byId.get(runId);
+    const directory = known ? null : await this.findTrial(runId);
+    if (directory === null) return known;
+    const brief = await this.files.brief(directory);
+    if (brief?.runId === runId && !this.byId.has(runId)) this.byId.set(runId, new RunEntry(directory, brief, true));
+    return this.byId.get(runId);
   }
 
   async open(runId: string): Promise<RunView | undefined> {
-    const entry = this.byId.get(runId);
+    const entry = await this.locate(runId);
     if (entry === undefined || entry.view !== null) return entry?.view ?? undefined;
     const known = this.opening.get(runId);
     if (known !== undefined) return known;
@@ -178,7 +206,8 @@ export class Runs implements RunRegistry, vscode.Disposable {
       if (this.note(found)) changed = true;
     }
     for (const runId of gone) {
-      if (this.byId.get(runId)?.session !== null) continue;
+      const entry = this.byId.get(runId);
+      if (entry?.session !== null || entry.isTrial) continue;
       this.byId.delete(runId);
       changed = true;
     }
@@ -200,16 +229,18 @@ export class Runs implements RunRegistry, vscode.Disposable {
     return false;
   }
 
-  /** A session began in this window. */
-  attach(session: Session): RunView {
+  /** A session began in this window; `isTrial`: an experiment's. */
+  attach(session: Session, isTrial = false): RunView {
     const directory = session.folder.path;
     const { state } = session;
     const view = new OpenRun(directory, state, session);
     const known = this.byId.get(view.runId);
-    const entry = known ?? new RunEntry(directory, briefOfState(state, true));
+    const entry = known ?? new RunEntry(directory, briefOfState(state, true), isTrial);
     entry.view = view;
     entry.problem = null;
     this.byId.set(view.runId, entry);
+    const over = this.all.filter((each) => each.isTrial && each.session === null);
+    for (const { runId } of over.slice(KEPT_TRIALS)) this.byId.delete(runId);
     if (known === undefined) this.listChanged.fire();
     this.tell(view, null);
     return view;

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../support/eventually.ts';
+import { rehearsedExperiment } from '../support/experiments.ts';
 import { seedRun } from '../support/seeded-runs.ts';
 import type { TreeView } from '../support/tree-view.ts';
 import { startVscodeServer, type VscodeServer } from '../support/vscode-server.ts';
@@ -30,6 +31,7 @@ interface Use {
 const ENDED = 'Plan the beds';
 const FIRST = 'Find out what this garden lacks';
 const SECOND = 'Say what the beds need';
+const EXPERIMENT = 'Guarded against classic';
 const REHEARSE = 'Rehearse Objective (offline, nothing is spent)';
 const ALWAYS = [true, true] as const;
 const WITH_RUNS = [false, true] as const;
@@ -44,6 +46,7 @@ describe('the commands of BabyAGI', () => {
   let server: VscodeServer;
   let workbench: Workbench;
   let runs: TreeView;
+  let experiments: TreeView;
   /** The run that is in progress. */
   let live = FIRST;
 
@@ -63,6 +66,7 @@ describe('the commands of BabyAGI', () => {
     workbench = await openWorkbench(server);
     await workbench.openView('BabyAGI');
     runs = workbench.view('Runs');
+    experiments = workbench.view('Experiments');
   });
 
   after(async () => {
@@ -157,6 +161,24 @@ describe('the commands of BabyAGI', () => {
   };
   const pause = async () => void (await runs.waitForRow(live, /^paused/));
   const goesOn = async () => void (await runs.waitForRow(live, /waits for review/));
+
+  /** A command that opens something about the experiment. */
+  const ofExperiment = (id: string, effect: () => Promise<void>): Use => ({
+    offered: ALWAYS,
+    palette: async () => {
+      await execute(id);
+      await effect();
+    },
+    row: async () => {
+      await experiments.contextAction(EXPERIMENT, titleOf(id));
+      await effect();
+    },
+  });
+  const shownInExplorer = async () => {
+    await workbench.view('garden').waitForRow('experiment.json');
+    await workbench.openView('BabyAGI');
+    await experiments.waitForRow(EXPERIMENT);
+  };
 
   // In this order they are executed: the run works, is paused, goes on to its review, and is stopped.
   const uses: Readonly<Record<string, Use>> = {
@@ -320,6 +342,28 @@ describe('the commands of BabyAGI', () => {
       () => eventually('all runs', async () => (await runs.message()) === ''),
       NOT_YET,
     ),
+    'babyagi.newExperiment': simple('babyagi.newExperiment', () => asks('New Experiment File (1/7)')),
+    'babyagi.runExperiment': simple('babyagi.runExperiment', () => says(/^There is no experiment file/)),
+    'babyagi.openReport': ofExperiment('babyagi.openReport', () => opens(/^Preview report\.md/)),
+    'babyagi.revealExperimentFolder': ofExperiment('babyagi.revealExperimentFolder', shownInExplorer),
+    'babyagi.exportExperiment': ofExperiment('babyagi.exportExperiment', () => asks('Export Experiment Archive')),
+    'babyagi.resumeExperiment': {
+      offered: ALWAYS,
+      palette: async () => {
+        await execute('babyagi.resumeExperiment');
+        // It came from elsewhere.
+        await workbench.dialogButton('Take Over and Go On');
+        await experiments.waitForRow(EXPERIMENT, / · running/);
+      },
+      row: async () => {
+        await experiments.contextAction(EXPERIMENT, titleOf('babyagi.resumeExperiment'));
+        await experiments.waitForRow(EXPERIMENT, / · running/);
+      },
+    },
+    'babyagi.stopExperiment': ofExperiment('babyagi.stopExperiment', async () => {
+      await experiments.waitForRow(EXPERIMENT, / · not finished/);
+      await says(/It was stopped\./);
+    }),
   };
   const ids = Object.keys(uses);
 
@@ -398,5 +442,19 @@ describe('the commands of BabyAGI', () => {
   it('do what they say from their rows', async () => {
     await tryAll('row', 'babyagi.runTaskNext', 'babyagi.stop');
     await tryAll('row', 'babyagi.openSummary', 'babyagi.exportRun');
+  });
+
+  it('do what they say of experiments, from the palette and from their rows', async () => {
+    const limits = { max_iterations: 60, max_cost_usd: 1 };
+    const made = await rehearsedExperiment({ limits, max_total_cost_usd: 4 });
+    await experiments.unfold();
+    cpSync(made, path.join(workspace, '.babyagi', 'experiments', path.basename(made)), { recursive: true });
+    await experiments.waitForRow(EXPERIMENT, /not finished/);
+    await tryAll('palette', 'babyagi.newExperiment', 'babyagi.stopExperiment');
+    assert.deepEqual(
+      (await experiments.menu(EXPERIMENT)).toSorted(),
+      ['Open Report', 'Reveal Experiment Folder', 'Go On with Experiment', 'Export Experiment Archive…'].toSorted(),
+    );
+    await tryAll('row', 'babyagi.openReport', 'babyagi.stopExperiment');
   });
 });

@@ -123,7 +123,7 @@ describe('a log that somebody looks at', () => {
     const changes = new vscode.EventEmitter<RunChange>();
     const entries = new vscode.EventEmitter<RunEntry>();
     let refreshed = () => {};
-    const runs = { entry: () => entry, onDidChange: changes.event, onDidChangeEntry: entries.event };
+    const runs = { locate: () => Promise.resolve(entry), onDidChange: changes.event, onDidChangeEntry: entries.event };
     const logs = new LogDocuments(runs, () => refreshed());
     const nextRefresh = () =>
       new Promise<void>((resolve) => {

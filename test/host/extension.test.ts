@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { COMMANDS, RUNS_VIEW, SECTION, SETTINGS, VIEW_CONTAINER } from '../../src/vscode/ids.ts';
+import { COMMANDS, EXPERIMENTS_VIEW, RUNS_VIEW, SECTION, SETTINGS, VIEW_CONTAINER } from '../../src/vscode/ids.ts';
 import { describe, it } from './suite.ts';
 
 interface Manifest {
@@ -45,7 +45,10 @@ describe('the extension', () => {
 
   it('has the views and settings that the manifest declares', async () => {
     const { contributes } = await manifest();
-    assert.deepEqual(contributes.views[VIEW_CONTAINER]?.map(({ id }) => id).includes(RUNS_VIEW), true);
+    assert.deepEqual(
+      contributes.views[VIEW_CONTAINER]?.map(({ id }) => id),
+      [RUNS_VIEW, EXPERIMENTS_VIEW],
+    );
     const declared = contributes.configuration.flatMap(({ properties }) => Object.keys(properties)).sort();
     assert.deepEqual(declared, SETTINGS.map((name) => `${SECTION}.${name}`).sort());
   });

@@ -29,6 +29,7 @@ async function runWith(keys: Keys, redactor: Redactor, folder: string): Promise<
     output: new Output(channel, redactor),
     identity: thisProcess,
     ledgerDirectory: path.join(folder, 'keys'),
+    inboxDirectory: path.join(folder, 'inbox'),
     distDirectory: path.join(extension.extensionPath, 'dist'),
     extensionVersion: '0.0.0',
     vscodeVersion: version,

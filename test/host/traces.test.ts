@@ -34,6 +34,7 @@ describe('the setting for traces', () => {
       output: new Output(channel, redactor),
       identity: thisProcess,
       ledgerDirectory: path.join(folder, 'keys'),
+      inboxDirectory: path.join(folder, 'inbox'),
       distDirectory: path.join(extension.extensionPath, 'dist'),
       extensionVersion: '0.0.0',
       vscodeVersion: vscode.version,
@@ -50,7 +51,8 @@ describe('the setting for traces', () => {
     try {
       for (const { origin } of servers) {
         await set(origin);
-        const { host, gate, exporter } = await hostFor(world, settingsOf(), where);
+        const { host, gate, newExporter } = await hostFor(world, settingsOf(), where);
+        const exporter = newExporter?.();
         const settings = testSettings('https://api.openai.com/v1', { objective: `Learn ${SECRET}`, max_iterations: 1 });
         const runs = path.join(folder, 'runs');
         const session = await startRun(settings, testStart(runs, { provider: 'rehearsal' }), host);
@@ -71,16 +73,16 @@ describe('the setting for traces', () => {
       await set('https://collector.example');
       const local = await hostFor(world, { ...settingsOf(), localOnly: true }, where);
       local.gate.close();
-      assert.equal(local.exporter, null);
+      assert.equal(local.newExporter, null);
       await set('somewhere');
       await assert.rejects(hostFor(world, settingsOf(), where), (error) => {
         assert.ok(error instanceof ServerRefused && error.reason === 'traces');
         return true;
       });
       await set(undefined);
-      const { gate, exporter } = await hostFor(world, settingsOf(), where);
+      const { gate, newExporter } = await hostFor(world, settingsOf(), where);
       gate.close();
-      assert.equal(exporter, null);
+      assert.equal(newExporter, null);
     } finally {
       await set(undefined);
       await Promise.all(servers.map((server) => server.close()));

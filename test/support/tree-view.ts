@@ -55,6 +55,16 @@ export class TreeView {
       }));
   }
 
+  /** Unfolds the view, where it is folded. */
+  async unfold(): Promise<void> {
+    const header = this.pane.locator('.pane-header');
+    if ((await header.getAttribute('aria-expanded')) !== 'true') await header.locator('h3.title').click();
+    await eventually(
+      `${this.name} to be unfolded`,
+      async () => (await header.getAttribute('aria-expanded')) === 'true',
+    );
+  }
+
   /** Waits for a row with this label, and a description that fits where one is given. */
   waitForRow(label: string | RegExp, description?: string | RegExp): Promise<TreeRow> {
     return eventually(`the row ${label} in the view ${this.name}`, async () =>

@@ -17,6 +17,11 @@ export async function resumeFolder(
   raise: Partial<Record<LimitName, number>>,
 ): Promise<RunView | undefined> {
   if (!(await mayRun())) return undefined;
+  if (entry.isTrial) {
+    const message = vscode.l10n.t('The run is a trial of an experiment: go on with the experiment.');
+    void vscode.window.showWarningMessage(message);
+    return undefined;
+  }
   const failed = vscode.l10n.t('The run was not resumed.');
   const run = await app.runs.open(entry.runId);
   if (!run) {

@@ -1,0 +1,36 @@
+import * as vscode from 'vscode';
+import { experimentFolder } from '../research/experiment-folder.ts';
+import { isExperiment, readRecord } from '../research/experiment.ts';
+import { nodeDisk } from '../runlog/disk.ts';
+import type { App } from './app.ts';
+import { resumeProblems, serverOf } from './experiment-check.ts';
+import type { KnownRun } from './known-runs.ts';
+import { settingsOf } from './workspace.ts';
+
+/** Goes on with the experiments of this workspace that a window had in hand when it closed or its host died. */
+export async function pickUpExperiments(app: App): Promise<void> {
+  const { control } = await app.experiments();
+  for (const known of await control.known.all()) {
+    try {
+      await pickUp(app, known);
+    } catch (error) {
+      // It stays in the list, where a person can go on with it and is told why that cannot be.
+      app.output.error(`Experiment ${known.run_id} could not be taken up.`, error);
+    }
+  }
+}
+
+async function pickUp(app: App, { run_id: id, directory, in_progress }: KnownRun): Promise<void> {
+  const { control } = await app.experiments();
+  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(directory));
+  if (!folder || control.worksOn(directory)) return;
+  if (!(await isExperiment(nodeDisk, directory))) return control.known.forget(id);
+  if (!in_progress || !(await control.known.vouchesFor(id, directory))) return;
+  const configured = settingsOf(folder);
+  const record = await readRecord(nodeDisk, experimentFolder(directory));
+  const problems = [...configured.problems, ...resumeProblems(record, configured)];
+  if (problems.length > 0) return app.output.info(`Experiment ${id} does not go on: ${problems.join(' ')}`);
+  const baseUrl = record.provider === 'rehearsal' ? null : serverOf(configured);
+  await control.goOn(directory, { configured, baseUrl, workspace: folder.uri.fsPath, parallel: 1 });
+  app.output.info(`Experiment ${id} goes on in this window.`);
+}

@@ -144,7 +144,7 @@ describe('an experiment in VS Code', () => {
     await workbench.runCommand('BabyAGI: Run Experiment…');
     const confirm = await workbench.quickInput('Run Experiment: Start?');
     await eventually('the forecast', async () =>
-      (await confirm.rows()).some(({ detail }) => /^Forecast: about \$/.test(detail)),
+      (await confirm.rows()).some(({ detail }) => detail.startsWith('Forecast: about $')),
     );
     const rows = await confirm.rows();
     const said = (label: string) => rows.find((row) => row.label.includes(label));
@@ -157,7 +157,7 @@ describe('an experiment in VS Code', () => {
     await experiments.waitForRow(NAME, /^0\/4 · .* of \$2\.00 · running · rehearsal/);
     await eventually('a trial that runs beside one that waits', async () => {
       const all = (await trials()).map(({ description }) => description);
-      return all.some((each) => / · running · /.test(each)) && all.some((each) => /^waiting · /.test(each));
+      return all.some((each) => / · running · /.test(each)) && all.some((each) => each.startsWith('waiting · '));
     });
     await workbench.photograph('experiments-running');
   });

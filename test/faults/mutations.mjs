@@ -103,6 +103,22 @@ const MUTATIONS = [
     only: 'its own limits',
   },
   {
+    name: 'fork-pace',
+    guard: 'a fork is reckoned by what it did itself',
+    file: 'src/run/state.ts',
+    changes: [['iterations.slice(config.forked_from?.iteration ?? 0)', 'iterations.slice(0)']],
+    tests: ['unit/run/fork.test.ts'],
+    only: 'is reckoned by what it did itself',
+  },
+  {
+    name: 'review-calls',
+    guard: 'a review that does not wait calls nobody',
+    file: 'src/run/loop.ts',
+    changes: [['parts.attended !== false : minutes > 0', 'true : true']],
+    tests: ['unit/notify/outbox.test.ts'],
+    only: 'of no review that does not wait',
+  },
+  {
     name: 'fork-whole',
     guard: 'a fork without its history is not resumed',
     file: 'src/engine/resume.ts',

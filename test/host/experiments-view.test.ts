@@ -66,14 +66,14 @@ class View {
     this.entries = entries;
     const changed = new vscode.EventEmitter<ExperimentRow | undefined>();
     changed.event((row) => this.fired.push(row?.id));
-    const self = this;
+    const listedNow = () => this.entries;
     const experiments = {
       get entries() {
-        return self.entries;
+        return listedNow();
       },
       older: 2,
-      entry: (directory: string) => self.entries.find((entry) => entry.directory === directory),
-      scan: () => Promise.resolve(self.entries),
+      entry: (directory: string) => listedNow().find((entry) => entry.directory === directory),
+      scan: () => Promise.resolve(listedNow()),
       watch: () => {},
       onDidChange: this.told.event,
     } as unknown as Experiments;
@@ -100,8 +100,7 @@ const iconOf = ({ iconPath }: vscode.TreeItem) => (iconPath instanceof vscode.Th
 
 describe('the Experiments view', () => {
   it('shows an experiment, its variants and its trials', async () => {
-    const { tree, ...view } = new View(listed('/e/one', brief({})));
-    assert.ok(view);
+    const { tree } = new View(listed('/e/one', brief({})));
     const [head, older] = await tree.getChildren();
     assert.ok(head && older);
     const item = tree.getTreeItem(head);
@@ -133,7 +132,8 @@ describe('the Experiments view', () => {
       [COMMANDS.openSummary, COMMANDS.openSummary, COMMANDS.openSummary, undefined],
     );
     // By the id of its run, as every command about a run takes it.
-    assert.equal((items[0]?.command?.arguments?.[0] as { runId?: unknown }).runId, 'r1');
+    const [row] = (items[0]?.command?.arguments ?? []) as { runId?: unknown }[];
+    assert.equal(row?.runId, 'r1');
   });
 
   it('says more when somebody hovers, and texts of files are text there', async () => {

@@ -6,7 +6,9 @@ import type { createExperiment } from '../research/create-experiment.ts';
 import { experimentFolder } from '../research/experiment-folder.ts';
 import type { ExperimentWorker, WorkerStop } from '../research/work-experiment.ts';
 import { nodeDisk } from '../runlog/disk.ts';
+import { processTable } from '../runlog/machine.ts';
 import type { Egress } from '../safety/egress.ts';
+import { ExperimentHolder } from './experiment-holder.ts';
 import { KnownRuns } from './known-runs.ts';
 import { obey } from './obey.ts';
 import type { hostFor, NewExporter, World } from './run-world.ts';
@@ -52,6 +54,7 @@ export interface ExperimentEnd {
 export class ExperimentControl implements vscode.Disposable {
   /** Which experiments go on by themselves after a reload, and which may be asked to stop by another window. */
   readonly known: KnownRuns;
+  readonly holder: ExperimentHolder;
   private readonly world: World;
   private readonly runs: Runs;
   private readonly working = new Map<string, Working>();
@@ -69,6 +72,7 @@ export class ExperimentControl implements vscode.Disposable {
     this.world = world;
     this.runs = runs;
     this.known = new KnownRuns(nodeDisk, storage, (directory) => experimentFolder(directory).record);
+    this.holder = new ExperimentHolder(nodeDisk, storage, world.identity, processTable);
   }
 
   get isWorking(): boolean {
@@ -128,10 +132,11 @@ export class ExperimentControl implements vscode.Disposable {
   /** Lets go of all runs, so that the next window goes on with them. Uses nothing of VS Code. */
   async close(): Promise<void> {
     this.closing = true;
-    const letGo = [...this.working.values()].map(async ({ worker, gate, done }) => {
+    const letGo = [...this.working.values()].map(async ({ id, worker, gate, done }) => {
       await worker.letGo();
       gate.close();
       await done;
+      await this.holder.letGo(id);
     });
     await Promise.allSettled(letGo);
   }
@@ -156,7 +161,7 @@ export class ExperimentControl implements vscode.Disposable {
       began: (session) => void this.follow(directory, session, newExporter),
       told: () => this.changed.fire(directory),
     });
-    await this.known.put(id, directory, true).catch((error: unknown) => {
+    await Promise.all([this.known.put(id, directory, true), this.holder.hold(id)]).catch((error: unknown) => {
       this.world.output.error('The experiment could not be noted: it will not go on by itself after a reload.', error);
     });
     const always = () => Promise.resolve(true);
@@ -201,7 +206,7 @@ export class ExperimentControl implements vscode.Disposable {
       problem = error;
     }
     // What a window had in hand when it closed goes on; what came to an end here waits for a person.
-    await this.known.put(id, directory, false).catch(() => {});
+    await Promise.all([this.known.put(id, directory, false), this.holder.letGo(id)]).catch(() => {});
     await this.report(directory).catch((error: unknown) =>
       output.error('The report of the experiment could not be written.', error),
     );

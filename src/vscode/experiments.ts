@@ -5,7 +5,7 @@ import { nodeDisk } from '../runlog/disk.ts';
 import { runFolder } from '../runlog/folder.ts';
 import { processTable } from '../runlog/machine.ts';
 import { isOwned } from '../runlog/owner-file.ts';
-import type { AtWork, ExperimentBrief } from './experiment-brief.ts';
+import type { AtWork, ExperimentBrief, ExperimentStatus, TrialBrief } from './experiment-brief.ts';
 import { ExperimentControl } from './experiment-control.ts';
 import { experimentsDirectoryOf } from './experiments-directory.ts';
 import { l10n } from './panel-l10n.ts';
@@ -16,6 +16,9 @@ import { localFolders } from './workspace.ts';
 /** Experiments of one folder that are listed; older ones are in the folder. */
 const LISTED = 50;
 const LOOK_MS = 1000;
+/** Nobody is at it; it is over. */
+const IDLE_MS = 3000;
+const OVER_MS = 30_000;
 /** Reading logs takes at most this part of the host's time. */
 const HOST_SHARE = 20;
 
@@ -96,11 +99,18 @@ export class Experiments implements vscode.Disposable {
 
   /** The folder of the run that a trial of some experiment has. */
   async findTrial(runId: string): Promise<string | null> {
+    return (await this.trial((trial) => trial.runId === runId))?.directory ?? null;
+  }
+
+  /** The id of the run in this folder, where it is that of a trial. */
+  async trialIn(runDirectory: string): Promise<string | null> {
+    return (await this.trial((trial) => trial.directory === runDirectory))?.runId ?? null;
+  }
+
+  private async trial(isMeant: (trial: TrialBrief) => boolean): Promise<TrialBrief | undefined> {
     const find = (entries: readonly ExperimentEntry[]) =>
-      entries
-        .flatMap(({ brief }) => brief?.variants.flatMap(({ trials }) => trials) ?? [])
-        .find((trial) => trial.runId === runId)?.directory;
-    return find(this.entries) ?? find(await this.scan()) ?? null;
+      entries.flatMap(({ brief }) => brief?.variants.flatMap(({ trials }) => trials) ?? []).find(isMeant);
+    return find(this.entries) ?? find(await this.scan());
   }
 
   private look(): Promise<void> {
@@ -170,10 +180,25 @@ export class Experiments implements vscode.Disposable {
   }
 }
 
-/** What is over changes no more, but for what somebody does to its files. */
+/** How long one may rest, milliseconds: what is over changes no more, but for what somebody does to its files. */
 function restOf({ brief }: ExperimentEntry, took: number): number {
-  const isOver = brief?.status === 'completed' || brief?.status === 'imported';
-  return Math.max(isOver ? 30 * LOOK_MS : 0, HOST_SHARE * took);
+  return Math.max(brief === null ? IDLE_MS : restOfStatus(brief.status), HOST_SHARE * took);
+}
+
+function restOfStatus(status: ExperimentStatus): number {
+  switch (status) {
+    case 'working':
+    case 'elsewhere':
+      return 0;
+    case 'incomplete':
+    case 'short':
+      return IDLE_MS;
+    case 'completed':
+    case 'imported':
+      return OVER_MS;
+    default:
+      return status satisfies never;
+  }
 }
 
 function directories(): string[] {

@@ -96,6 +96,7 @@ function whyReadOnly(where: Whereabouts): string | null {
     case 'imported':
       return l10n.t('The run came from an archive: it can be looked at and forked, not continued.');
     case 'trial':
+    case 'trial_live':
       return l10n.t('The run is a trial of an experiment: it can be looked at; what goes on is the experiment.');
     case 'restricted':
       return l10n.t('This folder is in Restricted Mode: the run can be looked at. Trust the folder to go on with it.');
@@ -123,6 +124,7 @@ function factsOf({ config, epoch, raises }: RunState): string[] {
 function lookOf(state: RunState, { where }: Moment): Pick<HeadSection, 'kind' | 'state' | 'detail'> {
   if (state.end) return { ...endLook(state.end), detail: '' };
   if (where === 'elsewhere') return elsewhereLook(state);
+  if (where === 'trial_live') return { kind: 'running', state: l10n.t('Running'), detail: whyReadOnly(where) ?? '' };
   if (where !== 'here') {
     const detail =
       whyReadOnly(where) ?? l10n.t('Nobody is at it, and it has not ended. Resume it: no answer is bought twice.');
@@ -315,7 +317,7 @@ function progressOf(state: RunState, calls: readonly Call[], moment: Moment): Pr
 }
 
 function isAtWork({ end }: RunState, { where }: Moment): boolean {
-  return end === null && where === 'here';
+  return end === null && (where === 'here' || where === 'trial_live');
 }
 
 function freeOf({ money }: RunState, cap: Pico): Pico {

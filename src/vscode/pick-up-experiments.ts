@@ -7,16 +7,26 @@ import { resumeProblems, serverOf } from './experiment-check.ts';
 import type { KnownRun } from './known-runs.ts';
 import { settingsOf } from './workspace.ts';
 
+/** How soon to look again whether another window is still at it: one that was reloaded lets go within seconds. */
+const AGAIN_MS = [500, 1000, 2000, 4000];
+const LATER_MS = 30_000;
+
 /** Goes on with the experiments of this workspace that a window had in hand when it closed or its host died. */
 export async function pickUpExperiments(app: App): Promise<void> {
   const { control } = await app.experiments();
-  for (const known of await control.known.all()) {
-    try {
-      await pickUp(app, known);
-    } catch (error) {
-      // It stays in the list, where a person can go on with it and is told why that cannot be.
-      app.output.error(`Experiment ${known.run_id} could not be taken up.`, error);
-    }
+  await Promise.all((await control.known.all()).map(({ run_id: id }) => pickUpSoon(app, id, 0)));
+}
+
+async function pickUpSoon(app: App, id: string, looks: number): Promise<void> {
+  const { control } = await app.experiments();
+  try {
+    const known = (await control.known.all()).find(({ run_id }) => run_id === id);
+    if (known?.in_progress === true && (await control.holder.isHeld(id))) {
+      setTimeout(() => void pickUpSoon(app, id, looks + 1), AGAIN_MS[looks] ?? LATER_MS).unref();
+    } else if (known) await pickUp(app, known);
+  } catch (error) {
+    // It stays in the list, where a person can go on with it and is told why that cannot be.
+    app.output.error(`Experiment ${id} could not be taken up.`, error);
   }
 }
 

@@ -20,13 +20,13 @@ export function registerRunEditor(app: App): vscode.Disposable {
   });
 }
 
-/** The run in this folder. An editor that comes back with its window may be there before the runs are listed. */
+/** The run in this folder, which may be a trial. An editor that comes back with its window may be there before the runs are listed. */
 async function listedRun(app: App, directory: string): Promise<string | undefined> {
   const found = () => app.runs.entries.find((entry) => entry.directory === directory)?.runId;
   if (found() === undefined) {
     await app.runs.scan(runsDirectories());
   }
-  return found();
+  return found() ?? (await (await app.experiments()).trialIn(directory)) ?? undefined;
 }
 
 /** `text` is ours: it has nothing in it that is HTML. */

@@ -3,10 +3,10 @@ import type { RunChange, RunView } from './run-view.ts';
 
 /**
  * Where a run is: in progress `here` or `elsewhere`, in another process; in no process and `idle`; or only to be looked at,
- * because it came from an archive (`imported`), because it is one of an experiment (`trial`), or because the folder is not
+ * because it came from an archive (`imported`), because it is one of an experiment (`trial`; `trial_live`: in progress, here or elsewhere), or because the folder is not
  * trusted (`restricted`).
  */
-export type Whereabouts = 'here' | 'elsewhere' | 'idle' | 'imported' | 'trial' | 'restricted';
+export type Whereabouts = 'here' | 'elsewhere' | 'idle' | 'imported' | 'trial' | 'trial_live' | 'restricted';
 
 /** The runs that are open in this window: in progress here, or read from their folders because somebody looks at them. */
 export interface RunRegistry {

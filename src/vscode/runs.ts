@@ -116,7 +116,7 @@ export class Runs implements RunRegistry, vscode.Disposable {
 
   whereIs(runId: string): Whereabouts {
     const entry = this.byId.get(runId);
-    if (entry?.isTrial === true) return 'trial';
+    if (entry?.isTrial === true) return entry.session !== null || entry.isElsewhere ? 'trial_live' : 'trial';
     if (entry?.session) return 'here';
     if (entry?.isElsewhere === true) return 'elsewhere';
     if (entry?.brief.imported === true) return 'imported';

@@ -152,7 +152,7 @@ describe('documents, archives and first steps in VS Code', () => {
     await eventually('a name', async () => /\/\d{8}T\d{6}Z-find-out.*\.zip$/.test(await save.value()));
     await workbench.photograph('export');
     await choose(save, archive, path.basename(workspace));
-    await workbench.waitForNotification(/The run was exported to .*garden-run\.zip \(\d+ files, 0\.\d\d MB\)/);
+    await workbench.waitForNotification(/The archive was written to .*garden-run\.zip \(\d+ files, 0\.\d\d MB\)/);
     assert.ok(existsSync(archive));
 
     const [folder = ''] = readdirSync(runs);

@@ -60,6 +60,7 @@ describe('an experiment in VS Code', () => {
       /New Experiment File…[^]*Run Experiment…/.test(await experiments.welcome()),
     );
     await workbench.photograph('experiments-welcome');
+    await workbench.view('Runs').fold();
   });
 
   it('is written down as a file by a few questions', async () => {
@@ -72,13 +73,13 @@ describe('an experiment in VS Code', () => {
     await eventually('the refusal', async () => /same model/.test(await other.message()));
     await other.button('Back');
     await (await workbench.quickInput('New Experiment File (3/8)')).pick(NAME);
-    await answer('4/7', '2');
+    await answer('4/7', '4');
     await answer('5/7', '12');
     const each = await workbench.quickInput('New Experiment File (6/7)');
     assert.equal(await each.value(), '2');
     await each.enter('0.5');
     const total = await workbench.quickInput('New Experiment File (7/7)');
-    assert.equal(await total.value(), '2');
+    assert.equal(await total.value(), '4');
     await total.enter('0.4');
     await eventually('the refusal', async () => /from \$0\.50/.test(await total.message()));
     await total.enter('2');
@@ -88,7 +89,7 @@ describe('an experiment in VS Code', () => {
       name: NAME,
       hypothesis: 'Guarded does no task twice',
       objective: 'Find out what this garden lacks',
-      trials: 2,
+      trials: 4,
       seed: 42,
       limits: { max_iterations: 12, max_cost_usd: 0.5 },
       max_total_cost_usd: 2,
@@ -148,13 +149,13 @@ describe('an experiment in VS Code', () => {
     );
     const rows = await confirm.rows();
     const said = (label: string) => rows.find((row) => row.label.includes(label));
-    assert.equal(said('Start')?.description, '4 runs, at most $2.00 in all');
-    assert.equal(said('classic')?.description, 'baseline · 2 times · classic, gpt-4.1-mini-2025-04-14');
+    assert.equal(said('Start')?.description, '8 runs, at most $2.00 in all');
+    assert.equal(said('classic')?.description, 'baseline · 4 times · classic, gpt-4.1-mini-2025-04-14');
     assert.equal(said('classic')?.detail, 'each at most 12 iterations, $0.50, 77 min');
     assert.ok(said('Server: 127.0.0.1:9'));
     await workbench.photograph('experiment-confirm');
     await confirm.pick('Rehearse');
-    await experiments.waitForRow(NAME, /^0\/4 · .* of \$2\.00 · running · rehearsal/);
+    await experiments.waitForRow(NAME, /^0\/8 · .* of \$2\.00 · running · rehearsal/);
     await eventually('a trial that runs beside one that waits', async () => {
       const all = (await trials()).map(({ description }) => description);
       return all.some((each) => / · running · /.test(each)) && all.some((each) => each.startsWith('waiting · '));
@@ -163,13 +164,33 @@ describe('an experiment in VS Code', () => {
   });
 
   it('stops at a click, and goes on at another', async () => {
-    await experiments.waitForRow(NAME, /^1\/4 /);
+    await experiments.waitForRow(NAME, /^1\/8 /);
     await experiments.inlineAction(NAME, 'Stop Experiment');
-    await experiments.waitForRow(NAME, /^[123]\/4 · .* · not finished · rehearsal/);
+    await experiments.waitForRow(NAME, /^[123]\/8 · .* · not finished · rehearsal/);
     await workbench.notificationButton(/^Experiment “Classic against guarded”: It was stopped\./, 'Clear Notification');
-    assert.ok((await trials()).some(({ description }) => description.startsWith('no result: stopped')));
+    await eventually('a trial without a result', async () =>
+      (await trials()).some(({ description }) => description.startsWith('no result: stopped')),
+    );
     await workbench.photograph('experiments-stopped');
     await experiments.inlineAction(NAME, 'Go On with Experiment');
+    await experiments.waitForRow(NAME, / · running · /);
+  });
+
+  it('is shown in another window, which can stop it', async () => {
+    const other = await openWorkbench(server);
+    try {
+      await other.openView('BabyAGI');
+      const there = other.view('Experiments');
+      await there.unfold();
+      await there.waitForRow(NAME, / · in progress in another process · rehearsal$/);
+      await there.inlineAction(NAME, 'Stop Experiment');
+      await experiments.waitForRow(NAME, / · not finished · /);
+      await there.waitForRow(NAME, / · not finished · /);
+      assert.deepEqual(await other.notifications(), []);
+    } finally {
+      await other.close();
+    }
+    await workbench.notificationButton(/^Experiment “Classic against guarded”: It was stopped\./, 'Go On');
     await experiments.waitForRow(NAME, / · running · /);
   });
 
@@ -180,14 +201,14 @@ describe('an experiment in VS Code', () => {
     await workbench.reload();
     await workbench.openView('BabyAGI');
     await experiments.unfold();
-    await experiments.waitForRow(NAME, /^4\/4 · \$0\.\d+ of \$2\.00 · rehearsal$/);
+    await experiments.waitForRow(NAME, /^8\/8 · \$0\.\d+ of \$2\.00 · rehearsal$/);
     const [folder = '', ...others] = folders();
     assert.deepEqual(others, []);
-    assert.equal(readdirSync(path.join(folder, 'runs')).length, 4);
+    assert.equal(readdirSync(path.join(folder, 'runs')).length, 8);
   });
 
   it('tells the end, and shows its report', async () => {
-    const end = await workbench.waitForNotification(/It is complete\. 4 of 4 trials have a result/);
+    const end = await workbench.waitForNotification(/It is complete\. 8 of 8 trials have a result/);
     assert.deepEqual(end.buttons, ['Open Report']);
     await workbench.photograph('experiment-end');
     await workbench.notificationButton(/It is complete\./, 'Open Report');
@@ -225,7 +246,7 @@ describe('an experiment in VS Code', () => {
     record.spec.name = 'From a repository';
     writeFileSync(path.join(copy, 'experiment.json'), JSON.stringify(record));
     await workbench.openView('BabyAGI');
-    await experiments.waitForRow('From a repository', /^0\/4 · \$0\.00 of \$2\.00 · not finished/);
+    await experiments.waitForRow('From a repository', /^0\/8 · \$0\.00 of \$2\.00 · not finished/);
     await experiments.inlineAction('From a repository', 'Go On with Experiment');
     const { message, detail } = await workbench.dialog();
     assert.match(message, /not started by VS Code on this machine/);

@@ -133,4 +133,34 @@ describe('VS Code in German', () => {
     const english = /\b(the|of|and|is|are|were|with|for|this|that|to|no|not|it|its|from|after|by)\b/i.exec(text);
     assert.equal(english, null, `${english?.[0]} in: ${text}`);
   }
+
+  it('has the experiments in German', async () => {
+    await workbench.openView('BabyAGI');
+    await workbench.view('Läufe').fold();
+    const experiments = workbench.view('Experimente');
+    await experiments.unfold();
+    await eventually('the welcome', async () =>
+      /Ein Experiment lässt Varianten[^]*Neue Experimentdatei…/.test(await experiments.welcome()),
+    );
+    await experiments.welcomeButton('Neue Experimentdatei…');
+    await (await workbench.quickInput('Neue Experimentdatei (1/7)')).enter(OBJECTIVE);
+    await (await workbench.quickInput('Neue Experimentdatei (2/7)')).accept();
+    await (await workbench.quickInput('Neue Experimentdatei (3/7)')).pick('Classic gegen guarded');
+    for (const [step, text] of [
+      [4, '2'],
+      [5, '3'],
+      [6, '0,5'],
+      [7, '2'],
+    ] as const)
+      await (await workbench.quickInput(`Neue Experimentdatei (${step}/7)`)).enter(text);
+    await workbench.notificationButton(/Das Experiment ist aufgeschrieben/, 'Experiment ausführen…');
+    const confirm = await workbench.quickInput('Experiment ausführen: Starten?');
+    await eventually('the forecast', async () =>
+      (await confirm.rows()).some(({ detail }) => detail.startsWith('Vorhersage')),
+    );
+    await workbench.photograph('german-experiment');
+    await confirm.pick('Proben');
+    await experiments.waitForRow('Classic against guarded', /^4\/4 · .* · Probe$/);
+    await workbench.photograph('german-experiments');
+  });
 });

@@ -46,6 +46,12 @@ describe('the welcome of the Runs view', () => {
   it('leads to the trust of the workspace', async () => {
     await says(/Restricted Mode[^]*Manage Workspace Trust/, /Run Objective|API key|Open Folder/);
     await workbench.photograph('welcome-untrusted');
+    const experiments = workbench.view('Experiments');
+    await experiments.unfold();
+    await eventually('the welcome of experiments', async () =>
+      /Restricted Mode: experiments can be looked at/.test(await experiments.welcome()),
+    );
+    await experiments.fold();
     await workbench.view('Runs').welcomeButton('Manage Workspace Trust');
     await workbench.page
       .locator('.workspace-trust-editor .monaco-button', { hasText: /^Trust$/ })

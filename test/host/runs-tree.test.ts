@@ -53,6 +53,29 @@ describe('the tree of runs', () => {
     rmSync(root, { recursive: true });
   });
 
+  it('does not list the trials of experiments, which are found by their id to be looked at', async () => {
+    const root = runsFolder(['listed']);
+    const trials = runsFolder(['a trial', 'another trial']);
+    const folder = path.join(trials, '20260101T000001Z-run-0001');
+    const runs = new Runs(new RunFiles(nodeDisk, thisProcess, processTable), (runId) =>
+      Promise.resolve(runId === 'run-1' ? folder : null),
+    );
+    const tree = new RunsTree(runs, new RunsChoice(memoryMemento()));
+    await runs.scan([root]);
+    const entry = await runs.locate('run-1');
+    assert.deepEqual([entry?.directory, entry?.isTrial, runs.whereIs('run-1')], [folder, true, 'trial']);
+    assert.equal(await runs.locate('run-2'), undefined);
+    await runs.scan([root]);
+    assert.equal(await runs.locate('run-1'), entry);
+    assert.deepEqual(
+      (await tree.getChildren()).map(({ id }) => id),
+      ['run-0'],
+    );
+    tree.dispose();
+    rmSync(root, { recursive: true });
+    rmSync(trials, { recursive: true });
+  });
+
   it('shows hostile objectives as plain text', async () => {
     const root = runsFolder(['a\u202Eb\n[x](command:workbench.action.quit) $(trash) <b>']);
     const { runs, tree } = treeOf();

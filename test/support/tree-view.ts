@@ -57,12 +57,19 @@ export class TreeView {
 
   /** Unfolds the view, where it is folded. */
   async unfold(): Promise<void> {
+    await this.setFolded(false);
+  }
+
+  /** Folds the view, which leaves its room to the others. */
+  async fold(): Promise<void> {
+    await this.setFolded(true);
+  }
+
+  private async setFolded(folded: boolean): Promise<void> {
     const header = this.pane.locator('.pane-header');
-    if ((await header.getAttribute('aria-expanded')) !== 'true') await header.locator('h3.title').click();
-    await eventually(
-      `${this.name} to be unfolded`,
-      async () => (await header.getAttribute('aria-expanded')) === 'true',
-    );
+    const isDone = async () => (await header.getAttribute('aria-expanded')) === String(!folded);
+    if (!(await isDone())) await header.locator('h3.title').click();
+    await eventually(`${this.name} to be ${folded ? 'folded' : 'unfolded'}`, isDone);
   }
 
   /** Waits for a row with this label, and a description that fits where one is given. */

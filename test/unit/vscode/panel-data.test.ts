@@ -146,6 +146,7 @@ describe('the panel sections of a run', () => {
     const done = stateAfter(...iteration(1, 't1', 'A result'), ended('max_iterations'));
     for (const [where, why] of [
       ['imported', 'The run came from an archive: it can be looked at and forked, not continued.'],
+      ['trial', 'The run is a trial of an experiment: it can be looked at; what goes on is the experiment.'],
       ['restricted', 'This folder is in Restricted Mode: the run can be looked at. Trust the folder to go on with it.'],
     ] as const) {
       const { head } = show(done, {}, where);
@@ -157,6 +158,13 @@ describe('the panel sections of a run', () => {
       const { review } = show(stateOf(atReview(longRun(20, 3))), {}, where);
       assert.deepEqual([review?.undecidable, review?.elsewhere], [why, false]);
     }
+  });
+
+  it('show a trial in progress at work, and offer nothing that would change it', () => {
+    const { head, progress } = show(stateAfter(), {}, 'trial_live');
+    assert.deepEqual([head.actions, head.state], [['openLog'], 'Running']);
+    assert.match(head.detail, /trial of an experiment/);
+    assert.equal(progress.time.runs, true);
   });
 
   it('say whether the cost fits, near the limit and above it too, while the run goes on', () => {

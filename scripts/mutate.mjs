@@ -93,6 +93,7 @@ async function bundle(tests, mutant) {
     bundle: true,
     define: {
       BABYAGI_VERSION: '"0.0.0"',
+      BABYAGI_BUILD: '"00000000"',
       BABYAGI_PRICE_LIST: '"list 0.0.0"',
       __dirname: JSON.stringify(path.join(ROOT, 'dist')),
     },

@@ -27,14 +27,14 @@ import {
   originOf,
   pricesOf,
   promptsOf,
+  secretsOf,
   settingsOf,
   snapshotOf,
   stateDirectory,
 } from './terminal/configuration.ts';
 import { follow } from './terminal/follow.ts';
 import { assertKeyStays } from './terminal/key-origin.ts';
-import { SECRET_VARIABLES } from './terminal/notices.ts';
-import type { KeyBinding, Terminal } from './terminal/terminal.ts';
+import type { KeyBinding, Terminal, Watchers } from './terminal/terminal.ts';
 import { helpText, Options, UsageError } from './terminal/options.ts';
 import { FAILED, MISCONFIGURED, say, SENTENCE } from './terminal/result.ts';
 import { FolderWorkspace } from './tools/workspace.ts';
@@ -101,20 +101,14 @@ async function start(options: Options, provider: 'openai' | 'rehearsal'): Promis
   const parts = check.of(() => hostPartsOf(options));
   if (!settings || !origin || key === undefined || !prices || !promptOverrides || !parts) throw check.error();
   const host = hostOf(options, parts, { key, keyOrigin: origin, allow: [baseUrl] });
-  const measured = await serveMetricsOf(parts.metricsPort);
-  const session = await startRun(
-    settings,
-    {
-      runsDirectory: runsDirectoryOf(options),
-      provider,
-      prices,
-      promptOverrides,
-      snapshot: snapshotOf(options),
-    },
-    host,
-  );
-  measured(session);
-  return follow(session, options);
+  const start = {
+    runsDirectory: runsDirectoryOf(options),
+    provider,
+    prices,
+    promptOverrides,
+    snapshot: snapshotOf(options),
+  };
+  return watched(parts, host, options, () => startRun(settings, start, host));
 }
 
 async function resume(options: Options): Promise<number> {
@@ -132,23 +126,45 @@ async function resume(options: Options): Promise<number> {
   if (!keyOrigin || !add || key === undefined || !parts) throw check.error();
   if (provider === 'openai') assertKeyStays(key, keyOrigin, base_url);
   const host = hostOf(options, parts, { key, keyOrigin, allow: provider === 'openai' ? [base_url] : [] });
-  const measured = await serveMetricsOf(parts.metricsPort);
-  const session = await resumeRun(
-    directory,
-    {
-      raise: {},
-      add,
-      byPerson: true,
-      approveReview: options.isSet('approve-review') || options.isSet('skip-reviews'),
-      unblockTasks: options.isSet('unblock-tasks'),
-    },
-    host,
-  );
-  measured(session);
-  return follow(session, options);
+  const how = {
+    raise: {},
+    add,
+    byPerson: true,
+    approveReview: options.isSet('approve-review') || options.isSet('skip-reviews'),
+    unblockTasks: options.isSet('unblock-tasks'),
+  };
+  return watched(parts, host, options, () => resumeRun(directory, how, host));
 }
 
-/** Listens before anything is started or sent, where metrics are asked for; what it gives is told each run that begins. */
+type HostParts = ReturnType<typeof hostPartsOf>;
+
+/** Has a run begin and shows it until it ends, with whatever else is to look at it. */
+async function watched(parts: HostParts, host: Host, options: Options, begin: () => Promise<Session>): Promise<number> {
+  const watchers = await watchersOf(parts, host);
+  const session = await begin();
+  watchers.began(session);
+  const code = await follow(session, options);
+  await watchers.ended();
+  return code;
+}
+
+/** Listens before anything is started or sent, where metrics are asked for; and sends the traces of each run that begins. */
+async function watchersOf({ metricsPort, collector }: HostParts, host: Host): Promise<Watchers> {
+  const measured = await serveMetricsOf(metricsPort);
+  const { TraceExporter } = collector ? await import('./telemetry/trace-exporter.ts') : {};
+  const closing: Promise<void>[] = [];
+  return {
+    began(session) {
+      measured(session);
+      if (collector === undefined || TraceExporter === undefined) return;
+      const exporter = new TraceExporter(collector, host);
+      exporter.follow(session);
+      closing.push(session.done.then(() => exporter.close()));
+    },
+    ended: async () => void (await Promise.all(closing)),
+  };
+}
+
 async function serveMetricsOf(port: number | undefined): Promise<(session: Session) => void> {
   if (port === undefined) return () => {};
   const { EndpointError, serveMetrics } = await import('./telemetry/endpoint.ts');
@@ -186,10 +202,7 @@ async function fork(options: Options): Promise<number> {
   }
   const host = hostOf(options, parts, { key, keyOrigin, allow: provider === 'openai' ? [baseUrl] : [] });
   const start = { ...others, provider, runsDirectory: runsDirectoryOf(options), snapshot: snapshotOf(options) };
-  const measured = await serveMetricsOf(parts.metricsPort);
-  const session = await forkRun(parent, iteration, settings, start, host);
-  measured(session);
-  return follow(session, options);
+  return watched(parts, host, options, () => forkRun(parent, iteration, settings, start, host));
 }
 
 function runsDirectoryOf(options: Options): string {
@@ -202,13 +215,13 @@ function terminal(options: Options): Terminal {
   return {
     redactor,
     hostOf: (binding) => ({ ...hostOf(options, parts, binding), skipReviews: true, attended: false }),
-    serveMetrics: () => serveMetricsOf(parts.metricsPort),
+    watchersOf: (host) => watchersOf(parts, host),
   };
 }
 
 function hostOf(
   options: Options,
-  { notices, perDay, watchdogSeconds }: ReturnType<typeof hostPartsOf>,
+  { notices, perDay, watchdogSeconds }: HostParts,
   { key, keyOrigin, allow }: KeyBinding,
 ): Host {
   // The addresses were given by the person at this terminal, so they may be on their own network.
@@ -258,9 +271,9 @@ function hostOf(
 
 /** As they were given: also one that cannot be used is a secret. */
 function registerSecrets(variables: Options['variables']): void {
-  for (const [variable, name] of [['OPENAI_API_KEY', 'api_key'] as const, ...SECRET_VARIABLES]) {
+  for (const [secret, rule] of secretsOf(variables)) {
     try {
-      redactor.register(variables[variable] ?? '', name);
+      redactor.register(secret, rule);
     } catch (error) {
       if (!(error instanceof RedactionError)) throw error;
     }

@@ -131,9 +131,10 @@ export class Session {
     let ending = this.host.redactor.redactJson(await this.untilEnd());
     if (ending !== null && !this.abandoned) ending = await this.finish(ending);
     // Who stopped the run knows, and does not wait for a channel that hangs.
-    await this.outbox.close(this.abandoned ? 0 : this.stopping.signal.aborted ? 500 : 5000);
+    const patienceMs = this.abandoned ? 0 : this.stopping.signal.aborted ? 500 : 5000;
+    // Side by side: a run that waits for its channels is not one that goes on past its time.
+    await Promise.all([this.outbox.close(patienceMs), watchdog?.stop(patienceMs)]);
     await this.log.close();
-    watchdog?.stop();
     const { state } = this;
     const { left } = this.outbox;
     if (left > 0 && !this.abandoned)
@@ -152,7 +153,7 @@ export class Session {
   private beginning(): ReturnType<Outbox['notice']> {
     const { iteration, epoch, limits } = this.state;
     return epoch === 1
-      ? this.noticeOf('started', `The run begins, with at most ${limits.max_iterations} iterations.`)
+      ? this.noticeOf('started', `The run begins, with an iteration limit of ${limits.max_iterations}.`)
       : this.noticeOf('resumed', `The run goes on after iteration ${iteration} of ${limits.max_iterations}.`);
   }
 

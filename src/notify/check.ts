@@ -1,7 +1,7 @@
 import { NOTICE_KINDS, type NoticeKind } from '../run/notice.ts';
 import type { Translate } from '../run/translate.ts';
 import { OriginError, parseMailServer, parseOrigin } from '../safety/origin.ts';
-import type { SecretField } from './secret-fields.ts';
+import { ENCODED, type SecretField } from './secret-fields.ts';
 import {
   type ChoosingChannel,
   DEFAULT_KINDS,
@@ -165,6 +165,13 @@ const LEAST: Readonly<Partial<Record<CheckedField, number>>> = {
 export function fieldProblem(field: CheckedField, value: string, reader: NoticeReader): string | null {
   const { nameOf, translated, wordsOf, allowPrivate } = reader;
   const least = LEAST[field];
+  if (field === 'json_webhook_secret' && value.startsWith(ENCODED)) {
+    // What is no base64 would sign with next to nothing, and anybody could.
+    const isKey = /^[A-Za-z0-9+/]{20,}={0,2}$/.test(value.slice(ENCODED.length));
+    return isKey
+      ? null
+      : translated('{0} is not valid: behind {1} it must be the base64 of a key.', nameOf(field), ENCODED);
+  }
   if (least !== undefined) {
     return value.length >= least && !/[\r\n]/.test(value)
       ? null

@@ -1,6 +1,7 @@
 import { messageOf } from '../run/message.ts';
 import { type Egress, EgressError } from '../safety/egress.ts';
 import { isLoopback, parseMailServer } from '../safety/origin.ts';
+import { printable } from '../safety/text.ts';
 import type { Channel, DeliveryFailure, Message } from './channel.ts';
 import type * as mailer from './mailer.ts';
 import { notReached } from './post.ts';
@@ -25,6 +26,8 @@ export class Email implements Channel {
   private readonly egress: Egress;
   private readonly host: string;
   private readonly secured: boolean;
+  /** Of notices that only some got so far: who has them. Forgotten with the process, after which they get them once more. */
+  private readonly reached = new Map<string, ReadonlySet<string>>();
 
   constructor(settings: NonNullable<NoticeSettings['email']>, egress: Egress) {
     const { text, host, scheme } = parseMailServer(settings.server);
@@ -45,7 +48,7 @@ export class Email implements Channel {
       const { MimeNode, SMTPConnection } = await import('./mailer.ts');
       const mail = await composed(MimeNode, this.settings, message);
       const socket = await this.egress.connect(this.settings.server, { timeoutMs: CONNECT_TIMEOUT_MS, signal });
-      return await this.converse(SMTPConnection, socket, mail, signal);
+      return await this.converse(SMTPConnection, socket, message.id, mail, signal);
     } catch (error) {
       if (error instanceof EgressError) return notReached(error);
       const words = `The e-mail could not be made: ${messageOf(error)}`;
@@ -56,10 +59,13 @@ export class Email implements Channel {
   private converse(
     SMTPConnection: Mailer['SMTPConnection'],
     socket: Socket,
+    id: string,
     mail: Buffer,
     signal: AbortSignal,
   ): Promise<DeliveryFailure | null> {
     const { login, from, to } = this.settings;
+    const had = this.reached.get(id) ?? new Set();
+    const left = to.filter((address) => !had.has(address));
     const isHere = isLoopback(this.host);
     const connection = new SMTPConnection({
       connection: socket,
@@ -92,12 +98,15 @@ export class Email implements Channel {
       const timer = setTimeout(() => fail('timeout', 'did not answer in time'), TIMEOUT_MS);
       signal.addEventListener('abort', abort, { once: true });
       const send = () =>
-        connection.send({ from, to: [...to] }, mail, (error, sent) => {
+        connection.send({ from, to: left }, mail, (error, sent) => {
           if (error) return failed(error);
-          const { rejected } = sent;
+          const { rejected, rejectedErrors = [] } = sent;
+          // A server may want to be asked later for some; the others are not to get it twice.
+          const isFinal = rejectedErrors.every(({ permanent }) => permanent === true);
+          if (isFinal) this.reached.delete(id);
+          else this.reached.set(id, new Set(to.filter((address) => !rejected.includes(address))));
           if (rejected.length === 0) return settle(null);
-          // The others have it: once more would be twice for them.
-          fail('recipient_refused', `refused ${rejected.length} of ${to.length} recipients`, true);
+          fail('recipient_refused', `refused ${rejected.length} of ${to.length} recipients`, isFinal);
         });
       connection.on('error', failed);
       if (signal.aborted) return abort();
@@ -140,12 +149,11 @@ function composed(
   { id, runId, kind, at, text }: Message,
 ): Promise<Buffer> {
   const host = from.slice(from.lastIndexOf('@') + 1);
-  const subject = text.replaceAll(/\s+/g, ' ');
   return new MimeNode('text/plain; charset=utf-8', { disableFileAccess: true, disableUrlAccess: true })
     .setHeader({
       From: from,
       To: to.join(', '),
-      Subject: subject.length > LONGEST_SUBJECT ? `${subject.slice(0, LONGEST_SUBJECT - 1)}…` : subject,
+      Subject: printable(text, LONGEST_SUBJECT),
       Date: new Date(at),
       // The same for each attempt; and the mails of a run are one thread.
       'Message-ID': `<${id}.${runId}@${host}>`,

@@ -9,11 +9,13 @@ export interface Look {
   readonly monotonicMs: number;
 }
 
+type Episode = 'hang' | 'overdue';
+
 /** `hang`: the loop's thread is blocked. `overdue`: the run goes on past its time limit. `ms`: for how long. */
-export interface Finding {
-  readonly what: 'hang' | 'overdue' | 'recovered';
-  readonly ms: number;
-}
+export type Finding =
+  | { readonly what: Episode; readonly over?: undefined; readonly ms: number }
+  /** `over`: what is. */
+  | { readonly what: 'recovered'; readonly over: Episode; readonly ms: number };
 
 /** A run may take this long to end once its time is up. */
 const OVERDUE_MS = 5000;
@@ -26,7 +28,7 @@ export class HangDetector {
   private last: Look;
   private movedAt: number;
   private resetAt: number;
-  private episode: { readonly what: 'hang' | 'overdue'; readonly since: number } | null = null;
+  private episode: { readonly what: Episode; readonly since: number } | null = null;
 
   constructor(limitMs: number, first: Look) {
     this.limitMs = limitMs;
@@ -53,15 +55,20 @@ export class HangDetector {
     return null;
   }
 
-  private begin(what: 'hang' | 'overdue', since: number, at: number): Finding {
+  /** The run has ended: so has what it was found at. */
+  end({ monotonicMs }: Look): Finding | null {
+    if (this.episode === null) return null;
+    const { what: over, since } = this.episode;
+    this.episode = null;
+    return { what: 'recovered', over, ms: monotonicMs - since };
+  }
+
+  private begin(what: Episode, since: number, at: number): Finding {
     this.episode = { what, since };
     return { what, ms: at - since };
   }
 
   private over(now: Look, moved: boolean): Finding | null {
-    if (this.episode === null || !(this.episode.what === 'hang' ? moved : now.overdueMs < 0)) return null;
-    const ms = now.monotonicMs - this.episode.since;
-    this.episode = null;
-    return { what: 'recovered', ms };
+    return (this.episode?.what === 'hang' ? moved : now.overdueMs < 0) ? this.end(now) : null;
   }
 }

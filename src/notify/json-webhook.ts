@@ -3,6 +3,7 @@ import { usdFromPico } from '../budget/money.ts';
 import type { Egress } from '../safety/egress.ts';
 import type { Channel, DeliveryFailure, Message } from './channel.ts';
 import type { NoticeBody } from './notice-body.ts';
+import { ENCODED } from './secret-fields.ts';
 import { post } from './post.ts';
 import type { NoticeSettings } from './settings.ts';
 
@@ -62,8 +63,8 @@ function bodyOf({ id, kind, runId, at, text, standing }: Message): NoticeBody {
   };
 }
 
-/** A secret with `whsec_` before it is base64, any other one is taken as it is. */
+/** Any other secret is taken as it is. */
 function signatureOf(secret: string, content: string): string {
-  const key = secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : secret;
+  const key = secret.startsWith(ENCODED) ? Buffer.from(secret.slice(ENCODED.length), 'base64') : secret;
   return `v1,${createHmac('sha256', key).update(content).digest('base64')}`;
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { spentOfLimit } from '../run/cost-words.ts';
+import { progressWords } from '../run/cost-words.ts';
 import type { RunEventOf } from '../run/events.ts';
 import type { NoticeKind } from '../run/notice.ts';
 import type { Clock, Random } from '../run/ports.ts';
 import { readyTasks } from '../run/queue.ts';
-import type { Notice } from '../run/state.ts';
+import type { Notice, RunState } from '../run/state.ts';
 import type { LogWriter } from '../runlog/writer.ts';
 import type { Channel } from './channel.ts';
 
@@ -12,6 +12,14 @@ const HEARTBEAT_MS = 30 * 60_000;
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 5 * 60_000;
 const GIVE_UP_MS = 24 * 3_600_000;
+
+/** How a run that lives stands. */
+const STANDING: Readonly<Record<Exclude<RunState['status'], 'ended'>, string>> = {
+  created: 'begins',
+  running: 'is in progress',
+  paused: 'is paused',
+  review: 'waits for a checkpoint review',
+};
 
 type QueuedNotice = Pick<RunEventOf<'notice.queued'>, 'type' | 'notice_id' | 'kind' | 'text' | 'channels'>;
 
@@ -78,8 +86,9 @@ export class Outbox {
     const beats = [...state.notices.values()].filter(({ kind }) => kind === 'heartbeat');
     // One that has not gone out yet says the same.
     const idle = this.channels.filter((channel) => !beats.some((beat) => isFor(channel, beat)));
-    const spent = spentOfLimit(state, state.money.settled);
-    const text = `BabyAGI run is ${state.status}: iteration ${state.iteration}, ${readyTasks(state).length} tasks waiting, ${spent}. Objective: ${state.config.objective}`;
+    const ready = readyTasks(state).length;
+    const tasks = ready === 1 ? '1 task waiting' : `${ready} tasks waiting`;
+    const text = `BabyAGI run ${STANDING[state.status]}: ${progressWords(state)}, ${tasks}. Objective: ${state.config.objective}`;
     this.log.append(...this.notice('heartbeat', text, idle));
   }
 

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { usdFromPico } from '../budget/money.ts';
 import type { Egress } from '../safety/egress.ts';
+import { printable } from '../safety/text.ts';
 import type { Channel, DeliveryFailure, Message } from './channel.ts';
 import { post } from './post.ts';
 import type { NoticeSettings } from './settings.ts';
@@ -61,7 +62,7 @@ export class PagerDuty implements Channel {
       dedup_key: kind === 'hang' || kind === 'overdue' ? watchdogIncident(runId) : runIncident(runId),
       client: 'BabyAGI for VS Code',
       payload: {
-        summary: text.slice(0, LONGEST_SUMMARY),
+        summary: printable(text, LONGEST_SUMMARY),
         source: hostname(),
         severity: SEVERITIES[kind] ?? 'error',
         timestamp: at,

@@ -9,3 +9,6 @@ export const SECRET_FIELDS = {
 } as const;
 
 export type SecretField = keyof typeof SECRET_FIELDS;
+
+/** Before the secret of a webhook that is base64, as Standard Webhooks has it. */
+export const ENCODED = 'whsec_';

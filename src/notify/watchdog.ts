@@ -7,6 +7,8 @@ export interface WatchdogSettings {
   readonly limitMs: number;
   /** Without any the file in the run folder is all. Holds secrets. */
   readonly notices: NoticeSettings;
+  /** Tell only what is on this machine, whatever is set. */
+  readonly localOnly?: boolean;
 }
 
 /** What the worker gets as `workerData`. */
@@ -38,8 +40,9 @@ const BEAT_MS = 100;
 export class Watchdog {
   private readonly worker: Worker;
   private readonly beating: NodeJS.Timeout;
+  private readonly exited: Promise<void>;
 
-  constructor({ limitMs, notices }: WatchdogSettings, run: WatchdogRun) {
+  constructor(settings: WatchdogSettings, run: WatchdogRun) {
     const shared = new SharedArrayBuffer(16);
     const cells = new BigInt64Array(shared);
     const beat = () => {
@@ -50,16 +53,23 @@ export class Watchdog {
     this.beating = setInterval(beat, BEAT_MS);
     this.beating.unref();
     const { runDirectory, runId, objective } = run;
-    const order: WatchdogOrder = { limitMs, notices, shared, runDirectory, runId, objective };
+    const order: WatchdogOrder = { ...settings, shared, runDirectory, runId, objective };
     this.worker = new Worker(resolve(run.distDirectory, 'watchdog.worker.js'), { workerData: order, execArgv: [] });
     // Without it a run is as good as before; only nobody would be told of a hang.
     this.worker.on('error', (error) => run.trace(`The watchdog failed: ${error.message}`));
     this.worker.unref();
+    this.exited = new Promise((resolve) => this.worker.once('exit', () => resolve()));
   }
 
-  /** Lets an alert that is under way leave. */
-  stop(): void {
+  /** What it found is over: says so, and lets what is under way leave, for which it waits so long at the most. */
+  async stop(atMostMs: number): Promise<void> {
     clearInterval(this.beating);
     this.worker.postMessage('stop');
+    let timer: NodeJS.Timeout | undefined;
+    const expired = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, atMostMs);
+    });
+    await Promise.race([this.exited, expired]);
+    clearTimeout(timer);
   }
 }

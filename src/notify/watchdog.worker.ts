@@ -14,9 +14,9 @@ const LOOK_MS = 250;
 const ATTEMPTS = 5;
 
 const order = workerData as WatchdogOrder;
-const { limitMs, notices, runDirectory, runId, objective } = order;
+const { limitMs, notices, localOnly = false, runDirectory, runId, objective } = order;
 const cells = new BigInt64Array(order.shared);
-const egress = new Egress({ allowedOrigins: [] });
+const egress = new Egress({ allowedOrigins: [], localOnly });
 const channels = channelsFor(notices, egress);
 
 const detector = new HangDetector(limitMs, look());
@@ -26,14 +26,15 @@ let stopping = false;
 /** One thing after the other, so that "recovered" never comes first. */
 let telling: Promise<void> = Promise.resolve();
 
-const looking = setInterval(() => {
-  const finding = detector.look(look());
+const tellSoon = (finding: Finding | null) => {
   if (finding !== null) telling = telling.then(() => tell(finding));
-}, LOOK_MS);
+};
+const looking = setInterval(() => tellSoon(detector.look(look())), LOOK_MS);
 
 parentPort?.once('message', () => {
   stopping = true;
   clearInterval(looking);
+  tellSoon(detector.end(look()));
   void telling.finally(() => egress.close());
 });
 
@@ -48,14 +49,14 @@ function look(): Look {
 }
 
 async function tell(finding: Finding): Promise<void> {
-  if (finding.what !== 'recovered') episodes += 1;
+  if (finding.over === undefined) episodes += 1;
   await Promise.all([note(finding).catch(() => {}), alert(finding)]);
 }
 
 /** `hang-<n>.json` in the run folder: a side file, as the log belongs to the thread that is blocked. */
-async function note({ what, ms }: Finding): Promise<void> {
+async function note({ what, over, ms }: Finding): Promise<void> {
   const now = new Date().toISOString();
-  if (what !== 'recovered') {
+  if (over === undefined) {
     const names = await nodeDisk.list(runDirectory);
     const number = Math.max(0, ...names.map((name) => Number(/^hang-(\d+)\.json$/.exec(name)?.[1] ?? 0))) + 1;
     const content = {
@@ -96,7 +97,7 @@ async function deliver(channel: Channel, message: Message): Promise<void> {
   }
 }
 
-function sentence({ what, ms }: Finding): string {
+function sentence({ what, over, ms }: Finding): string {
   const seconds = `${Math.round(ms / 1000)} s`;
   switch (what) {
     case 'hang':
@@ -104,6 +105,8 @@ function sentence({ what, ms }: Finding): string {
     case 'overdue':
       return `BabyAGI run is past its time limit by ${seconds} and has not ended. Next: stop it, or end its process.`;
     case 'recovered':
-      return `BabyAGI run reacts again, after ${seconds}.`;
+      return over === 'overdue'
+        ? `BabyAGI run has ended, or has got more time, ${seconds} after its time limit.`
+        : `BabyAGI run reacts again, after ${seconds}.`;
   }
 }

@@ -2,7 +2,7 @@ import { usdFromPico } from '../budget/money.ts';
 import { readRun } from '../engine/read.ts';
 import { normalized } from '../memory/text.ts';
 import { LEFT_OUT } from '../run/fold-tasks.ts';
-import { resultOf, type RunState, type Task } from '../run/state.ts';
+import { ownCalls, ownIterations, resultOf, type RunState, type Task } from '../run/state.ts';
 import type { StopReason } from '../run/stop-reason.ts';
 import type { Disk } from '../runlog/disk.ts';
 import { latencyOf, type Summary, summarize } from '../runlog/summary.ts';
@@ -94,9 +94,9 @@ export function compareStates(runs: readonly NamedRun[]): Comparison {
 export function figuresOf(state: RunState): RunFigures {
   const { money } = state;
   const { iteration: takenOver, through } = state.config.forked_from ?? { iteration: 0, through: 0 };
-  const iterations = state.iterations.slice(takenOver);
+  const iterations = ownIterations(state);
   const { requests, tokens, active_ms: activeMs, task_counts: tasks } = summarize(state);
-  const calls = [...state.calls.values()].slice(state.config.forked_from?.calls ?? 0);
+  const calls = ownCalls(state);
   const all = [...state.tasks.values()];
   const isOwn = (iteration: number | null) => (iteration ?? 0) > takenOver;
   const withResult = all.filter((task) => resultOf(state, task) !== null);

@@ -101,7 +101,7 @@ async function git(program: string, cwd: string, args: readonly string[]): Promi
 
 const SNAPSHOT_NAMES =
   /^(BABYAGI_|OPENAI_(TEMPERATURE|API_MODEL)$|OBJECTIVE$|INITIAL_TASK$|MAX_(ITERATIONS|COST_USD|WALL_TIME)$|EXECUTION_TIMEOUT$|SLEEP_INTERVAL$|WATCHDOG_INTERVAL$|HUMAN_CHECKPOINT_EVERY$)/;
-const SECRET_NAMES = /KEY|TOKEN|SECRET|PASSWORD|WEBHOOK|DSN|AUTH|EMAIL|DEAD_MAN/i;
+const SECRET_NAMES = /KEY|TOKEN|SECRET|PASSWORD|WEBHOOK|DSN|AUTH|HEADERS|EMAIL|DEAD_MAN/i;
 
 /** The variables that shaped the run; those whose name speaks of a secret, or of a person, are named without their value. */
 export function variableSnapshot(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {

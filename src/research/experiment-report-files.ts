@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { onDisk } from '../engine/engine-error.ts';
 import type { Disk } from '../runlog/disk.ts';
-import { type Experiment, readExperiment } from './experiment.ts';
+import { EndedRuns, type Experiment, readExperiment } from './experiment.ts';
 import { experimentReport } from './experiment-report.ts';
 import { reportMarkdown } from './experiment-report-markdown.ts';
 import { trialsCsv } from './trials-csv.ts';
@@ -29,15 +30,15 @@ const MOST_TIMES = 3;
 
 /** Writes the report, and again where the folder has changed meanwhile: of several workers the last one leaves the right one. */
 export async function writeReport(disk: Disk, directory: string): Promise<Experiment> {
-  let before = '';
+  const known = new EndedRuns();
+  let before: Experiment | null = null;
   for (let times = 1; ; times++) {
-    const experiment = await readExperiment(disk, directory);
+    const experiment = await readExperiment(disk, directory, known, before);
+    if (times > MOST_TIMES || isDeepStrictEqual(experiment.trials, before?.trials)) return experiment;
     const files = await reportFiles(experiment);
-    const content = files.map((file) => file.content).join('');
-    if (content === before || times > MOST_TIMES) return experiment;
     await onDisk(directory, async () => {
       for (const file of files) await disk.replace(file.path, file.content);
     });
-    before = content;
+    before = experiment;
   }
 }

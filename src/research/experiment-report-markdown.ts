@@ -5,7 +5,7 @@ import type { Experiment } from './experiment.ts';
 import type { ExperimentRecord } from './experiment-folder.ts';
 import type { ExperimentReport, MetricComparison } from './experiment-report.ts';
 import { METRICS } from './metrics-of-runs.ts';
-import type { Description, Interval } from './statistics.ts';
+import { type Description, holm, type Interval } from './statistics.ts';
 
 const CELL = 80;
 /** The level at which a difference is named; the figures are all there for whoever has another one. */
@@ -131,7 +131,7 @@ function inWords(own: readonly MetricComparison[], all: readonly MetricCompariso
   const pairs = Math.max(0, ...own.map((each) => each.pairs));
   if (pairs < 2) return ['Fewer than two trials are paired: nothing can be tested.'];
   const tests = all.filter(({ p }) => p !== null).length;
-  const smallest = Math.max(...own.map(({ smallest_p }) => smallest_p ?? 0));
+  const smallest = Math.min(...own.map(({ smallest_p }) => smallest_p ?? 1));
   const clear = own.filter(({ p_holm }) => p_holm !== null && p_holm < LEVEL);
   const apart = own.filter(({ interval }) => interval !== null && (interval.low > 0 || interval.high < 0));
   const sentences = [
@@ -139,7 +139,7 @@ function inWords(own: readonly MetricComparison[], all: readonly MetricCompariso
       ? [
           `With ${pairs} pairs no p value can be below ${probability(smallest)}, whatever the difference: too few for a test at ${LEVEL}. What can be read are the differences and their intervals, which so few pairs make too narrow.`,
         ]
-      : smallest * tests >= LEVEL
+      : leastAdjusted(own, all) >= LEVEL
         ? [
             `With ${pairs} pairs no p value can be below ${probability(smallest)}, which the adjustment for ${tests} tests raises above ${LEVEL}: so few pairs cannot show a difference that survives it.`,
           ]
@@ -157,6 +157,13 @@ function inWords(own: readonly MetricComparison[], all: readonly MetricCompariso
       `The interval of the difference leaves out 0, though its p value is not below ${LEVEL} after adjustment, for: ${open.map(({ metric }) => wordsOf(metric)).join(', ')}.`,
     );
   return sentences;
+}
+
+/** What the adjustment would leave of the smallest p values that there can be. */
+function leastAdjusted(own: readonly MetricComparison[], all: readonly MetricComparison[]): number {
+  const tested = all.filter(({ smallest_p }) => smallest_p !== null);
+  const adjusted = holm(tested.map(({ smallest_p }) => smallest_p ?? 1));
+  return Math.min(1, ...adjusted.filter((_, index) => tested[index] && own.includes(tested[index])));
 }
 
 function difference({ metric, mean_difference, interval }: MetricComparison): string {

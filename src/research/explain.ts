@@ -2,7 +2,7 @@ import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.
 import { counted } from '../run/drawn.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import type { Agent, ErrorRecord } from '../run/events.ts';
-import { type Call, type RunState, resultOf, stepKey } from '../run/state.ts';
+import { type Call, paidResults, type RunState, stepKey } from '../run/state.ts';
 import { endDetail, explainStop, isKeyLimit, isOnlyBlocked, type StopReason } from '../run/stop-reason.ts';
 import { inEnglish, known, type Translate } from '../run/translate.ts';
 import { continueWith } from '../runlog/summary.ts';
@@ -162,7 +162,7 @@ function lostCall(state: RunState, call: Call): LostCall {
 
 function costOf(state: RunState, translated: Translate): Explanation['cost'] {
   const { settled, held } = state.money;
-  const results = [...state.tasks.values()].filter((task) => resultOf(state, task) !== null).length;
+  const results = paidResults(state);
   const resultWords =
     results === 0
       ? translated('no result')
@@ -185,7 +185,8 @@ function costOf(state: RunState, translated: Translate): Explanation['cost'] {
     held > 0n
       ? translated('{0} spent and {1} held of {2}', formatUsd(settled), formatUsd(held), limit)
       : translated('{0} spent of {1}', formatUsd(settled), limit);
-  const spent = `${money}${drawnWords}`;
+  const isRehearsal = state.config.model.provider === 'rehearsal';
+  const spent = `${isRehearsal ? translated('{0}, rehearsed: nothing was spent', money) : money}${drawnWords}`;
   if (results === 0) return { text: translated('{0}, for {1}.', spent, resultWords), results, perResultUsd: null };
   const each = (settled + held) / BigInt(results);
   const text = translated('{0}, for {1}: {2} each.', spent, resultWords, formatUsd(each));

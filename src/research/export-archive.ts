@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
@@ -76,6 +76,11 @@ export async function exportArchive(
         translated('The run has {0} bytes; an archive has at most {1}.', total, limits.bytes),
       );
 
+    const place = dirname(file);
+    if (!(await isFolder(place)))
+      throw new ArchiveError('bad_target', (translated) =>
+        translated('There is no folder {0}: make it, or write the archive somewhere else.', place),
+      );
     const draft = `${file}.${randomBytes(4).toString('hex')}.tmp`;
     const hash = createHash('sha256');
     let bytes = 0;
@@ -101,6 +106,13 @@ export async function exportArchive(
     }
     return { file, bytes, sha256: hash.digest('hex'), files: sources.length, leftOut };
   });
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 /**

@@ -93,6 +93,7 @@ function inherited(event: RunEvent, names: ReadonlyMap<string, string>, kept: Ke
     case 'notice.queued':
     case 'notice.sent':
     case 'notice.failed':
+    case 'traces.started':
     case 'file.intended':
     case 'file.refused':
     case 'file.written':

@@ -1,7 +1,7 @@
 import { synthesisEarmark } from '../agents/synthesis.ts';
 import { isIncluded } from '../run/cost-words.ts';
 import { capOf, DRAWN_LIMITS, type DrawnLimit, drawn, takenBy } from '../run/drawn.ts';
-import { activeMs, type RunState } from '../run/state.ts';
+import { activeMs, ownIterations, type RunState } from '../run/state.ts';
 import { type Course, type CourseLimit, firstReached } from './course.ts';
 
 /** Where a run in progress goes, if its iterations go on as the last ones did. */
@@ -28,9 +28,9 @@ const PACE_WINDOW = 10;
 /** What is left of a limit, as a part of it, below which a projection is near. */
 const MARGIN = 10n;
 
-/** Null until an iteration is complete. */
+/** Null until an iteration is complete: one of its own, as those that a fork took over cost it nothing. */
 export function projection(state: RunState, active = activeMs(state)): Projection | null {
-  if (state.iterations.length === 0) return null;
+  if (ownIterations(state).length === 0) return null;
   const { limits, iteration } = state;
   const left = BigInt(Math.max(0, limits.max_iterations - iteration));
   const courses = [...drawnCourses(state), timeCourse(state, active)].map(
@@ -66,7 +66,7 @@ type LimitCourse = Omit<ProjectedCourse, 'total'>;
 function drawnCourses(state: RunState): LimitCourse[] {
   const { config, limits, money, tokens } = state;
   const earmark = synthesisEarmark(config, limits);
-  const recent = state.iterations.slice(-PACE_WINDOW);
+  const recent = ownIterations(state).slice(-PACE_WINDOW);
   const taken = takenIn(state, new Set(recent.map((record) => record.iteration)));
   const by = BigInt(recent.length);
   const reserved = { max_cost_usd: money.reserved, max_requests: 0n, max_tokens: BigInt(tokens.reserved) };
@@ -90,8 +90,9 @@ function takenIn({ calls }: RunState, iterations: ReadonlySet<number>): Record<D
 }
 
 /** The time that people take to answer or to resume is theirs: what is left is for iterations. */
-function timeCourse({ iterations, limits, config }: RunState, active: number): LimitCourse {
-  const recent = iterations.slice(-PACE_WINDOW);
+function timeCourse(state: RunState, active: number): LimitCourse {
+  const { limits, config } = state;
+  const recent = ownIterations(state).slice(-PACE_WINDOW);
   const took = recent.reduce((sum, { tookMs }) => sum + tookMs + config.loop.sleep_seconds * 1000, 0);
   return {
     limit: 'max_wall_time_minutes',

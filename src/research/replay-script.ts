@@ -153,6 +153,7 @@ function isFromOutside(event: RunEvent): boolean {
     case 'notice.queued':
     case 'notice.sent':
     case 'notice.failed':
+    case 'traces.started':
     case 'review.decided':
     case 'guidance.given':
     case 'limit.raised':

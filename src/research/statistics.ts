@@ -41,6 +41,8 @@ export function mean(values: readonly number[]): number {
 
 function standardDeviation(values: readonly number[]): number | null {
   if (values.length < 2) return null;
+  // Of equal values the mean may differ from them in the last digits.
+  if (values.every((value) => value === values[0])) return 0;
   const middle = mean(values);
   return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
 }
@@ -94,19 +96,28 @@ export function signFlip(differences: readonly number[], ...words: readonly (str
   const size = differences.reduce((sum, value) => sum + Math.abs(value), 0);
   // Sums of the same numbers in another order may differ in the last digits.
   const least = Math.abs(differences.reduce((sum, value) => sum + value, 0)) - size * 1e-12;
-  const isAsLarge = (isNegative: (index: number) => boolean) => {
-    const sum = differences.reduce((all, value, index) => all + (isNegative(index) ? -value : value), 0);
+  // A loop, as it is gone through millions of times.
+  const isAsLarge = (signOf: (index: number) => number) => {
+    let sum = 0;
+    let index = 0;
+    for (const value of differences) sum += signOf(index++) * value;
     return Math.abs(sum) >= least;
   };
   if (length <= MOST_EXACT) {
     const all = 2 ** length;
     let asLarge = 0;
-    for (let signs = 0; signs < all; signs++) if (isAsLarge((index) => ((signs >> index) & 1) === 1)) asLarge++;
+    for (let signs = 0; signs < all; signs++) if (isAsLarge((index) => 1 - 2 * ((signs >> index) & 1))) asLarge++;
     return { p: asLarge / all, exact: true, smallest: 2 / all };
   }
   const random = seededRandom('signs', ...words);
+  let word = 0;
+  // One number gives 32 signs.
+  const drawnSign = (index: number) => {
+    if (index % 32 === 0) word = Math.floor(random() * 2 ** 32);
+    return 1 - 2 * ((word >>> (index % 32)) & 1);
+  };
   let asLarge = 1;
-  for (let drawn = 0; drawn < DRAWS; drawn++) if (isAsLarge(() => random() < 0.5)) asLarge++;
+  for (let drawn = 0; drawn < DRAWS; drawn++) if (isAsLarge(drawnSign)) asLarge++;
   return { p: asLarge / (DRAWS + 1), exact: false, smallest: 1 / (DRAWS + 1) };
 }
 

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { join } from 'node:path';
-import { formatUsd, type Pico, picoFromUsd } from '../budget/money.ts';
+import { formatUsd, type Pico, picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { jsonOrNull } from '../run/json.ts';
 import { messageOf } from '../run/message.ts';
 import { BUILD } from '../run/version.ts';
 import { type Disk, DRAFT } from '../runlog/disk.ts';
+import { sixDigits } from '../runlog/folder.ts';
 import { type Check, type Verification, verifyRun } from '../runlog/verify.ts';
 import { EndedRuns, type Experiment, readExperiment, spentBy, type Trial } from './experiment.ts';
 import { flagsOf } from './experiment-file.ts';
@@ -167,41 +168,61 @@ function variantProblems({ record: { spec, variants, provider } }: Experiment): 
 function capProblems({ record, claims, trials }: Experiment): string[] {
   const cap = picoFromUsd(record.spec.max_total_cost_usd);
   const problems: string[] = [];
+  const cost = costsOf(trials, claims);
+  // What the runs that were claimed by now had cost, or have cost since where they were not gone on with.
+  const costs = new Map<string, Pico>();
+  let spent = 0n;
   for (const claim of claims) {
-    const at = `claims/${String(claim.number).padStart(6, '0')}.json`;
+    const at = `claims/${sixDigits(claim.number)}.json`;
     const reckoned = picoFromUsd(claim.committed_usd);
-    const own = picoFromUsd(claim.max_cost_usd);
-    const least = own + leastBefore(claim, claims, trials);
+    spent -= costs.get(claim.run) ?? 0n;
+    const least = spent + picoFromUsd(claim.max_cost_usd);
     if (reckoned > cap)
-      problems.push(`${at}: ${formatUsd(reckoned)} might have been spent, above the cap of ${formatUsd(cap)}.`);
+      problems.push(`${at}: ${exact(reckoned)} might have been spent, above the cap of ${exact(cap)}.`);
     else if (reckoned < least)
-      problems.push(
-        `${at} says that at most ${formatUsd(reckoned)} could be spent; it was ${formatUsd(least)} at the least.`,
-      );
+      problems.push(`${at} says that at most ${exact(reckoned)} could be spent; it was ${exact(least)} at the least.`);
+    const own = cost(claim);
+    costs.set(claim.run, own);
+    spent += own;
   }
   const all = spentBy(trials);
-  if (all > cap) problems.push(`The runs cost ${formatUsd(all)}, above the cap of ${formatUsd(cap)}.`);
+  if (all > cap) problems.push(`The runs cost ${exact(all)}, above the cap of ${exact(cap)}.`);
   for (const { claim, progress } of trials) {
     if (claim === null || !('run' in progress)) continue;
     const { limits } = progress.run;
     if (picoFromUsd(limits.max_cost_usd) > picoFromUsd(claim.max_cost_usd))
       problems.push(
-        `runs/${claim.run} has a limit of ${formatUsd(picoFromUsd(limits.max_cost_usd))}, and was admitted with ${formatUsd(picoFromUsd(claim.max_cost_usd))}.`,
+        `runs/${claim.run} has a limit of $${limits.max_cost_usd}, and was admitted with $${claim.max_cost_usd}.`,
       );
   }
   return problems;
 }
 
-/** What the other runs that were claimed before had cost, or have cost since where they were not gone on with. */
-function leastBefore({ number, run }: Claim, claims: readonly Claim[], trials: readonly Trial[]): Pico {
-  const before = new Set(
-    claims.filter((claim) => claim.number < number && claim.run !== run).map((claim) => claim.run),
+/** What the run of a claim had cost when it was gone on with, else what it has cost by now. */
+function costsOf(trials: readonly Trial[], claims: readonly Claim[]): (claim: Claim) => Pico {
+  const now = new Map(
+    trials.flatMap(({ claim, progress }) =>
+      claim !== null && 'run' in progress ? [[claim.run, progress.run.spent] as const] : [],
+    ),
   );
-  return trials.reduce((sum, { claim, progress }) => {
-    if (claim === null || !before.has(claim.run) || !('run' in progress)) return sum;
-    const later = claims.find((each) => each.number > number && each.run === claim.run);
-    return sum + (later?.resumes ? picoFromUsd(later.resumes.spent_usd) : progress.run.spent);
-  }, 0n);
+  const next = new Map<number, Claim>();
+  const last = new Map<string, Claim>();
+  for (const claim of claims) {
+    const before = last.get(claim.run);
+    if (before) next.set(before.number, claim);
+    last.set(claim.run, claim);
+  }
+  return ({ number, run }) => {
+    const resumes = next.get(number)?.resumes;
+    return resumes ? picoFromUsd(resumes.spent_usd) : (now.get(run) ?? 0n);
+  };
+}
+
+/** All digits: of what is compared, rounding would hide the difference. */
+function exact(amount: Pico): string {
+  return `$${usdFromPico(amount)
+    .toFixed(12)
+    .replace(/(\.\d\d\d*?)0*$/, '$1')}`;
 }
 
 function capWords({ record, trials }: Experiment): string {

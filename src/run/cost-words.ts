@@ -25,3 +25,12 @@ export function spentOfLimit(
     ? translated('cost included')
     : translated('{0} of {1}', formatUsd(amount), formatUsd(picoFromUsd(limits.max_cost_usd)));
 }
+
+/** For people who are not looking: `3 iterations, $0.0123 of $1.00, $0.0020 held`. */
+export function progressWords(state: Pick<RunState, 'config' | 'limits' | 'money' | 'iteration'>): string {
+  const { config, iteration, money } = state;
+  const iterations = iteration === 1 ? '1 iteration' : `${iteration} iterations`;
+  const held = money.held > 0n && !isIncluded(config) ? `, ${formatUsd(money.held)} held` : '';
+  const rehearsed = config.model.provider === 'rehearsal' ? ' (rehearsed: nothing was spent)' : '';
+  return `${iterations}, ${spentOfLimit(state, money.settled)}${held}${rehearsed}`;
+}

@@ -240,6 +240,8 @@ const EVENTS = [
   }),
   event('notice.sent', { notice_id: z.string(), channel: z.string(), origin: z.string() }),
   event('notice.failed', { notice_id: z.string(), channel: z.string(), error: ErrorRecord, final: z.boolean() }),
+  /** From here on its owner sends spans of the run to a collector there. */
+  event('traces.started', { origin: z.string() }),
   /** Durable before a file is written below `output/`. */
   event('file.intended', { name: z.string(), sha256: z.string(), bytes: z.int(), task_id: z.string().nullable() }),
   event('file.refused', { name: z.string(), error: ErrorRecord, task_id: z.string().nullable() }),

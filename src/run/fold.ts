@@ -91,7 +91,12 @@ function applyBody(state: RunState, event: RunEvent): void {
       task.state = 'running';
       task.iteration = event.iteration;
       state.pending.splice(state.pending.indexOf(task.id), 1);
-      state.current = { iteration: event.iteration, taskId: task.id, sinceMs: state.earlierMs + event.mono_ms };
+      state.current = {
+        iteration: event.iteration,
+        taskId: task.id,
+        since: event.ts,
+        sinceMs: state.earlierMs + event.mono_ms,
+      };
       return;
     }
     case 'task.completed': {
@@ -187,6 +192,7 @@ function applyBody(state: RunState, event: RunEvent): void {
       if (state.review?.id !== event.review_id)
         throw new FoldError(event, 'review {0} is not pending', event.review_id);
       state.reviewedAt = state.review.iteration;
+      state.current &&= withoutWait(state, state.current, state.review, event);
       state.reviewedSpend = state.money.settled + state.money.held;
       if (event.decision === 'stop') state.stopAtReview = true;
       else if (state.review.firstUse) state.approvedTools.add(state.review.firstUse.tool);
@@ -235,6 +241,9 @@ function applyBody(state: RunState, event: RunEvent): void {
       if (event.final) delivered(notice, event.channel, 'failed');
       return;
     }
+    case 'traces.started':
+      count(state.origins, event.origin);
+      return;
     case 'file.intended':
       state.fileHashes.set(event.name, (state.fileHashes.get(event.name) ?? new Set()).add(event.sha256));
       return;
@@ -267,6 +276,17 @@ function waitedMs(
   return Math.max(earlierMs - review.sinceMs, Date.parse(event.ts) - Date.parse(review.since));
 }
 
+/** The task in hand did not take the time in which a person was waited for. */
+function withoutWait(
+  { earlierMs }: RunState,
+  current: NonNullable<RunState['current']>,
+  review: NonNullable<RunState['review']>,
+  event: RunEventOf<'review.decided'>,
+): NonNullable<RunState['current']> {
+  const waitedMs = earlierMs + event.mono_ms - Math.max(review.sinceMs, current.sinceMs);
+  return { ...current, sinceMs: current.sinceMs + waitedMs };
+}
+
 /** A notice is queued until every channel that it is for is done with it. */
 function delivered(notice: Notice | undefined, channel: string, outcome: 'sent' | 'failed'): void {
   if (!notice) return;
@@ -286,6 +306,7 @@ function completeIteration(state: RunState, event: RunEventOf<'iteration.complet
     ...tally,
     queue: state.pending.length,
     tookMs: state.earlierMs + event.mono_ms - (state.current?.sinceMs ?? state.earlierMs + event.mono_ms),
+    since: state.current?.since ?? event.ts,
     at: event.ts,
   });
   Object.assign(tally, emptyTally());

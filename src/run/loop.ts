@@ -157,11 +157,12 @@ const GOES_ON = 'The run goes on.';
 async function askFor(parts: LoopParts, request: ReturnType<typeof dueReview>): Promise<void> {
   const { log } = parts;
   const { state } = log;
+  const waits = isWaitedFor(parts);
   if (request) {
     const text = `Iteration ${state.iteration}: the run waits for a checkpoint review (${request.why}).`;
-    log.append(request, ...parts.noticeOf('review', text));
+    log.append(request, ...(waits ? parts.noticeOf('review', text) : []));
   }
-  const waited = state.review !== null;
+  const waited = waits && state.review !== null;
   while (state.review) await answered(parts);
   // Also where the process died between the answer and the end.
   if (state.stopAtReview) throw stoppedAtReview();
@@ -174,12 +175,22 @@ function stoppedAtReview(): StopRun {
 
 const SKIP = { action: 'continue', after_minutes: 0 } as const;
 
+function reviewPolicy({ log, skipReviews }: LoopParts) {
+  return skipReviews ? SKIP : log.state.config.loop.unattended_review;
+}
+
+/** Whether a review waits at all: else it is decided at once, or ends the run, whose notice says so. */
+function isWaitedFor(parts: LoopParts): boolean {
+  const { action, after_minutes: minutes } = reviewPolicy(parts);
+  return action === 'wait' ? parts.attended !== false : minutes > 0;
+}
+
 /** Waits until the pending review is decided, by a person or by the policy for unattended ones. */
 async function answered(parts: LoopParts): Promise<void> {
   const { log } = parts;
-  const { review, config } = log.state;
+  const { review } = log.state;
   if (!review) return;
-  const policy = parts.skipReviews ? SKIP : config.loop.unattended_review;
+  const policy = reviewPolicy(parts);
   const left = review.sinceMs + policy.after_minutes * 60_000 - log.activeMs();
   if (policy.action !== 'wait' && left <= 0) {
     const decision = policy.action === 'continue' ? 'approve' : 'stop';

@@ -28,8 +28,13 @@ export interface RunState {
   pending: string[];
   /** Iterations that are complete. */
   iteration: number;
-  /** The task in hand, and the active time when it was taken; it survives a crash in the middle of its iteration. */
-  current: { readonly iteration: number; readonly taskId: string; readonly sinceMs: number } | null;
+  /** The task in hand, and when it was taken, by active time too; it survives a crash in the middle of its iteration. */
+  current: {
+    readonly iteration: number;
+    readonly taskId: string;
+    readonly since: string;
+    readonly sinceMs: number;
+  } | null;
   readonly iterations: IterationRecord[];
   /** The figures of the iteration in hand. */
   readonly tally: Tally;
@@ -185,6 +190,7 @@ export interface IterationRecord extends Readonly<Tally> {
   readonly queue: number;
   /** Active time from the start of its task, milliseconds. */
   readonly tookMs: number;
+  readonly since: string;
   readonly at: string;
 }
 
@@ -240,7 +246,8 @@ export function initialState(config: RunConfig): RunState {
     failuresInARow: 0,
     judged: null,
     review: null,
-    reviewedAt: 0,
+    // A fork begins where somebody chose to begin.
+    reviewedAt: config.forked_from?.iteration ?? 0,
     reviewedSpend: 0n,
     approvedTools: new Set(),
     stopAtReview: false,
@@ -279,6 +286,16 @@ export function callsMade({
   return Math.max(0, calls.size - (config.forked_from?.calls ?? 0));
 }
 
+/** Those requests, oldest first. */
+export function ownCalls({ config, calls }: Pick<RunState, 'config' | 'calls'>): Call[] {
+  return [...calls.values()].slice(config.forked_from?.calls ?? 0);
+}
+
+/** The iterations that this run did itself. */
+export function ownIterations({ config, iterations }: Pick<RunState, 'config' | 'iterations'>): IterationRecord[] {
+  return iterations.slice(config.forked_from?.iteration ?? 0);
+}
+
 /** The settled call of a step, if there is one: its answer is used again, never bought again. */
 export function settledCall(state: RunState, iteration: number, step: string): Call | null {
   const id = state.attempts.get(stepKey(iteration, step))?.at(-1);
@@ -289,6 +306,13 @@ export function settledCall(state: RunState, iteration: number, step: string): C
 /** The result text of a task that is done, or null. */
 export function resultOf(state: RunState, task: Task): string | null {
   return task.resultCallId === null ? null : (state.calls.get(task.resultCallId)?.answer ?? null);
+}
+
+/** How many results the money of the run was spent on: a fork takes others over. */
+export function paidResults(state: RunState): number {
+  const takenOver = state.config.forked_from?.iteration ?? 0;
+  const isPaid = (task: Task) => (task.iteration ?? 0) > takenOver && resultOf(state, task) !== null;
+  return [...state.tasks.values()].filter(isPaid).length;
 }
 
 /** Active time of the run so far, milliseconds, as of its last event. */

@@ -1,5 +1,5 @@
-import { formatUsd, usdFromPico } from '../budget/money.ts';
-import { spentOfLimit } from './cost-words.ts';
+import { usdFromPico } from '../budget/money.ts';
+import { progressWords } from './cost-words.ts';
 import type { ErrorRecord, EventDraft } from './events.ts';
 import type { LimitName } from './limits.ts';
 import { callsMade, type RunState } from './state.ts';
@@ -52,7 +52,5 @@ export function isStoppedByPerson({ stopAtReview, reviews }: RunState): boolean 
 /** What is sent to people who are not looking. */
 export function endingNotice(state: RunState, ending: Ending): string {
   const { meaning, next } = explainStop({ ...ending, at: state.updatedAt }, state.review !== null);
-  const spent = spentOfLimit(state, state.money.settled);
-  const held = state.money.held > 0n ? `, ${formatUsd(state.money.held)} held` : '';
-  return `BabyAGI run ended: ${ending.reason}. ${meaning} ${ending.detail} ${state.iteration} iterations, ${spent}${held}. Next: ${next} Objective: ${state.config.objective}`;
+  return `BabyAGI run ended: ${ending.reason}. ${meaning} ${ending.detail} ${progressWords(state)}. Next: ${next} Objective: ${state.config.objective}`;
 }

@@ -6,7 +6,7 @@ import { Agent, ErrorRecord } from '../run/events.ts';
 import { AGENTS, FORMAT_VERSION } from '../run/format.ts';
 import { LIMIT_RANGES, type LimitName } from '../run/limits.ts';
 import { DEFAULTS } from '../run/settings.ts';
-import { activeMs, type Call, type RunState, resultOf } from '../run/state.ts';
+import { activeMs, type Call, ownCalls, paidResults, type RunState, resultOf } from '../run/state.ts';
 import type { Ending } from '../run/stop.ts';
 import { explainStop, isKeyLimit, isOnlyBlocked, STOP_REASONS, type StopReason } from '../run/stop-reason.ts';
 import { runFolderName } from './folder.ts';
@@ -165,7 +165,9 @@ export const Summary = z.object({
     }),
   ),
   guidance: z.array(z.string()).describe('What people told the run on its way.'),
-  hosts_contacted: z.array(z.object({ origin: z.string(), requests: Count })),
+  hosts_contacted: z
+    .array(z.object({ origin: z.string(), requests: Count }))
+    .describe('Of a collector of traces not its requests, but how often sending to it began.'),
   redactions: z
     .object({ total: Count, by_rule: z.record(z.string(), Count) })
     .describe('Marks in the record of the run that stand in the place of secrets.'),
@@ -190,16 +192,14 @@ export function summarize(state: RunState, unlogged: Ending | null = null): Summ
   const end = state.end ?? (unlogged && { ...unlogged, at: state.updatedAt });
   // What a fork took over is on the books of the other run.
   const { forked_from: forked } = config;
-  const calls = [...state.calls.values()].slice(forked?.calls ?? 0);
+  const calls = ownCalls(state);
   const tasks = [...state.tasks.values()];
   const settled = calls.filter(({ status }) => status === 'settled');
   const results = tasks.flatMap((task) => {
     const result = resultOf(state, task);
     return result === null ? [] : [{ task_id: task.id, task_text: task.text, result_text: result }];
   });
-  const paid = tasks.filter(
-    (task) => (task.iteration ?? 0) > (forked?.iteration ?? 0) && resultOf(state, task) !== null,
-  ).length;
+  const paid = paidResults(state);
   const inState = (wanted: string) => tasks.filter((task) => task.state === wanted).length;
   return {
     format_version: FORMAT_VERSION,

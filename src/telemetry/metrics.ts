@@ -1,5 +1,5 @@
 import { usdFromPico } from '../budget/money.ts';
-import type { Call, RunState } from '../run/state.ts';
+import { type Call, ownCalls, type RunState } from '../run/state.ts';
 import { VERSION } from '../run/version.ts';
 import type { Distribution, Family, Sample } from './exposition.ts';
 
@@ -174,10 +174,10 @@ interface AgentFigures {
   readonly latency: { readonly counts: number[]; sum: number };
 }
 
-/** By agent. One pass over the calls. */
-function callFigures({ calls }: RunState): Map<string, AgentFigures> {
+/** By agent. One pass over the calls; what a fork took over was counted where it was made. */
+function callFigures(state: RunState): Map<string, AgentFigures> {
   const agents = new Map<string, AgentFigures>();
-  for (const call of calls.values()) {
+  for (const call of ownCalls(state)) {
     const figures = agents.get(call.agent) ?? noFigures();
     agents.set(call.agent, figures);
     figures.outcomes[call.status] += 1;

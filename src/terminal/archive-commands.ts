@@ -1,13 +1,18 @@
 import { resolve } from 'node:path';
+import { readRun } from '../engine/read.ts';
+import { onArchiveDisk } from '../research/archive.ts';
 import { archiveName, exportArchive } from '../research/export-archive.ts';
 import { importArchive } from '../research/import-archive.ts';
+import { nodeDisk } from '../runlog/disk.ts';
 import { printable } from '../safety/text.ts';
+import { spansOf, tracesOf } from '../telemetry/traces.ts';
 import { fitted } from './columns.ts';
 import { interruption } from './interruption.ts';
 import { type Options, UsageError } from './options.ts';
 import { say, SENTENCE } from './result.ts';
 
 export async function exportRun(options: Options): Promise<number> {
+  if (options.isSet('traces')) return exportTraces(options);
   const [folder, file] = options.operands;
   if (folder === undefined || options.operands.length > 2)
     throw new UsageError(['export takes the folder of a run or an experiment and, if you like, the name of the zip.']);
@@ -22,6 +27,20 @@ export async function exportRun(options: Options): Promise<number> {
     return say(JSON.stringify({ archive: made.file, bytes, sha256, files, left_out: leftOut }));
   for (const one of leftOut) say(printable(`left out ${one}`, SENTENCE));
   return say(`${made.file}\n${files} files, ${bytes} bytes, sha256 ${sha256}`);
+}
+
+/** A run that is in progress, too: what is under way ends where its log does. */
+async function exportTraces(options: Options): Promise<number> {
+  const [folder, file] = options.operands;
+  if (folder === undefined || options.operands.length > 2)
+    throw new UsageError(['export --traces takes a run folder and, if you like, the name of the file.']);
+  const spans = spansOf(await readRun(nodeDisk, resolve(folder)));
+  const json = tracesOf(spans);
+  if (file === undefined) return say(json);
+  const target = resolve(file);
+  await onArchiveDisk(() => nodeDisk.replace(target, `${json}\n`));
+  if (options.isSet('json')) return say(JSON.stringify({ file: target, spans: spans.length }));
+  return say(`${target}\n${spans.length} spans`);
 }
 
 export async function importRun(options: Options): Promise<number> {

@@ -6,7 +6,8 @@ import { variableSnapshot } from '../research/environment.ts';
 import type { LimitName } from '../run/limits.ts';
 import { checkSettings, type RawSettings, type RunSettings } from '../run/settings.ts';
 import { KeyError, OriginError, parseApiKey, parseOrigin } from '../safety/origin.ts';
-import { noticesOf } from './notices.ts';
+import { type Collector, CollectorError, collectorOf, secretsIn } from '../telemetry/collector.ts';
+import { noticesOf, SECRET_VARIABLES } from './notices.ts';
 import { type FlagName, FLAGS, type Options, UsageError } from './options.ts';
 
 /** What a command line and its variables mean. Everything here throws UsageError for what cannot be used. */
@@ -116,8 +117,34 @@ export function hostPartsOf(options: Options) {
   const perDay = check.of(() => numberFrom(options, 'max-key-usd-per-day', 0.000001, MAX_USD));
   const watchdogSeconds = check.of(() => numberFrom(options, 'watchdog-interval', 0.5, 86_400) ?? 60);
   const metricsPort = check.of(() => portOf(options));
+  const collector = check.of(() => collectorFor(options));
   if (notices === undefined || watchdogSeconds === undefined || check.failed) throw check.error();
-  return { notices, perDay, watchdogSeconds, metricsPort };
+  return { notices, perDay, watchdogSeconds, metricsPort, collector };
+}
+
+const HEADERS_VARIABLE = 'BABYAGI_OTLP_HEADERS';
+
+/** The addresses at a terminal are given by its person, so they may be on their own network. */
+function collectorFor(options: Options): Collector | undefined {
+  const endpoint = options.text('otlp-endpoint');
+  if (endpoint === undefined) return undefined;
+  try {
+    return collectorOf(endpoint, options.variables[HEADERS_VARIABLE] ?? null, true);
+  } catch (error) {
+    if (!(error instanceof CollectorError)) throw error;
+    throw new UsageError([`${error.reason === 'endpoint' ? '--otlp-endpoint' : HEADERS_VARIABLE}: ${error.message}`]);
+  }
+}
+
+/** All secrets that variables hold, as they were given, each with the rule by which it is replaced in all that is written. */
+export function secretsOf(variables: Options['variables']): [secret: string, rule: string][] {
+  return [
+    ...([['OPENAI_API_KEY', 'api_key'], ...SECRET_VARIABLES] as const).map(([variable, rule]): [string, string] => [
+      variables[variable] ?? '',
+      rule,
+    ]),
+    ...secretsIn(variables[HEADERS_VARIABLE] ?? '').map((secret): [string, string] => [secret, 'otlp_headers']),
+  ];
 }
 
 function numberFrom(options: Options, name: FlagName, least: number, most: number): number | undefined {

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { formatUsd, picoFromUsd, usdFromPico } from '../budget/money.ts';
+import type { Host } from '../engine/host.ts';
 import { createExperiment, readExperimentText, secretPlaces, variantConfigs } from '../research/create-experiment.ts';
 import { type Experiment, readRecord, spentBy } from '../research/experiment.ts';
 import { checkExperimentFile, type ExperimentFile } from '../research/experiment-file.ts';
@@ -15,7 +16,7 @@ import { variantsOf } from './experiment-options.ts';
 import { assertKeyStays } from './key-origin.ts';
 import { type Options, UsageError } from './options.ts';
 import { FAILED, OK, say, SENTENCE, WAITS } from './result.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal, Watchers } from './terminal.ts';
 
 const MOST_PARALLEL = 32;
 
@@ -36,13 +37,13 @@ export async function experiment(options: Options, open: () => Terminal): Promis
   const host = hostFor(work, provider, urls);
   const configured = await variantConfigs(variants, provider, host);
   if ('problems' in configured) throw new UsageError(configured.problems);
-  const began = await work.terminal.serveMetrics();
+  const watchers = await work.terminal.watchersOf(host);
   const directory = await createExperiment(
     resolve(options.text('experiments-dir') ?? '.babyagi/experiments'),
     { text, file, variants: configured.configs, provider },
     host,
   );
-  return workOff(directory, options, { host, parallel: work.parallel, began }, work.terminal);
+  return workOff(directory, options, { host, parallel: work.parallel, watchers });
 }
 
 /** Takes trials of an experiment that is there. */
@@ -55,8 +56,8 @@ export async function worker(options: Options, open: () => Terminal): Promise<nu
     provider,
     variants.map(({ config }) => config.model.base_url),
   );
-  const began = await work.terminal.serveMetrics();
-  return workOff(directory, options, { host, parallel: work.parallel, began }, work.terminal);
+  const watchers = await work.terminal.watchersOf(host);
+  return workOff(directory, options, { host, parallel: work.parallel, watchers });
 }
 
 interface Work {
@@ -125,20 +126,27 @@ function hostFor(
   return terminal.hostOf({ key, keyOrigin, allow: baseUrls });
 }
 
-type Parts = Pick<ConstructorParameters<typeof ExperimentWorker>[1], 'host' | 'parallel' | 'began'>;
+interface Parts {
+  readonly host: Host;
+  readonly parallel: number;
+  readonly watchers: Watchers;
+}
 
-async function workOff(directory: string, options: Options, parts: Parts, { redactor }: Terminal): Promise<number> {
+async function workOff(directory: string, options: Options, { host, parallel, watchers }: Parts): Promise<number> {
   const json = options.isSet('json');
   const stream = json ? process.stderr : process.stdout;
   // What went wrong may quote anything.
-  const tell = (line: string) => stream.write(`${redactor.redact(line)}\n`);
+  const tell = (line: string) => stream.write(`${host.redactor.redact(line)}\n`);
   tell(`Experiment in ${directory}`);
   const worker = new ExperimentWorker(directory, {
-    ...parts,
+    host,
+    parallel,
+    began: watchers.began,
     told: (news, experiment) => tell(lineOf(news, experiment)),
   });
   stopOnSignals(worker);
   const reason = await worker.work();
+  await watchers.ended();
   const experiment = await writeReport(nodeDisk, directory);
   const { done, left } = countsOf(experiment);
   const total = formatUsd(picoFromUsd(experiment.record.spec.max_total_cost_usd));

@@ -43,7 +43,7 @@ function iterationOf(options: Options): number {
 function settingsOf(options: Options, parent: Parent): RunSettings {
   const { sleepSeconds, embeddingDimensions, ...same } = settingsOfRun(parent);
   const baseUrl = options.text('base-url');
-  const given = givenSettings(options, baseUrl === undefined ? undefined : originOf(baseUrl));
+  const { initialTask: _, ...given } = givenSettings(options, baseUrl === undefined ? undefined : originOf(baseUrl));
   const { config } = parent;
   return checkedSettings({
     ...same,

@@ -94,12 +94,18 @@ export const FLAGS = {
     value: 'N',
     help: 'serve metrics for Prometheus at http://127.0.0.1:N/metrics (none)',
   },
+  'otlp-endpoint': {
+    type: 'string',
+    value: 'URL',
+    help: 'send traces to this OpenTelemetry collector, such as http://localhost:4318 (none)',
+  },
   'price-input': { type: 'string', value: 'X', help: 'price of the model, US dollars per million prompt tokens' },
   'price-output': { type: 'string', value: 'X', help: 'price of the model, US dollars per million completion tokens' },
   'free-server': { type: 'boolean', help: 'the server costs nothing (a local model)' },
   'no-answer': { type: 'boolean', help: 'do not write a final answer with one more request' },
   'env-file': { type: 'string', value: 'FILE', help: 'read variables from a file' },
   'from-iteration': { type: 'string', value: 'K', help: 'fork: the last iteration that is taken over' },
+  traces: { type: 'boolean', help: 'export: write the run as OpenTelemetry spans (OTLP/JSON), to stdout or the file' },
   'add-iterations': { type: 'string', value: 'N', help: 'resume: raise the iteration limit by N' },
   'add-cost-usd': { type: 'string', value: 'X', help: 'resume: raise the cost limit by X' },
   'add-requests': { type: 'string', value: 'N', help: 'resume: raise the request limit by N; without one, N more' },
@@ -133,11 +139,13 @@ const FORECAST = [
 ] as const satisfies readonly FlagName[];
 const RUN = [
   ...FORECAST,
-  ...(['runs-dir', 'skip-reviews', 'watchdog-interval', 'max-key-usd-per-day', 'metrics-port'] as const),
+  ...(['runs-dir', 'skip-reviews', 'watchdog-interval', 'max-key-usd-per-day'] as const),
+  ...(['metrics-port', 'otlp-endpoint'] as const),
 ] as const satisfies readonly FlagName[];
 
 const WORK = [
-  ...(['parallel', 'base-url', 'max-key-usd-per-day', 'watchdog-interval', 'metrics-port'] as const),
+  ...(['parallel', 'base-url', 'max-key-usd-per-day', 'watchdog-interval'] as const),
+  ...(['metrics-port', 'otlp-endpoint'] as const),
 ] as const satisfies readonly FlagName[];
 
 /** Asked for on the command line only: images like to set a variable for a version. */
@@ -153,6 +161,7 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
       'max-key-usd-per-day',
       'watchdog-interval',
       'metrics-port',
+      'otlp-endpoint',
       'skip-reviews',
       'approve-review',
       'unblock-tasks',
@@ -162,12 +171,13 @@ const COMMANDS: Readonly<Record<string, readonly FlagName[]>> = {
   experiment: [...WORK, 'experiments-dir', 'rehearsal'],
   worker: WORK,
   forecast: FORECAST,
-  fork: ['from-iteration', ...RUN],
+  // Its first task is behind it.
+  fork: ['from-iteration', ...RUN.filter((name) => name !== 'first-task')],
   explain: [],
   verify: [],
   replay: [],
   compare: [],
-  export: [],
+  export: ['traces'],
   import: ['runs-dir', 'experiments-dir'],
   'test-notices': [],
 };
@@ -315,6 +325,7 @@ export function helpText(): string {
   replay <run or experiment folder, or file.zip>          run its loop again from the recorded answers, and compare
   compare <run> <run> …                                   put runs or archives side by side: settings and what came of them
   export <run or experiment folder> [file.zip]            write it as one archive, always with the same bytes
+  export <run folder> --traces [file.json]                write it as OpenTelemetry spans
   import <file.zip>                                       take an archive in, to look at
   test-notices                                            send one notice by every way that is set up
 
@@ -322,7 +333,8 @@ ${rows.join('\n')}
 
 Every flag may also be given as a variable BABYAGI_<FLAG>. Who is told of what is set by variables alone, as they hold
 secrets: BABYAGI_WEBHOOK_URL (compatible with Slack), BABYAGI_JSON_WEBHOOK_URL, BABYAGI_PAGERDUTY_ROUTING_KEY,
-BABYAGI_EMAIL_SERVER with _FROM and _TO, BABYAGI_DEAD_MAN_URL; docs/runbook.md has all of them.
+BABYAGI_EMAIL_SERVER with _FROM and _TO, BABYAGI_DEAD_MAN_URL; so are headers for --otlp-endpoint, in BABYAGI_OTLP_HEADERS;
+docs/runbook.md has all of them.
 Exit codes: 0 ended by a named reason · 1 error · 2 bad or missing configuration · 3 waits for a person`;
 }
 

@@ -10,11 +10,18 @@ export interface KeyBinding {
   readonly allow: readonly string[];
 }
 
+/** Who looks at runs while they go on: metrics and traces. */
+export interface Watchers {
+  readonly began: (session: Session) => void;
+  /** Once all of them have ended: what they have to say still goes out. */
+  readonly ended: () => Promise<void>;
+}
+
 /** What the composition root hands to a command that works with several runs. */
 export interface Terminal {
   readonly redactor: Redactor;
   /** Nobody is there to review, so every review is approved. */
   readonly hostOf: (binding: KeyBinding) => Host;
-  /** Gives what is to be told of each run that begins. Throws UsageError. */
-  readonly serveMetrics: () => Promise<(session: Session) => void>;
+  /** Throws UsageError. */
+  readonly watchersOf: (host: Host) => Promise<Watchers>;
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import * as vscode from 'vscode';
-import type { Host } from '../engine/host.ts';
 import type { Session } from '../engine/session.ts';
 import type { createExperiment } from '../research/create-experiment.ts';
 import { experimentFolder } from '../research/experiment-folder.ts';
@@ -12,7 +11,7 @@ import type { Egress } from '../safety/egress.ts';
 import { ExperimentHolder } from './experiment-holder.ts';
 import { KnownRuns } from './known-runs.ts';
 import { obey } from './obey.ts';
-import type { World } from './run-world.ts';
+import type { hostFor, NewExporter, World } from './run-world.ts';
 import type { Runs } from './runs.ts';
 import type { Configured } from './settings.ts';
 
@@ -34,6 +33,8 @@ export interface NewExperiment extends WorkRequest {
   readonly experimentsDirectory: string;
   readonly made: Parameters<typeof createExperiment>[1];
 }
+
+type Surroundings = Awaited<ReturnType<typeof hostFor>>;
 
 interface Working {
   readonly id: string;
@@ -85,13 +86,13 @@ export class ExperimentControl implements vscode.Disposable {
   /** Makes the folder of an experiment and begins to work on it; gives the folder. Throws EngineError and ServerRefused. */
   async start({ experimentsDirectory, made, ...request }: NewExperiment): Promise<string> {
     const { createExperiment } = await import('../research/create-experiment.ts');
-    const { host, gate } = await this.hostFor(request);
+    const surroundings = await this.surroundingsFor(request);
     try {
-      const directory = await createExperiment(experimentsDirectory, made, host);
-      await this.work(directory, host, gate, request.parallel);
+      const directory = await createExperiment(experimentsDirectory, made, surroundings.host);
+      await this.work(directory, surroundings, request.parallel);
       return directory;
     } catch (error) {
-      gate.close();
+      surroundings.gate.close();
       throw error;
     }
   }
@@ -102,9 +103,9 @@ export class ExperimentControl implements vscode.Disposable {
     if (this.working.has(directory) || this.beginning.has(directory)) return;
     this.beginning.add(directory);
     try {
-      const { host, gate } = await this.hostFor(request);
-      await this.work(directory, host, gate, request.parallel).catch((error: unknown) => {
-        gate.close();
+      const surroundings = await this.surroundingsFor(request);
+      await this.work(directory, surroundings, request.parallel).catch((error: unknown) => {
+        surroundings.gate.close();
         throw error;
       });
     } finally {
@@ -140,14 +141,14 @@ export class ExperimentControl implements vscode.Disposable {
     await Promise.allSettled(letGo);
   }
 
-  private async hostFor({ configured, baseUrl, workspace }: WorkRequest): Promise<{ host: Host; gate: Egress }> {
+  private async surroundingsFor({ configured, baseUrl, workspace }: WorkRequest): Promise<Surroundings> {
     const { hostFor } = await import('./run-world.ts');
-    const { host, gate } = await hostFor(this.world, configured, { baseUrl, workspace });
+    const { host, ...others } = await hostFor(this.world, configured, { baseUrl, workspace });
     // What a person does to one trial would be a difference between the variants.
-    return { host: { ...host, attended: false, skipReviews: true }, gate };
+    return { host: { ...host, attended: false, skipReviews: true }, ...others };
   }
 
-  private async work(directory: string, host: Host, gate: Egress, parallel: number): Promise<void> {
+  private async work(directory: string, { host, gate, newExporter }: Surroundings, parallel: number): Promise<void> {
     const [{ ExperimentWorker }, { readRecord }] = await Promise.all([
       import('../research/work-experiment.ts'),
       import('../research/experiment.ts'),
@@ -157,7 +158,7 @@ export class ExperimentControl implements vscode.Disposable {
       host,
       parallel,
       paceMs: REHEARSAL_PACE_MS,
-      began: (session) => void this.follow(directory, session),
+      began: (session) => void this.follow(directory, session, newExporter),
       told: () => this.changed.fire(directory),
     });
     await Promise.all([this.known.put(id, directory, true), this.holder.hold(id)]).catch((error: unknown) => {
@@ -176,7 +177,9 @@ export class ExperimentControl implements vscode.Disposable {
   }
 
   /** Shows a run of an experiment as what it is: in progress in this window. */
-  private async follow(directory: string, session: Session): Promise<void> {
+  private async follow(directory: string, session: Session, newExporter: NewExporter | null): Promise<void> {
+    const exporter = newExporter?.();
+    exporter?.follow(session);
     const run = this.runs.attach(session, true);
     const unsubscribe = session.subscribe((event) => this.runs.tell(run, event));
     this.changed.fire(directory);
@@ -184,6 +187,7 @@ export class ExperimentControl implements vscode.Disposable {
       this.world.output.error(`Run ${run.runId} ended unexpectedly.`, error),
     );
     unsubscribe();
+    void exporter?.close();
     if (this.closing) return;
     await this.runs.detach(run);
     this.changed.fire(directory);

@@ -125,6 +125,7 @@ export const SETTINGS = [
   'email',
   'pagerdutyUrl',
   'metricsPort',
+  'otlpEndpoint',
 ] as const;
 
 export type SettingName = (typeof SETTINGS)[number];

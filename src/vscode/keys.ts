@@ -3,6 +3,7 @@ import { SECRET_FIELDS, type SecretField } from '../notify/secret-fields.ts';
 import type { Redactor } from '../safety/redaction.ts';
 
 const KEY_PREFIX = 'babyagi.key:';
+const HEADERS_PREFIX = 'babyagi.otlpHeaders:';
 /** Names of what notices need, the first one as it always was. */
 const NOTICE_PREFIX = 'babyagi.';
 /** Which origins have a key: SecretStorage cannot be listed. Losing it loses no key. */
@@ -72,17 +73,29 @@ export class Keys {
     return this.get(nameOf(field), SECRET_FIELDS[field]);
   }
 
-  async setNoticeSecret(field: SecretField, secret: string | null): Promise<void> {
-    const name = nameOf(field);
-    this.read.delete(name);
-    if (secret === null) return this.secrets.delete(name);
-    this.redactor.register(secret, SECRET_FIELDS[field]);
-    await this.secrets.store(name, secret);
+  setNoticeSecret(field: SecretField, secret: string | null): Promise<void> {
+    return this.set(nameOf(field), SECRET_FIELDS[field], secret);
+  }
+
+  /** Headers for a collector of traces at this origin, as `name=value`; null as `keyFor`. */
+  traceHeaders(origin: string): Promise<string | null> {
+    return this.get(HEADERS_PREFIX + origin, 'otlp_headers');
+  }
+
+  setTraceHeaders(origin: string, headers: string | null): Promise<void> {
+    return this.set(HEADERS_PREFIX + origin, 'otlp_headers', headers);
   }
 
   private async know(origins: readonly string[]): Promise<void> {
     await this.memento.update(KNOWN_ORIGINS, origins);
     for (const listener of this.listeners) listener();
+  }
+
+  private async set(name: string, rule: string, secret: string | null): Promise<void> {
+    this.read.delete(name);
+    if (secret === null) return this.secrets.delete(name);
+    this.redactor.register(secret, rule);
+    await this.secrets.store(name, secret);
   }
 
   private async get(name: string, rule: string): Promise<string | null> {

@@ -167,6 +167,8 @@ function whatOf(event: RunEvent, included: boolean): string {
       return `${event.channel} → ${event.origin}`;
     case 'notice.failed':
       return `${event.channel}: ${event.error.message}`;
+    case 'traces.started':
+      return event.origin;
     case 'file.intended':
     case 'file.written':
       return `${event.name}, ${l10n.t('{0} bytes', event.bytes)}`;

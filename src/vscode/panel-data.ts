@@ -6,7 +6,7 @@ import { AGENTS } from '../run/format.ts';
 import type { Agent } from '../run/events.ts';
 import { firstReady, readyTasks } from '../run/queue.ts';
 import { reviewDigest, waitingFiles } from '../run/review.ts';
-import type { Call, RunState, Task } from '../run/state.ts';
+import { type Call, ownCalls, type RunState, type Task } from '../run/state.ts';
 import { endDetail, explainStop, isKeyLimit, isOnlyBlocked } from '../run/stop-reason.ts';
 import { printable } from '../safety/text.ts';
 import { chartPoints } from './panel-charts.ts';
@@ -55,7 +55,7 @@ export function panelSections(state: RunState, view: PanelView, moment: Moment):
     ...(view.tab === 'overview' && {
       health: healthOf(state),
       iterations: chartPoints(state.iterations),
-      agents: agentsOf(state, calls),
+      agents: agentsOf(state, ownCalls(state)),
     }),
     ...(view.tab === 'tasks' && { tasks: tasksSection(state, view) }),
     ...(view.tab === 'calls' && { calls: callsSection(state, calls, view) }),

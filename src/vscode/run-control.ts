@@ -9,9 +9,10 @@ import { nodeDisk } from '../runlog/disk.ts';
 import { ownerFile } from '../runlog/folder.ts';
 import type { Egress } from '../safety/egress.ts';
 import type { Redactor } from '../safety/redaction.ts';
+import type { TraceExporter } from '../telemetry/trace-exporter.ts';
 import type { KnownRuns } from './known-runs.ts';
 import type { RunView } from './run-view.ts';
-import type { World } from './run-world.ts';
+import type { NewExporter, World } from './run-world.ts';
 import type { Runs } from './runs.ts';
 import type { Configured } from './settings.ts';
 
@@ -45,7 +46,7 @@ export class RunControl {
   private readonly ended = new vscode.EventEmitter<{ run: RunView; outcome: Outcome }>();
   /** A run of this window ended, or another process goes on with it. */
   readonly onDidEnd = this.ended.event;
-  private readonly followed = new Map<Session, { gate: Egress; done: Promise<void> }>();
+  private readonly followed = new Map<Session, { gate: Egress; exporter: TraceExporter | null; done: Promise<void> }>();
   private closing = false;
   readonly redactor: Redactor;
 
@@ -67,7 +68,7 @@ export class RunControl {
     const problems = await folderProblems(request);
     if (problems.length > 0) throw new EngineError('configuration', () => problems);
     const baseUrl = provider === 'rehearsal' ? null : settings.baseUrl;
-    const { host, gate } = await hostFor(this.world, configured, { baseUrl, workspace });
+    const { host, gate, newExporter } = await hostFor(this.world, configured, { baseUrl, workspace });
     const options = {
       runsDirectory,
       provider,
@@ -81,7 +82,7 @@ export class RunControl {
       const { forkRun } = await import('../engine/fork.ts');
       return forkRun(from.parent, from.iteration, settings, options, host);
     };
-    return this.follow(await orClose(gate, starting()), gate);
+    return this.follow(await orClose(gate, starting()), gate, newExporter);
   }
 
   /** What a run would cost; nothing is sent or written. Throws EngineError, and the reason of the signal. */
@@ -100,23 +101,27 @@ export class RunControl {
     const [{ resumeRun }, { hostFor }] = await Promise.all([import('../engine/resume.ts'), import('./run-world.ts')]);
     const { provider, base_url } = run.state.config.model;
     const rehearsal = provider === 'rehearsal';
-    const { host, gate } = await hostFor(this.world, configured, { baseUrl: rehearsal ? null : base_url, workspace });
+    const where = { baseUrl: rehearsal ? null : base_url, workspace };
+    const { host, gate, newExporter } = await hostFor(this.world, configured, where);
     const paced = { ...options, ...(rehearsal && { paceMs: REHEARSAL_PACE_MS }) };
-    return this.follow(await orClose(gate, resumeRun(run.directory, paced, host)), gate);
+    return this.follow(await orClose(gate, resumeRun(run.directory, paced, host)), gate, newExporter);
   }
 
   /** Lets go of all runs, so that the next window goes on with them. Uses nothing of VS Code. */
   async close(): Promise<void> {
     this.closing = true;
-    const letGo = [...this.followed].map(async ([session, { gate, done }]) => {
+    const letGo = [...this.followed].map(async ([session, { gate, exporter, done }]) => {
       await session.abandon();
       gate.close();
+      await exporter?.close();
       await done;
     });
     await Promise.allSettled(letGo);
   }
 
-  private async follow(session: Session, gate: Egress): Promise<RunView> {
+  private async follow(session: Session, gate: Egress, newExporter: NewExporter | null): Promise<RunView> {
+    const exporter = newExporter?.() ?? null;
+    exporter?.follow(session);
     const run = this.runs.attach(session);
     const unsubscribe = session.subscribe((event) => this.runs.tell(run, event));
     const looking = this.obey(run, session);
@@ -125,8 +130,9 @@ export class RunControl {
       unsubscribe();
       gate.close();
       this.followed.delete(session);
+      void exporter?.close();
     });
-    this.followed.set(session, { gate, done });
+    this.followed.set(session, { gate, exporter, done });
     await this.known.put(run.runId, run.directory, true).catch((error: unknown) => {
       this.world.output.error('The run could not be noted: it will not go on by itself after a reload.', error);
     });

@@ -11,8 +11,9 @@ import { nodeDisk } from '../runlog/disk.ts';
 import type { OwnerIdentity } from '../runlog/owner-file.ts';
 import { processTable } from '../runlog/machine.ts';
 import { Egress } from '../safety/egress.ts';
-import { OriginError, parseOrigin } from '../safety/origin.ts';
+import { isLoopback, OriginError, parseOrigin } from '../safety/origin.ts';
 import type { Redactor } from '../safety/redaction.ts';
+import type { TraceExporter } from '../telemetry/trace-exporter.ts';
 import { leadsWhereItSays } from '../tools/inside.ts';
 import { FolderWorkspace } from '../tools/workspace.ts';
 import { l10n } from './panel-l10n.ts';
@@ -44,7 +45,7 @@ export interface World {
 
 /** Why the server of a run may not be contacted, as a sentence. */
 export class ServerRefused extends Error {
-  readonly reason: 'base_url' | 'notices';
+  readonly reason: 'base_url' | 'notices' | 'traces';
   constructor(reason: ServerRefused['reason'], message: string) {
     super(message);
     this.name = 'ServerRefused';
@@ -63,12 +64,12 @@ export function originOf(baseUrl: string, configured: Pick<Configured, 'privateO
   }
 }
 
-/** `baseUrl` null: a rehearsal; `vscode:lm/…`: a language model of VS Code. Throws ServerRefused. The caller closes the gate after the run. */
+/** `baseUrl` null: a rehearsal; `vscode:lm/…`: a language model of VS Code. Throws ServerRefused. The caller closes the gate after its runs, and the exporter of each. */
 export async function hostFor(
   world: World,
   configured: Configured,
   { baseUrl, workspace }: { baseUrl: string | null; workspace: string },
-): Promise<{ host: Host; gate: Egress }> {
+): Promise<{ host: Host; gate: Egress; newExporter: NewExporter | null }> {
   const { keys, output, redactor } = world;
   const checked = await noticesOf(keys, configured);
   if ('problems' in checked) throw new ServerRefused('notices', checked.problems.join(' '));
@@ -94,7 +95,7 @@ export async function hostFor(
     egress: gate,
     redactor,
     channels: channelsFor(notices, gate),
-    watchdog: { limitMs: configured.watchdogSeconds * 1000, notices },
+    watchdog: { limitMs: configured.watchdogSeconds * 1000, notices, localOnly: configured.localOnly },
     keyFor: (origin) => keys.keyFor(origin),
     ledgerFor: (origin) => ledgerOf(world, configured, origin),
     languageModel: async ({ model }) => {
@@ -107,7 +108,37 @@ export async function hostFor(
     attended: true,
     trace: (message) => output.info(message),
   };
-  return { host, gate };
+  return { host, gate, newExporter: await exportersFor(world, configured, host) };
+}
+
+/** What sends the spans of one run. */
+export type NewExporter = () => TraceExporter;
+
+/** Null where there is no collector. Throws ServerRefused. */
+async function exportersFor(
+  { keys, redactor, output }: World,
+  configured: Configured,
+  host: Host,
+): Promise<NewExporter | null> {
+  const { otlpEndpoint, localOnly } = configured;
+  if (otlpEndpoint === '') return null;
+  const [{ CollectorError, collectorOf, originOf: originOfCollector, secretsIn }, { TraceExporter }] =
+    await Promise.all([import('../telemetry/collector.ts'), import('../telemetry/trace-exporter.ts')]);
+  try {
+    const allowPrivate = URL.canParse(otlpEndpoint) && isPrivate(otlpEndpoint, configured);
+    const origin = originOfCollector(otlpEndpoint, allowPrivate);
+    if (localOnly && !isLoopback(new URL(origin).hostname)) {
+      output.info(`Traces are not sent to ${origin}: babyagi.localOnly allows servers on this machine only.`);
+      return null;
+    }
+    const headers = await keys.traceHeaders(origin);
+    for (const secret of secretsIn(headers ?? '')) redactor.register(secret, 'otlp_headers');
+    const collector = collectorOf(otlpEndpoint, headers, allowPrivate);
+    return () => new TraceExporter(collector, host);
+  } catch (error) {
+    if (!(error instanceof CollectorError)) throw error;
+    throw new ServerRefused('traces', wordsOf(error, l10n.t));
+  }
 }
 
 /** One file for each key and day, which all windows add to. */

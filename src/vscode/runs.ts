@@ -80,7 +80,9 @@ export class Runs implements RunRegistry, vscode.Disposable {
   private readonly files: RunFiles;
   private readonly findTrial: (runId: string) => Promise<string | null>;
   private readonly byId = new Map<string, RunEntry>();
+  /** The scan that is under way, and the one that comes after it. */
   private scanning: Promise<void> | null = null;
+  private nextScan: Promise<void> | null = null;
   /** Runs that are being read: who asks meanwhile gets the same. */
   private readonly opening = new Map<string, Promise<RunView | undefined>>();
 
@@ -179,10 +181,18 @@ export class Runs implements RunRegistry, vscode.Disposable {
 
   /** Reads the lists of the folders again; runs in progress here stay as they are. */
   scan(runsDirectories: readonly string[]): Promise<void> {
-    this.scanning ??= this.scanOnce(runsDirectories).finally(() => {
-      this.scanning = null;
+    if (this.scanning === null) {
+      this.scanning = this.scanOnce(runsDirectories).finally(() => {
+        this.scanning = null;
+      });
+      return this.scanning;
+    }
+    // The one under way may have passed by what this one is for.
+    this.nextScan ??= this.scanning.then(() => {
+      this.nextScan = null;
+      return this.scan(runsDirectories);
     });
-    return this.scanning;
+    return this.nextScan;
   }
 
   private async scanOnce(runsDirectories: readonly string[]): Promise<void> {

@@ -36,6 +36,8 @@ export interface Configured {
   readonly watchdogSeconds: number;
   /** Whom to tell of what, but for what is secret; judged where a run starts. */
   readonly notices: Readonly<Record<'notices' | 'email' | 'pagerdutyUrl', unknown>>;
+  /** Where spans of runs go, judged where a run starts; empty: nowhere. */
+  readonly otlpEndpoint: string;
   /** All settings with the values that count, for the config snapshot; null where one is not set. */
   readonly snapshot: Readonly<Record<string, unknown>>;
   /** One sentence for each setting that this module reads itself and that is not valid. */
@@ -75,6 +77,7 @@ const USER_ONLY: ReadonlySet<SettingName> = new Set([
   'email',
   'pagerdutyUrl',
   'metricsPort',
+  'otlpEndpoint',
 ]);
 
 const WATCHDOG_SECONDS = 60;
@@ -89,7 +92,7 @@ export function readSettings(inspect: Inspect): Configured {
     const value = values[name] ?? undefined;
     if (value !== undefined) limits[limit] = { value, loweredByWorkspace: value !== ownValue(inspected) };
   }
-  const { embeddingModel, unattendedReview } = values;
+  const { embeddingModel, unattendedReview, otlpEndpoint } = values;
   return {
     raw: {
       initialTask: values['initialTask'],
@@ -121,6 +124,7 @@ export function readSettings(inspect: Inspect): Configured {
     maxKeyUsdPerDay: numberOf('maxKeyUsdPerDay', values, [0.000001, MAX_USD], problems, 0),
     watchdogSeconds: numberOf('watchdogSeconds', values, [0.5, 86_400], problems, WATCHDOG_SECONDS) ?? WATCHDOG_SECONDS,
     notices: { notices: values['notices'], email: values['email'], pagerdutyUrl: values['pagerdutyUrl'] },
+    otlpEndpoint: typeof otlpEndpoint === 'string' ? otlpEndpoint.trim() : '',
     // Who gets mail is nobody's business who reads a published run.
     snapshot: Object.fromEntries(SETTINGS.map((name) => [name, name === 'email' ? null : (values[name] ?? null)])),
     problems,

@@ -39,6 +39,7 @@ const TOUCHED: Readonly<Record<RunEvent['type'], Touched>> = {
   'notice.queued': 'nothing',
   'notice.sent': 'nothing',
   'notice.failed': 'nothing',
+  'traces.started': 'nothing',
   'file.intended': 'nothing',
   'file.written': 'nothing',
   'file.refused': 'nothing',

@@ -15,18 +15,27 @@ export function followRunsFolders(runs: Runs, beside: () => void): vscode.Dispos
   const scans = new Coalescer<void>(SETTLE_MS, () => void runs.scan(runsDirectories()));
   const watch = () => {
     for (const watcher of watchers) watcher.dispose();
-    watchers = localFolders().map((folder) => {
+    watchers = localFolders().flatMap((folder) => {
       const base = vscode.Uri.file(runsDirectoryOf(folder, settingsOf(folder)));
-      // Written at the start and at the end of a run: by this window, another one, or a terminal.
-      const watcher = vscode.workspace.createFileSystemWatcher(
-        new vscode.RelativePattern(base, '*/{config,summary}.json'),
-      );
       const changed = () => scans.add(undefined);
-      return vscode.Disposable.from(
-        watcher,
-        watcher.onDidCreate(changed),
-        watcher.onDidChange(changed),
-        watcher.onDidDelete(changed),
+      return [
+        // Written at the start and at the end of a run: by this window, another one, or a terminal.
+        vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(base, '*/{config,summary}.json')),
+        // What is written into a new folder before it is watched is told by nobody, the folder is; and a process that takes
+        // a run up writes a file of its own, which then grows every second.
+        vscode.workspace.createFileSystemWatcher(
+          new vscode.RelativePattern(base, '{*,*/owner,*/owner/*}'),
+          false,
+          true,
+          false,
+        ),
+      ].map((watcher) =>
+        vscode.Disposable.from(
+          watcher,
+          watcher.onDidCreate(changed),
+          watcher.onDidChange(changed),
+          watcher.onDidDelete(changed),
+        ),
       );
     });
   };

@@ -28,6 +28,7 @@ import { openWorkbench, type Workbench } from '../support/workbench.ts';
 
 const KEY = 'sk-test-9f8e7d6c5b4a39281706f5e4d3c2b1a0';
 const HOOK = '/services/T02AB4CD6/B08EF1GH3/q7Rk2mXv9LpWz4NcYt6JdH8s';
+const TRACES_TOKEN = 'q8Zr3nYw0MqXa5OdZu7KeI9tLp2B';
 const MODEL = 'gpt-4o';
 /** US dollars a million tokens. */
 const PRICES = { '*': { input: 0.4, output: 1.6 } };
@@ -44,6 +45,7 @@ describe('a run in VS Code with all controls on', () => {
   let server: VscodeServer;
   let workbench: Workbench;
   let run = '';
+  let collector: WebhookServer;
   let metricsPort = 0;
 
   before(async () => {
@@ -52,6 +54,7 @@ describe('a run in VS Code with all controls on', () => {
     const countTokens = (text: string) => tokenizer.count(text);
     model = await startModelServer({ reply: brain(), key: KEY, latency, countTokens });
     webhook = await startWebhookServer(HOOK);
+    collector = await startWebhookServer('/v1/traces', (response) => response.end('{}'));
     metricsPort = await freePort();
     machineSettings({ 'babyagi.maxKeyUsdPerDay': 1 });
     server = await startVscodeServer({
@@ -69,6 +72,7 @@ describe('a run in VS Code with all controls on', () => {
     await workbench?.close();
     await server?.close();
     await webhook?.close();
+    await collector?.close();
     await model?.close();
     rmSync(root, { recursive: true, force: true });
   });
@@ -106,6 +110,10 @@ describe('a run in VS Code with all controls on', () => {
     await question.enter(webhook.url);
     await workbench.waitForNotification('Slack-Compatible Webhook: set for runs that start or resume from now on.');
     await workbench.runCommand('BabyAGI: Set Up Notices…');
+    await (await workbench.quickInput('Set Up Notices')).pick('Headers for Traces');
+    await (await workbench.quickInput('Headers for Traces')).enter(`authorization=Bearer%20${TRACES_TOKEN}`);
+    await workbench.waitForNotification('Headers for Traces: set for runs that start or resume from now on.');
+    await workbench.runCommand('BabyAGI: Set Up Notices…');
     await (await workbench.quickInput('Set Up Notices')).pick('Send a Test Notice');
     await workbench.waitForNotification('The test notice was taken: slack.');
     assert.match(webhook.texts[0] ?? '', /^This is a test notice of BabyAGI\. \[test-/);
@@ -132,6 +140,19 @@ describe('a run in VS Code with all controls on', () => {
       /^BabyAGI: Iteration 5: .* review \(every 5 iterations\)\. Objective: Plan a garden that feeds four people/,
     );
     assert.match(ended, /^BabyAGI run ended: max_iterations\. .*Plan a garden that feeds four people/);
+  });
+
+  it('is traced, each iteration once and the run itself with its end', async () => {
+    const { run_id } = JSON.parse(contentOf('config.json')) as { run_id: string };
+    const bodies = () =>
+      collector.requests.map(({ body }) => body).filter((body) => body.includes(run_id.replaceAll('-', '')));
+    const named = (name: string) =>
+      bodies().flatMap((body) => body.match(new RegExp(`"name":"${name}`, 'g')) ?? []).length;
+    await eventually('the span of the run', () => named('invoke_workflow') === 1);
+    assert.equal(named('iteration'), 10);
+    for (const body of bodies()) assert.doesNotMatch(body, /garden/i);
+    assert.equal(collector.requests.at(-1)?.headers.authorization, `Bearer ${TRACES_TOKEN}`);
+    assert.ok(contentOf('summary.md').includes(collector.origin));
   });
 
   it('is measured for Prometheus, also once it has ended', async () => {
@@ -297,8 +318,8 @@ describe('a run in VS Code with all controls on', () => {
     await workbench.photograph('key-limit-panel');
   });
 
-  it('leaves neither the key nor the address of the webhook in any file', () => {
-    const secrets = [KEY, webhook.url, HOOK, encodeURIComponent(webhook.url)];
+  it('leaves neither the key, nor the address of the webhook, nor the headers for traces in any file', () => {
+    const secrets = [KEY, webhook.url, HOOK, encodeURIComponent(webhook.url), TRACES_TOKEN];
     const forms = secrets.flatMap((secret) => [secret, Buffer.from(secret).toString('base64').slice(0, -4)]);
     const files = [...filesBelow(workspace), ...filesBelow(dataDir)];
     assert.ok(files.length > 50);
@@ -317,6 +338,7 @@ describe('a run in VS Code with all controls on', () => {
       'babyagi.prices': PRICES,
       'babyagi.watchdogSeconds': WATCHDOG_SECONDS,
       'babyagi.metricsPort': metricsPort,
+      'babyagi.otlpEndpoint': collector.origin,
     };
     writeFileSync(file, JSON.stringify({ ...always, ...settings }));
   }

@@ -199,6 +199,8 @@ describe('documents, archives and first steps in VS Code', () => {
         JSON.parse(readFileSync(path.join(runs, name, 'config.json'), 'utf8')) as {
           run_id: string;
           strategy: string;
+          embedding: object;
+          parameters: object;
           forked_from?: { run_id: string; iteration: number };
         },
     );
@@ -206,6 +208,7 @@ describe('documents, archives and first steps in VS Code', () => {
     const parent = configs.find(({ forked_from }) => forked_from === undefined);
     assert.equal(fork?.strategy, 'classic');
     assert.equal(parent?.strategy, 'guarded');
+    assert.deepEqual([fork?.embedding, fork?.parameters], [parent?.embedding, parent?.parameters]);
     assert.deepEqual([fork?.forked_from?.run_id, fork?.forked_from?.iteration], [parent?.run_id, 2]);
   });
 

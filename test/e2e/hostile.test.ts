@@ -153,6 +153,16 @@ describe('a run whose every text is hostile', () => {
     }
   });
 
+  it('is forked to the server of the settings, never to its own', async () => {
+    const runs = workbench.view('Runs');
+    const [row] = await runs.rows();
+    await runs.contextAction(row?.label ?? '', 'Fork Run…');
+    const { text } = await workbench.waitForNotification(/There is no API key/);
+    assert.match(text, /^There is no API key for https:\/\/api\.openai\.com\. /);
+    await workbench.runCommand('Notifications: Clear All Notifications');
+    await innocent();
+  });
+
   it('is text in the editor of summary.json', async () => {
     await workbench.runCommand('View: Close All Editors');
     await workbench.runCommand('Go to File...');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Webhook } from 'standardwebhooks';
@@ -9,10 +10,12 @@ import { NoticeBody } from '../../src/notify/notice-body.ts';
 import { RunConfig } from '../../src/run/config.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
 import { brain } from '../support/brain.ts';
+import { startCollector } from '../support/collector-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { startMailServer, textOf } from '../support/mail-server.ts';
 import { type ModelServer, type ModelServerOptions, startModelServer } from '../support/model-server.ts';
+import { decodedSpans } from '../support/otlp.ts';
 import { TEST_KEY, temporaryFolder } from '../support/run-host.ts';
 import { startWebhookServer } from '../support/webhook-server.ts';
 
@@ -599,6 +602,95 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
     assert.equal((await ended).code, 0);
     const wrong = await start(t, [...args, '--metrics-port', '70000'], KEY).ended;
     assert.match(wrong.stderr, /^--metrics-port 70000 is not valid: give a number from 1 to 65535\.$/m);
+  });
+
+  it('sends traces of its part of a run while it runs, and writes those of all of it', async (t) => {
+    const server = await serverFor(t);
+    const collector = await startCollector(t);
+    const secret = 'cGstbGYtMTIzNDU2Nzg6c2stbGYtODc2NTQzMjE';
+    const sending = ['--base-url', server.baseUrl, '--otlp-endpoint', `${collector.url}/`, '--json'];
+    const variables = { ...KEY, BABYAGI_OTLP_HEADERS: `authorization=Basic%20${secret}` };
+    const objective = `Plan a garden with ${secret}`;
+    const { ended, cwd } = start(t, ['run', objective, ...LIMITS, ...sending], variables);
+    const first = await ended;
+    assert.equal(first.code, 0, first.stderr);
+    const { run_dir, run_id } = lastLine(first);
+    const early = [...collector.spans];
+    const again = await start(t, ['resume', run_dir, '--add-iterations', '1', ...sending], variables, cwd).ended;
+    assert.equal(again.code, 0, again.stderr);
+    const late = collector.spans.slice(early.length);
+    assert.ok(collector.requests.every(({ headers }) => headers.authorization === `Basic ${secret}`));
+    assert.ok(!collector.requests.some(({ body }) => body.includes('garden') || body.includes(TEST_KEY)));
+
+    const exported = await start(t, ['export', run_dir, '--traces'], {}, cwd).ended;
+    assert.equal(exported.code, 0, exported.stderr);
+    const all = decodedSpans(exported.stdout);
+    assert.ok(all.every(({ traceId }) => traceId === run_id.replaceAll('-', '')));
+    // The span of the run comes with each of its ends; what was sent before is not sent again.
+    const ids = (spans: readonly { spanId: string }[]) => new Set(spans.map(({ spanId }) => spanId));
+    assert.deepEqual(
+      early.filter(({ spanId }) => ids(late).has(spanId)).map(({ name }) => name),
+      ['invoke_workflow babyagi'],
+    );
+    assert.deepEqual(ids([...early, ...late]), ids(all));
+    assert.deepEqual(late.at(-1), all[0]);
+
+    const summary = JSON.parse(readFileSync(join(run_dir, 'summary.json'), 'utf8')) as {
+      hosts_contacted: { origin: string; requests: number }[];
+    };
+    assert.deepEqual(
+      summary.hosts_contacted.filter(({ origin }) => origin === collector.origin),
+      [{ origin: collector.origin, requests: 2 }],
+    );
+    assert.ok(!(everything(cwd) + first.stdout + first.stderr + again.stderr).includes(secret));
+    for (const command of ['verify', 'replay']) {
+      const checked = await start(t, [command, run_dir], {}, cwd).ended;
+      assert.equal(checked.code, 0, checked.stdout + checked.stderr);
+    }
+    const written = await start(t, ['export', run_dir, 'traces.json', '--traces'], {}, cwd).ended;
+    assert.equal(written.stdout, `${join(cwd, 'traces.json')}\n${all.length} spans\n`);
+    assert.equal(readFileSync(join(cwd, 'traces.json'), 'utf8'), exported.stdout);
+  });
+
+  it('runs and ends as it would without a collector that takes nothing, and says so once', async (t) => {
+    const server = await serverFor(t);
+    for (const answer of [() => {}, (response: ServerResponse) => void response.writeHead(503).end()]) {
+      const collector = await startCollector(t, answer);
+      const args = ['run', 'Plan a garden', ...LIMITS, '--base-url', server.baseUrl];
+      const { child, ended } = start(t, [...args, '--otlp-endpoint', collector.url], KEY);
+      let endedAt = 0;
+      child.stdout?.on('data', (text: string) => (endedAt ||= text.includes('Ended: ') ? performance.now() : 0));
+      const { code, stdout, stderr } = await ended;
+      const late = performance.now() - endedAt;
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^Ended: max_iterations/m);
+      assert.ok(endedAt > 0 && late < 4000, `${late} ms after the end`);
+      assert.equal(
+        sentences({ code, stdout, stderr }).filter((line) => line.startsWith('Traces do not all arrive')).length,
+        1,
+      );
+      assert.ok(collector.requests.length > 0);
+    }
+  });
+
+  it('says what is wrong with a collector before it starts', async (t) => {
+    const endpoint = (url: string, headers = '') =>
+      start(t, ['rehearse', 'Plan a garden', '--otlp-endpoint', url], { BABYAGI_OTLP_HEADERS: headers }).ended;
+    const cases = [
+      [endpoint('localhost'), /^--otlp-endpoint: The endpoint for traces is not a complete URL\. Write it like http/],
+      [endpoint('http://8.8.8.8:4318'), /^--otlp-endpoint: The endpoint for traces cannot be used: Plain http/],
+      [endpoint('https://me:letmein99@collector.example.com'), /holds a user name or password/],
+      [
+        endpoint('http://127.0.0.1:4318', 'Bearer letmein99'),
+        /^BABYAGI_OTLP_HEADERS: The headers for traces are not valid/,
+      ],
+    ] as const;
+    for (const [result, why] of cases) {
+      const { code, stderr, stdout } = await result;
+      assert.equal(code, 2);
+      assert.match(stderr, why);
+      assert.ok(!(stderr + stdout).includes('letmein99'));
+    }
   });
 
   it('goes on where nobody reads its output any more', async (t) => {

@@ -124,6 +124,8 @@ describe('the commands for run folders in a terminal', { concurrency: 3 }, () =>
 
     const bare = await cli(place, 'fork', run);
     assert.deepEqual([bare.code, bare.stderr.trimEnd().split('\n').length], [2, 3], bare.stderr);
+    const first = await cli(place, 'fork', run, '--from-iteration', '1', ...limits, '--first-task', 'Another one');
+    assert.deepEqual([first.code, first.stderr], [2, 'fork does not take --first-task: see --help.\n']);
     const late = await cli(place, 'fork', run, '--from-iteration', '2', ...limits);
     assert.deepEqual([late.code, /has not completed iteration 2/.test(late.stderr)], [2, true]);
     // What a folder names gets no key, and no request.

@@ -103,6 +103,22 @@ const MUTATIONS = [
     only: 'its own limits',
   },
   {
+    name: 'fork-pace',
+    guard: 'a fork is reckoned by what it did itself',
+    file: 'src/run/state.ts',
+    changes: [['iterations.slice(config.forked_from?.iteration ?? 0)', 'iterations.slice(0)']],
+    tests: ['unit/run/fork.test.ts'],
+    only: 'is reckoned by what it did itself',
+  },
+  {
+    name: 'review-calls',
+    guard: 'a review that does not wait calls nobody',
+    file: 'src/run/loop.ts',
+    changes: [['parts.attended !== false : minutes > 0', 'true : true']],
+    tests: ['unit/notify/outbox.test.ts'],
+    only: 'of no review that does not wait',
+  },
+  {
     name: 'fork-whole',
     guard: 'a fork without its history is not resumed',
     file: 'src/engine/resume.ts',
@@ -464,8 +480,41 @@ const MUTATIONS = [
     name: 'mail-on-record',
     guard: 'who gets mail is not on record',
     file: 'src/research/environment.ts',
-    changes: [['|AUTH|EMAIL|DEAD_MAN/i', '|AUTH/i']],
+    changes: [['|AUTH|HEADERS|EMAIL|DEAD_MAN/i', '|AUTH/i']],
     tests: ['unit/research/environment.test.ts'],
+  },
+  {
+    name: 'headers-origin',
+    guard: 'the headers for traces go only to the origin that they were entered for',
+    file: 'src/vscode/keys.ts',
+    changes: [
+      [
+        "return this.get(HEADERS_PREFIX + origin, 'otlp_headers');",
+        "return this.get([...this.read.keys()].find((key) => key.startsWith(HEADERS_PREFIX)) ?? HEADERS_PREFIX + origin, 'otlp_headers');",
+      ],
+    ],
+    tests: ['unit/vscode/keys.test.ts'],
+  },
+  {
+    name: 'headers-redacted',
+    guard: 'what follows a scheme in a header is a secret by itself',
+    file: 'src/telemetry/collector.ts',
+    changes: [["value.slice(value.lastIndexOf(' ') + 1)", 'value']],
+    tests: ['unit/telemetry/collector.test.ts'],
+  },
+  {
+    name: 'traces-short-end',
+    guard: 'a collector that hangs does not hold up the end',
+    file: 'src/telemetry/trace-exporter.ts',
+    changes: [['await Promise.race([this.drain(), waited]);', 'await this.drain();']],
+    tests: ['unit/telemetry/trace-exporter.test.ts'],
+  },
+  {
+    name: 'traces-bounded',
+    guard: 'spans that nobody takes do not pile up',
+    file: 'src/telemetry/trace-exporter.ts',
+    changes: [['if (this.waiting.size <= MOST_WAITING) return;', 'return;']],
+    tests: ['unit/telemetry/trace-exporter.test.ts'],
   },
 ];
 

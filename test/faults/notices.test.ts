@@ -224,6 +224,26 @@ describe('e-mail', () => {
     assert.equal(server.mails.length, 1);
   });
 
+  it('that is to be sent later to some is sent again, to them alone', async (t) => {
+    let times = 0;
+    const server = await mailServer(t, {
+      onRcptTo: ({ address }, _session, callback) => {
+        const later = Object.assign(new Error('greylisted'), { responseCode: 450 });
+        callback(address === 'second@example.com' && ++times <= 2 ? later : null);
+      },
+    });
+    const email = mailTo(t, `smtp://localhost:${server.port}`, { to: [TO, 'second@example.com'] });
+    for (const _ of [1, 2]) {
+      const failure = await email.send(message(), signal);
+      assert.equal(failure?.permanent, false, JSON.stringify(failure));
+    }
+    assert.equal(await email.send(message(), signal), null);
+    assert.deepEqual(
+      server.mails.map(({ to }) => to),
+      [[TO], ['second@example.com']],
+    );
+  });
+
   const hostile: Readonly<Record<string, (socket: Socket) => void>> = {
     'hangs up at once': (socket) => socket.destroy(),
     'says something else': (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),

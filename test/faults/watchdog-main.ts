@@ -1,15 +1,14 @@
 import { writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { NoticeSettings } from '../../src/notify/settings.ts';
-import { Watchdog } from '../../src/notify/watchdog.ts';
+import { Watchdog, type WatchdogSettings } from '../../src/notify/watchdog.ts';
 
 /*
- * A process with a watchdog whose thread is blocked. Arguments: run directory, channels (JSON), limit (ms), what happens:
+ * A process with a watchdog whose thread is blocked. Arguments: run directory, settings (JSON), limit (ms), what happens:
  * `block N` for N ms · `idle N` · `overdue N`: the time limit is over 6 s ago, and the run goes on for N ms.
  */
-const [runDirectory = '', notices = '{}', limitMs = '', what = '', ms = ''] = process.argv.slice(2);
+const [runDirectory = '', settings = '{}', limitMs = '', what = '', ms = ''] = process.argv.slice(2);
 const watchdog = new Watchdog(
-  { limitMs: Number(limitMs), notices: JSON.parse(notices) as NoticeSettings },
+  { limitMs: Number(limitMs), ...(JSON.parse(settings) as Omit<WatchdogSettings, 'limitMs'>) },
   {
     distDirectory: __dirname,
     runDirectory,
@@ -30,7 +29,7 @@ if (what === 'block') {
 } else {
   await delay(Number(ms));
 }
-watchdog.stop();
+await watchdog.stop(2000);
 say('ends');
-// The worker holds nobody up; what it has to say still leaves.
-await delay(300);
+// What it has to say has left, or had its time.
+process.exit(0);

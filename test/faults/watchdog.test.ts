@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { lookup } from 'node:dns/promises';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { hostname } from 'node:os';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -9,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { readRun } from '../../src/engine/read.ts';
 import { startRun } from '../../src/engine/start.ts';
+import type { Channel } from '../../src/notify/channel.ts';
 import type { NoticeSettings } from '../../src/notify/settings.ts';
 import { nodeDisk } from '../../src/runlog/disk.ts';
 import { verifyRun } from '../../src/runlog/verify.ts';
@@ -27,7 +30,7 @@ interface Webhook {
   close(): void;
 }
 
-async function startWebhook(status: () => number = () => 200): Promise<Webhook> {
+async function startWebhook(status: () => number = () => 200, address = '127.0.0.1'): Promise<Webhook> {
   const texts: string[] = [];
   const server = createServer((request, response) => {
     let body = '';
@@ -40,7 +43,7 @@ async function startWebhook(status: () => number = () => 200): Promise<Webhook> 
       response.writeHead(code).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   const close = () => {
     server.closeAllConnections();
     server.close();
@@ -59,9 +62,21 @@ const slackAt = (url: string): NoticeSettings => ({
 });
 
 function watched(directory: string, notices: NoticeSettings, ...args: (string | number)[]): Watched {
-  const child = spawn(process.execPath, [MAIN, directory, JSON.stringify(notices), ...args.map(String)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  return watchedWith({ notices, localOnly: false }, directory, args);
+}
+
+function watchedWith(
+  { notices, localOnly }: { notices: NoticeSettings; localOnly: boolean },
+  directory: string,
+  args: readonly (string | number)[],
+): Watched {
+  const child = spawn(
+    process.execPath,
+    [MAIN, directory, JSON.stringify({ notices, localOnly }), ...args.map(String)],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const said: string[] = [];
   child.stdout.setEncoding('utf8').on('data', (text: string) => said.push(...text.trim().split('\n')));
   return { child, said, ended: new Promise((resolve) => child.on('close', (code) => resolve(code))) };
@@ -74,11 +89,27 @@ function hangs(directory: string): Record<string, unknown>[] {
   return names.map((name) => JSON.parse(readFileSync(join(directory, name), 'utf8')) as Record<string, unknown>);
 }
 
-async function scene(t: TestContext, status?: () => number): Promise<{ webhook: Webhook; directory: string }> {
-  const webhook = await startWebhook(status);
+async function scene(
+  t: TestContext,
+  status?: () => number,
+  address?: string,
+): Promise<{ webhook: Webhook; directory: string }> {
+  const webhook = await startWebhook(status, address);
   t.after(() => webhook.close());
   return { webhook, directory: temporaryFolder() };
 }
+
+/** Takes what is sent, and does not come back to it. */
+const waiting: Channel = {
+  name: 'waiting',
+  origin: 'https://hooks.example.com',
+  takes: () => true,
+  send: (_message, signal) =>
+    new Promise((resolve) => {
+      const failure = { error: { class: 'aborted', message: 'Not waited for.' }, permanent: false, retryAfterMs: null };
+      signal.addEventListener('abort', () => resolve(failure), { once: true });
+    }),
+};
 
 describe('the watchdog', { concurrency: 5 }, () => {
   it('tells somebody while the loop is blocked, once, and again when it reacts', async (t) => {
@@ -152,12 +183,41 @@ describe('the watchdog', { concurrency: 5 }, () => {
     const { webhook, directory } = await scene(t);
     const { ended } = watched(directory, slackAt(webhook.url), 60_000, 'overdue', 6500);
     await ended;
-    assert.equal(webhook.texts.length, 1);
-    assert.match(webhook.texts[0] ?? '', /past its time limit/);
+    const [alarm = '', over = '', ...others] = webhook.texts;
+    assert.match(alarm, /is past its time limit by \d+ s.*-overdue-1\]$/);
+    // Nobody else would say so: an incident would stay open.
+    assert.match(over, /has ended.* \d+ s after its time limit\. Objective: .*-recovered-1\]$/);
+    assert.deepEqual(others, []);
     assert.deepEqual(
-      hangs(directory).map(({ what }) => what),
-      ['overdue'],
+      hangs(directory).map(({ what, recovered_at }) => [what, typeof recovered_at]),
+      [['overdue', 'string']],
     );
+  });
+
+  it('says nothing of a run that has ended and waits for a channel', async (t) => {
+    const { webhook } = await scene(t);
+    const server = await startModelServer({ reply: brain() });
+    t.after(() => server.close());
+    const host = testHost(server.url, {
+      channels: [waiting],
+      watchdog: { limitMs: 60_000, notices: slackAt(webhook.url) },
+    });
+    t.after(() => host.egress.close());
+    const settings = testSettings(server.baseUrl, { max_wall_time_minutes: 0.01, sleepSeconds: 5 });
+    const session = await startRun(settings, testStart(temporaryFolder()), host);
+    assert.equal((await session.done).stopReason, 'max_wall_time');
+    assert.deepEqual([webhook.texts, hangs(session.folder.path)], [[], []]);
+  });
+
+  it('tells nobody elsewhere where only this machine may be contacted', async (t) => {
+    // It may be on this machine, but its name does not say so.
+    const { address } = await lookup(hostname(), { family: 4 }).catch(() => ({ address: '127.0.0.1' }));
+    const { webhook, directory } = await scene(t, () => 200, address);
+    const url = webhook.url.replace('127.0.0.1', hostname());
+    const notices: NoticeSettings = { slack: { url, allowPrivate: true, kinds: ['hang', 'recovered'] } };
+    await watchedWith({ notices, localOnly: true }, directory, [500, 'block', 2000]).ended;
+    assert.deepEqual(webhook.texts, []);
+    assert.equal(hangs(directory).length, 1, 'it was seen');
   });
 
   // Windows cannot suspend a process from outside.

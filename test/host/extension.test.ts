@@ -61,7 +61,7 @@ describe('the extension', () => {
     >;
     const names = [
       ...['baseUrl', 'prices', 'freeServers', 'privateServers', 'localOnly', 'unattendedReview'],
-      ...['notices', 'email', 'pagerdutyUrl', 'metricsPort'],
+      ...['notices', 'email', 'pagerdutyUrl', 'metricsPort', 'otlpEndpoint'],
     ];
     for (const name of names) {
       assert.equal(properties[`${SECTION}.${name}`]?.scope, 'machine', name);

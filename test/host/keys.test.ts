@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type * as vscode from 'vscode';
-import { EventEmitter, extensions, version, window } from 'vscode';
+import { extensions, version, window } from 'vscode';
 import type { Outcome } from '../../src/engine/host.ts';
 import { startRun } from '../../src/engine/start.ts';
 import { checkSettings } from '../../src/run/settings.ts';
@@ -14,30 +13,10 @@ import { Output } from '../../src/vscode/output.ts';
 import { hostFor } from '../../src/vscode/run-world.ts';
 import { readSettings } from '../../src/vscode/settings.ts';
 import { memoryMemento } from '../support/memento.ts';
+import { memorySecrets } from '../support/memory-secrets.ts';
 import { describe, it } from './suite.ts';
 
 const KEY = 'sk-test-0123456789abcdefghijklmnop';
-
-/** A test has no extension context, so no SecretStorage of its own; this one holds, or hangs. */
-function secretStorage(hangs = false): vscode.SecretStorage {
-  const values = new Map<string, string>();
-  const changed = new EventEmitter<vscode.SecretStorageChangeEvent>();
-  return {
-    keys: () => Promise.resolve([...values.keys()]),
-    get: (key: string) => (hangs ? new Promise<undefined>(() => {}) : Promise.resolve(values.get(key))),
-    store: (key: string, value: string) => {
-      values.set(key, value);
-      changed.fire({ key });
-      return Promise.resolve();
-    },
-    delete: (key: string) => {
-      values.delete(key);
-      changed.fire({ key });
-      return Promise.resolve();
-    },
-    onDidChange: changed.event,
-  } as vscode.SecretStorage;
-}
 
 /** A run as this window would start it, against a server that cannot be reached. */
 async function runWith(keys: Keys, redactor: Redactor, folder: string): Promise<Outcome> {
@@ -82,7 +61,7 @@ async function runWith(keys: Keys, redactor: Redactor, folder: string): Promise<
 
 describe('keys', () => {
   it('are bound to the origin that they were entered for', async () => {
-    const secrets = secretStorage();
+    const secrets = memorySecrets();
     const keys = new Keys(secrets, memoryMemento(), new Redactor());
     await keys.setKey('https://one.example', KEY);
     assert.equal(await keys.keyFor('https://one.example'), KEY);
@@ -92,7 +71,7 @@ describe('keys', () => {
   });
 
   it('are redacted from the moment they are set or read', async () => {
-    const secrets = secretStorage();
+    const secrets = memorySecrets();
     const setter = new Redactor();
     await new Keys(secrets, memoryMemento(), setter).setKey('https://one.example', KEY);
     assert.equal(setter.redact(`key ${KEY}`).includes(KEY), false);
@@ -106,7 +85,7 @@ describe('keys', () => {
   });
 
   it('are forgotten when another window removes them', async () => {
-    const secrets = secretStorage();
+    const secrets = memorySecrets();
     const keys = new Keys(secrets, memoryMemento(), new Redactor());
     const watching = keys.watch();
     await keys.setKey('https://one.example', KEY);
@@ -117,13 +96,13 @@ describe('keys', () => {
   });
 
   it('are missing where the keyring does not answer', async () => {
-    const keys = new Keys(secretStorage(true), memoryMemento(), new Redactor());
+    const keys = new Keys(memorySecrets(true), memoryMemento(), new Redactor());
     assert.equal(await keys.keyFor('https://one.example'), null);
   });
 
   for (const keyring of ['hangs', 'lost the key', 'fails'] as const) {
     it(`let a run wait that is under way while the keyring ${keyring}, and nothing is sent`, async () => {
-      const secrets = secretStorage(keyring === 'hangs');
+      const secrets = memorySecrets(keyring === 'hangs');
       if (keyring === 'fails') secrets.get = () => Promise.reject(new Error('the keyring is locked'));
       const redactor = new Redactor();
       const keys = new Keys(secrets, memoryMemento(), redactor, 100);

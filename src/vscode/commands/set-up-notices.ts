@@ -3,9 +3,11 @@ import { fieldProblem } from '../../notify/check.ts';
 import { channelsFor } from '../../notify/channels.ts';
 import type { SecretField } from '../../notify/secret-fields.ts';
 import { sendTestNotice } from '../../notify/test-notice.ts';
+import { wordsOf } from '../../run/translate.ts';
 import { Egress } from '../../safety/egress.ts';
 import type { App } from '../app.ts';
 import { inMessage } from '../labels.ts';
+import { l10n } from '../panel-l10n.ts';
 import { noticeReader, noticesOf } from '../notice-settings.ts';
 import { ServerRefused } from '../run-world.ts';
 import { askPick, askText } from '../steps.ts';
@@ -24,13 +26,14 @@ export async function setUpNotices(app: App): Promise<void> {
   const items = fields.map((field, index): Choice => {
     const { label, detail } = questions[field];
     const description = isSet[index] ? vscode.l10n.t('set') : '';
-    return { label, detail, description, does: () => askSecret(app, field, questions[field]) };
+    return { label, detail, description, does: () => askSecret(keptField(app, field), questions[field]) };
   });
   const chosen = await askPick<Choice>({
     title: vscode.l10n.t('Set Up Notices'),
     placeholder: vscode.l10n.t('Who is told when a run ends, needs a person or hangs'),
     items: [
       ...items,
+      ...(await headersChoice(app)),
       {
         label: vscode.l10n.t('Mail Server, Recipients and Kinds of Notices'),
         detail: vscode.l10n.t('Opens the settings, which hold nothing secret.'),
@@ -80,19 +83,68 @@ function questionsOf(): Record<SecretField, Question> {
   };
 }
 
-async function askSecret({ keys }: App, field: SecretField, { label, detail }: Question): Promise<void> {
+/** The headers of the collector of traces that is set, if one is: they are for its origin alone. */
+async function headersChoice({ keys }: App): Promise<Choice[]> {
+  const configured = settingsOf();
+  if (configured.otlpEndpoint === '') return [];
+  const { CollectorError, headersOf, originOf } = await import('../../telemetry/collector.ts');
+  const problemOf = (work: () => unknown): string | null => {
+    try {
+      work();
+      return null;
+    } catch (error) {
+      if (!(error instanceof CollectorError)) throw error;
+      return wordsOf(error, l10n.t);
+    }
+  };
+  const endpoint = configured.otlpEndpoint;
+  const allowPrivate = URL.canParse(endpoint) && configured.privateOrigins.includes(new URL(endpoint).origin);
+  if (problemOf(() => originOf(endpoint, allowPrivate)) !== null) return [];
+  const origin = originOf(endpoint, allowPrivate);
+  const question = {
+    label: vscode.l10n.t('Headers for Traces'),
+    detail: vscode.l10n.t(
+      'What the collector at {0} wants to see: authorization=Bearer%20…, with commas between.',
+      origin,
+    ),
+  };
+  const kept: Kept = {
+    read: () => keys.traceHeaders(origin),
+    write: (secret) => keys.setTraceHeaders(origin, secret),
+    problem: (text) => problemOf(() => headersOf(text)),
+  };
+  const description = (await kept.read()) === null ? '' : vscode.l10n.t('set');
+  return [{ ...question, description, does: () => askSecret(kept, question) }];
+}
+
+interface Kept {
+  readonly read: () => Promise<string | null>;
+  readonly write: (secret: string | null) => Promise<void>;
+  /** A sentence where what is given is refused. */
+  readonly problem: (text: string) => string | null;
+}
+
+function keptField({ keys }: App, field: SecretField): Kept {
   const reader = noticeReader(settingsOf());
+  return {
+    read: () => keys.noticeSecret(field),
+    write: (secret) => keys.setNoticeSecret(field, secret),
+    problem: (text) => fieldProblem(field, text, reader),
+  };
+}
+
+async function askSecret(kept: Kept, { label, detail }: Question): Promise<void> {
   const answer = await askText({
     title: label,
     prompt: vscode.l10n.t('{0} Leave empty for none.', detail),
     password: true,
-    problem: (text) => (text.trim() === '' ? null : fieldProblem(field, text.trim(), reader)),
+    problem: (text) => (text.trim() === '' ? null : kept.problem(text.trim())),
   });
   if (typeof answer !== 'string') return;
   const secret = answer.trim();
-  await keys.setNoticeSecret(field, secret === '' ? null : secret);
+  await kept.write(secret === '' ? null : secret);
   // A keyring may take a secret and lose it.
-  if (secret !== '' && (await keys.noticeSecret(field)) === null) {
+  if (secret !== '' && (await kept.read()) === null) {
     const lost = vscode.l10n.t('The secret storage did not keep it. Check the keyring of this machine.');
     void vscode.window.showWarningMessage(lost);
     return;

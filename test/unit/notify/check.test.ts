@@ -93,6 +93,14 @@ describe('who is told', () => {
     ]);
   });
 
+  it('is no secret that would sign with nothing', () => {
+    const json_webhook_url = 'https://example.com/hook';
+    for (const secret of ['whsec_!!!!!!!!!!!!!!!!!!!!', 'whsec_', 'whsec_c2hvcnQ='])
+      assert.deepEqual(problemsOf({ json_webhook_url, json_webhook_secret: secret }), [
+        'JSON_WEBHOOK_SECRET is not valid: behind whsec_ it must be the base64 of a key.',
+      ]);
+  });
+
   it('gets a password only with a user, and a user only with a password', () => {
     assert.equal(settingsOf({ ...MAIL, email_password: 'left over' }).email?.login, null);
     assert.deepEqual(problemsOf({ ...MAIL, email_user: 'me' }), [

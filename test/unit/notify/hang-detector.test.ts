@@ -53,7 +53,7 @@ describe('telling a hang', () => {
     time.pass(600_000, false);
     assert.deepEqual(time.said, ['hang']);
     time.pass(250, true);
-    assert.deepEqual(time.findings.at(-1), { what: 'recovered', ms: 660_250 });
+    assert.deepEqual(time.findings.at(-1), { what: 'recovered', over: 'hang', ms: 660_250 });
     time.pass(120_000, true).pass(60_000, false);
     assert.deepEqual(time.said, ['hang', 'recovered', 'hang']);
   });

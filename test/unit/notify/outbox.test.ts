@@ -62,7 +62,7 @@ describe('the outbox', () => {
       one.sent.map(({ kind }) => kind),
       ['limit'],
     );
-    assert.match(one.sent[0]?.text ?? '', /max_iterations.*1 iterations.*Plan a small garden/);
+    assert.match(one.sent[0]?.text ?? '', /max_iterations.* 1 iteration, \$[\d.]+ of \$[\d.]+\. .*Plan a small garden/);
     assert.deepEqual(
       [...state.notices.values()].map(({ status }) => status),
       ['sent'],
@@ -126,7 +126,7 @@ describe('the outbox', () => {
     assert.ok(two.sent.every(({ id }) => id !== one.sent[0]?.id));
   });
 
-  it('tells of a review that waits', async (t) => {
+  it('tells once of a review that waits', async (t) => {
     const one = channel(null);
     await oneRun(t, {
       server: { reply: brain() },
@@ -135,7 +135,7 @@ describe('the outbox', () => {
     });
     assert.deepEqual(
       one.sent.map(({ kind }) => kind),
-      ['review', 'review'],
+      ['review'],
     );
   });
 
@@ -229,7 +229,7 @@ describe('the outbox', () => {
     });
     assert.deepEqual(
       all.sent.map(({ kind, standing }) => `${kind} ${standing?.reason}`),
-      ['started null', 'review iterations', 'review stopped_at_review'],
+      ['started null', 'review stopped_at_review'],
     );
     const next = named('all', NOTICE_KINDS, null);
     const host = testHost(server.url, { channels: [next] });
@@ -238,6 +238,20 @@ describe('the outbox', () => {
     assert.deepEqual(
       next.sent.map(({ kind }) => kind),
       ['resumed', 'limit'],
+    );
+  });
+
+  it('tells of no review that does not wait', async (t) => {
+    const all = named('all', NOTICE_KINDS, null);
+    const { events } = await oneRun(t, {
+      server: { reply: brain() },
+      settings: { max_iterations: 2, reviewEvery: 1, synthesis: false },
+      host: { channels: [all], skipReviews: true },
+    });
+    assert.ok(events.some(({ type }) => type === 'review.decided'));
+    assert.deepEqual(
+      all.sent.map(({ kind }) => kind),
+      ['started', 'limit'],
     );
   });
 
@@ -296,6 +310,8 @@ describe('the outbox', () => {
       await settled();
     }
     assert.deepEqual([dead.sent.length, alive.sent.length], [1, 3]);
+    const { text = '' } = alive.sent[0] ?? {};
+    assert.match(text, /^BabyAGI run is in progress: 0 iterations, \$0\.00 of \$1\.00, 1 task waiting\. Objective: /);
     await outbox.close(0);
     t.mock.timers.tick(60 * 60_000);
     await settled();

@@ -67,6 +67,8 @@ describe('PagerDuty', () => {
     assert.equal(event?.routing_key, ROUTING_KEY);
     const { summary, source, severity, timestamp, class: kind, custom_details } = event?.payload ?? {};
     assert.equal(String(summary).length, 1024);
+    await channel.send(message({ kind: 'failed', text: `x${'🙂'.repeat(2000)}` }), signal);
+    assert.match(String(events().at(-1)?.payload?.['summary']), /^x(?:🙂)+…$/u, 'no character is cut in two');
     assert.ok(typeof source === 'string' && source !== '');
     assert.deepEqual([severity, timestamp, kind], ['critical', '2026-05-17T10:00:00.000Z', 'failed']);
     assert.deepEqual(custom_details, {

@@ -247,7 +247,11 @@ describe('the archive of a run', () => {
     });
     await assert.rejects(exportArchive(run, join(run, 'a.zip')), { reason: 'bad_target' });
     await assert.rejects(exportArchive(place, join(temporaryFolder(), 'a.zip')), { reason: 'not_a_run' });
-    await assert.rejects(exportArchive(run, join(place, 'none', 'a.zip')), { reason: 'disk' });
+    const nowhere = join(place, 'none');
+    await assert.rejects(exportArchive(run, join(nowhere, 'a.zip')), {
+      reason: 'bad_target',
+      message: `There is no folder ${nowhere}: make it, or write the archive somewhere else.`,
+    });
     const stopped = new AbortController();
     await assert.rejects(
       exportArchive(run, join(place, 'a.zip'), { signal: stopped.signal, progress: () => stopped.abort() }),

@@ -107,6 +107,16 @@ describe('the report of an experiment', () => {
     assert.doesNotMatch(enough, /no p value can be/);
   });
 
+  it('says what so many pairs cannot show of those metrics that have most pairs', async () => {
+    const made: Made = (name, trial) => ({
+      costUsd: name === 'guarded' ? 1 + trial / 100 : 2 + trial / 50,
+      costPerUsefulResultUsd: trial > 2 ? null : 1,
+    });
+    const text = await words(withFigures(20, made));
+    assert.doesNotMatch(text, /no p value can be/);
+    assert.match(text, /^Cost: less by/m);
+  });
+
   it('holds nothing but text of what others wrote', async () => {
     const evil = '<img src=x onerror=alert(1)>\n# Big\n[x](javascript:alert(1)) ![y](http://z/)';
     const text = await words(withFigures(2, () => ({}), { name: evil, hypothesis: evil, objective: evil }));

@@ -143,6 +143,12 @@ describe('the explanation of a run', () => {
       perResultUsd: 0.002,
     });
     assert.equal(explainRun(stateOf(), ALONE).cost.perResultUsd, null);
+    const { model } = run.config;
+    const rehearsed = { ...run, config: { ...run.config, model: { ...model, provider: 'rehearsal' as const } } };
+    assert.match(
+      explainRun(rehearsed, ALONE).cost.text,
+      /held of \$1\.00, rehearsed: nothing was spent, for 2 results/,
+    );
   });
 
   it('offers no command where a run may not go on, and the review where one waits', () => {

@@ -115,6 +115,16 @@ describe('the projection of a run in progress', () => {
     assert.deepEqual(ends(100 / 60, 0), ['near', 'max_iterations', 10, 4000n]);
     assert.deepEqual(ends(80 / 60, 0)?.slice(0, 2), ['over', 'max_wall_time_minutes']);
     assert.deepEqual(ends(4, 26), ['over', 'max_wall_time_minutes', 7, 30_000n]);
+    // The same in the middle of an iteration, before its first file.
+    const wait: EventDraft[] = [
+      { type: 'review.requested', review_id: 'f1', iteration: 0, digest: 'd', reason: 'first_use', why: 'a file' },
+      ...waits,
+      { type: 'review.decided', review_id: 'f1', digest: 'd', decision: 'approve', by: 'user', via: 'panel' },
+    ];
+    const one = pass(1);
+    const slow = [...one.slice(0, 4), ...wait, ...one.slice(4)];
+    const taken = at(config({}), ...slow)?.courses.find(({ limit }) => limit === 'max_wall_time_minutes')?.taken;
+    assert.equal(taken, 5000n);
     const again = epochOpened({ segment: 1, cut_at: 0, tail_bytes: 0, tail: 'none' });
     assert.deepEqual(ends(60, 0, again), ['ok', 'max_iterations', 10, 4000n], 'under another owner too');
     const made = config({ max_wall_time_minutes: 10 });

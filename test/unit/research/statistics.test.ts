@@ -32,6 +32,10 @@ describe('the description of a sample', () => {
     assert.equal(described([]), null);
   });
 
+  it('of equal values has a spread of 0, also where their mean is not exact', () => {
+    for (const value of [0.1, -0.667, 1e300]) assert.equal(described(Array<number>(7).fill(value))?.sd, 0, `${value}`);
+  });
+
   it('has quantiles as R has them by default: quantile(c(1, 2, 4, 8), c(.25, .5, .9))', () => {
     assert.deepEqual(
       [0.25, 0.5, 0.9].map((share) => quantile([1, 2, 4, 8], share)),

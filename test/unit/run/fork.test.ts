@@ -7,22 +7,33 @@ import { forkRun, readParent, settingsOfRun } from '../../../src/engine/fork.ts'
 import { readRun } from '../../../src/engine/read.ts';
 import { tokensFor } from '../../../src/engine/run-tokens.ts';
 import { exportArchive } from '../../../src/research/export-archive.ts';
+import { explainRun } from '../../../src/research/explain.ts';
 import { importArchive } from '../../../src/research/import-archive.ts';
+import { projection } from '../../../src/research/projection.ts';
 import { replayRun } from '../../../src/research/replay.ts';
 import { replaySentences } from '../../../src/research/replay-words.ts';
 import { requestAgain } from '../../../src/research/request-again.ts';
+import { reviewReport } from '../../../src/research/review-report.ts';
 import { figuresOf } from '../../../src/research/compare.ts';
+import { usdFromPico } from '../../../src/budget/money.ts';
+import { dueReview } from '../../../src/run/review.ts';
 import type { RunEvent } from '../../../src/run/events.ts';
 import { checkSettings, type RawSettings } from '../../../src/run/settings.ts';
 import { fold } from '../../../src/run/fold.ts';
-import type { RunState } from '../../../src/run/state.ts';
+import { activeMs, type RunState } from '../../../src/run/state.ts';
+import { exposition } from '../../../src/telemetry/exposition.ts';
+import { metricsOf } from '../../../src/telemetry/metrics.ts';
+import { panelSections } from '../../../src/vscode/panel-data.ts';
+import { FIRST_VIEW } from '../../../src/vscode/panel-messages.ts';
 import { nodeDisk } from '../../../src/runlog/disk.ts';
 import { verifyRun } from '../../../src/runlog/verify.ts';
 import { brain } from '../../support/brain.ts';
+import { parsedMetrics } from '../../support/metrics-text.ts';
 import type { ModelServerOptions } from '../../support/model-server.ts';
 import { bodies, eventsOf, type FinishedRun, oneRun, resumed } from '../../support/one-run.ts';
 import { temporaryFolder, testHost, testStart } from '../../support/run-host.ts';
 
+const ALONE = { directory: 'runs/one', owned: false, imported: false };
 const LIMITS = { max_iterations: 6, max_cost_usd: 1 } as const;
 
 async function forked(t: TestContext, directory: string, url: string, iteration: number, raw: RawSettings = {}) {
@@ -194,6 +205,52 @@ describe('a fork', () => {
     assert.deepEqual(first, { outcome: 'not_possible', why: 'taken_over' });
     const last = await requestAgain(fork.state.config, fork.events, `c${calls + 1}`, tokens);
     assert.equal(last.outcome, 'same');
+  });
+
+  it('is reckoned by what it did itself, everywhere', async (t) => {
+    const parent = await parentRun(t);
+    const fork = await forked(t, parent.outcome.runDirectory, parent.server.url, 4, { reviewEvery: 2 });
+    const { config } = fork.state;
+    const { through = 0, calls: takenOver = 0 } = config.forked_from ?? {};
+    const begun = fold(config, fork.events.slice(0, through));
+    const panel = (state: RunState) =>
+      panelSections(state, FIRST_VIEW, { now: Date.parse(state.updatedAt), activeMs: activeMs(state), where: 'here' });
+    assert.equal(projection(begun), null, 'what was taken over took nothing of its limits');
+    assert.equal(dueReview(begun), null, 'a fork does not begin with a review');
+    assert.equal(reviewReport(begun).iterations, 0);
+    assert.match(explainRun(begun, ALONE).cost.text, /no result/);
+    assert.deepEqual(panel(begun).agents, []);
+    assert.doesNotMatch(exposition(metricsOf([begun])), /babyagi_calls_total/);
+
+    const { state } = fork;
+    assert.equal(state.iteration, 6);
+    const own = [...state.calls.values()].slice(takenOver);
+    const cost = projection(state)?.courses.find(({ limit }) => limit === 'max_cost_usd');
+    const spent = own.reduce((sum, call) => sum + (call.agent === 'synthesis' ? 0n : call.cost), 0n);
+    assert.deepEqual([cost?.taken, cost?.by], [spent, 2n]);
+    const { settled, held } = state.money;
+    const { results, perResultUsd } = explainRun(state, ALONE).cost;
+    assert.deepEqual(
+      [results, perResultUsd],
+      [figuresOf(state).results, usdFromPico((settled + held) / BigInt(results))],
+    );
+    const { value } = parsedMetrics(exposition(metricsOf([state])));
+    const shown = panel(state).agents ?? [];
+    assert.equal(
+      shown.reduce((sum, { calls }) => sum + calls, 0),
+      own.length,
+    );
+    for (const agent of new Set(own.map((call) => call.agent))) {
+      const counted = ['settled', 'held', 'released'].map(
+        (outcome) => value('babyagi_calls_total', { run_id: config.run_id, agent, outcome }) ?? 0,
+      );
+      const made = own.filter((call) => call.agent === agent).length;
+      assert.equal(
+        counted.reduce((sum, count) => sum + count),
+        made,
+        agent,
+      );
+    }
   });
 
   it('can be cut off and resumed, forked again, and made from an archive', async (t) => {

@@ -6,7 +6,8 @@ import { STOP_REASONS } from '../../../src/run/stop-reason.ts';
 import { exposition } from '../../../src/telemetry/exposition.ts';
 import { metricsOf } from '../../../src/telemetry/metrics.ts';
 import { parsedMetrics } from '../../support/metrics-text.ts';
-import { ended, events, iteration, makeConfig, startOfRun, task } from '../../support/run-events.ts';
+import { spansOf } from '../../../src/telemetry/traces.ts';
+import { ended, events, iteration, makeConfig, startOfRun, task, unanswered } from '../../support/run-events.ts';
 
 const ALERTS = readFileSync('docs/prometheus/alerts.yml', 'utf8');
 const DASHBOARD = readFileSync('docs/prometheus/grafana-dashboard.json', 'utf8');
@@ -32,6 +33,23 @@ function expressions(): string[] {
   );
   return [...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)), ...alerts];
 }
+
+describe('the traces', () => {
+  it('are told in the runbook, with every field', () => {
+    const state = fold(
+      makeConfig(),
+      events(...startOfRun(), ...iteration(1, 't1', 'One.'), ...unanswered('c1', 'held', 'No.'), {
+        type: 'run.ended',
+        stop_reason: 'error',
+        error: null,
+        detail: 'No.',
+      }),
+    );
+    const names = new Set(spansOf(state).flatMap(({ attributes }) => attributes.map(({ key }) => key)));
+    assert.ok(names.size > 20);
+    for (const name of names) assert.ok(RUNBOOK.includes(`\`${name}\``), name);
+  });
+});
 
 describe('the examples for Prometheus and Grafana', () => {
   it('name metrics and labels that there are', () => {
@@ -61,6 +79,14 @@ describe('the examples for Prometheus and Grafana', () => {
           );
     }
     assert.deepEqual([...found].sort(), [...families.keys()].sort(), 'every metric is shown somewhere');
+  });
+
+  it('show how things stand by what is there now, and not by all that there was', () => {
+    const { panels } = JSON.parse(DASHBOARD) as {
+      panels: { title: string; type: string; targets: { instant?: boolean }[] }[];
+    };
+    for (const { title, type, targets } of panels)
+      for (const { instant = false } of targets) assert.equal(instant, type !== 'timeseries', title);
   });
 
   it('name stop reasons that there are', () => {

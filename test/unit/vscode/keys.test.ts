@@ -78,3 +78,14 @@ describe('a run whose key cannot be read', () => {
     });
   }
 });
+
+describe('headers for traces', () => {
+  it('are bound to the origin that they were entered for, and can be removed', async () => {
+    const keys = keysWith({ get: (values, key) => Promise.resolve(values.get(key)) });
+    await keys.setTraceHeaders(ORIGIN, 'authorization=Bearer%20letmein99');
+    assert.equal(await keys.traceHeaders(ORIGIN), 'authorization=Bearer%20letmein99');
+    assert.equal(await keys.traceHeaders('https://other.example'), null);
+    await keys.setTraceHeaders(ORIGIN, null);
+    assert.equal(await keys.traceHeaders(ORIGIN), null);
+  });
+});

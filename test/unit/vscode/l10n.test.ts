@@ -57,6 +57,7 @@ const WORDS = [
   'src/run/stop-reason.ts',
   'src/runlog/reader.ts',
   'src/safety/origin.ts',
+  'src/telemetry/collector.ts',
   'src/telemetry/endpoint.ts',
 ];
 
@@ -110,7 +111,7 @@ function refusedNames(): string[] {
 
 /** What people meet as an error with words. */
 const ERRORS =
-  /(?:new (?:EngineError|ArchiveError|TemplateError|ForeignFile|RunLost|SteerError|OriginError|KeyError)|throw (?:unsafe|damaged|tooLarge))\(/g;
+  /(?:new (?:EngineError|ArchiveError|TemplateError|ForeignFile|RunLost|SteerError|OriginError|KeyError|CollectorError)|throw (?:unsafe|damaged|tooLarge))\(/g;
 
 /** From an opening bracket to the one that closes it. */
 function bracketed(text: string, open: number): string {

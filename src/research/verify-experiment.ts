@@ -135,7 +135,7 @@ function versionOf(content: string | undefined): string | null {
 }
 
 /** What the file says of a variant, and its configuration does not. */
-function variantProblems({ record: { spec, variants, provider } }: Experiment): string[] {
+export function variantProblems({ record: { spec, variants, provider } }: Experiment): string[] {
   if (
     !isDeepStrictEqual(
       spec.variants.map(({ name }) => name),
@@ -230,7 +230,8 @@ function capWords({ record, trials }: Experiment): string {
   return `No trial was begun that did not fit; the runs cost ${formatUsd(spentBy(trials))} of ${formatUsd(cap)}.`;
 }
 
-function configProblems({ record, claims, trials, folder }: Experiment): string[] {
+/** Runs that are not configured as their trials are. */
+export function configProblems({ record, claims, trials, folder }: Experiment): string[] {
   return trials.flatMap(({ claim, progress }) => {
     if (claim === null || !('run' in progress)) return [];
     const { config } = progress.run;

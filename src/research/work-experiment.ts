@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { usdFromPico } from '../budget/money.ts';
 import { EngineError, onDisk } from '../engine/engine-error.ts';
 import type { Host } from '../engine/host.ts';
+import { readConfig } from '../engine/read.ts';
 import { resumeRun } from '../engine/resume.ts';
 import type { Session } from '../engine/session.ts';
 import { makeRunFolder } from '../engine/start.ts';
@@ -245,6 +247,11 @@ export class ExperimentWorker {
     await onDisk(path, async () => {
       if (!(await host.disk.exists(runFolder(path).config))) await makeRunFolder(config, folder.runs, host);
     });
+    const there = await readConfig(host.disk, runFolder(path));
+    if (!isDeepStrictEqual(plain(there.config), plain(host.redactor.redactJson(config))))
+      throw new EngineError('damaged', (translated) => [
+        translated('{0} is not configured as its trial is: it is not gone on with.', path),
+      ]);
     const { paceMs } = this.parts;
     const options = {
       raise: {},
@@ -304,6 +311,11 @@ export class ExperimentWorker {
   private async pause(): Promise<void> {
     await this.parts.host.clock.sleep(LOOK_MS, this.stopping.signal).catch(() => {});
   }
+}
+
+/** As it is in a file. */
+function plain(config: RunConfig): unknown {
+  return JSON.parse(JSON.stringify(config));
 }
 
 function isOpen({ progress }: Trial): boolean {

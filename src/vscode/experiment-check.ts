@@ -7,7 +7,9 @@ import {
   type VariantFlags,
   type VariantSettings,
 } from '../research/experiment-file.ts';
+import type { Experiment } from '../research/experiment.ts';
 import type { ExperimentRecord } from '../research/experiment-folder.ts';
+import { configProblems, variantProblems } from '../research/verify-experiment.ts';
 import { systemClock } from '../run/clock.ts';
 import { LIMIT_WORDS, type LimitName, type Limits, quoted } from '../run/limits.ts';
 import { checkSettings, DEFAULTS, type RawSettings } from '../run/settings.ts';
@@ -89,8 +91,26 @@ export async function checkExperiment(
   };
 }
 
-/** Why an experiment that is there may not be worked on with these settings: one sentence for each reason. */
-export function resumeProblems({ provider, variants }: ExperimentRecord, configured: Configured): string[] {
+/** Why an experiment that is there may not be worked on here: one sentence for each reason. */
+export function resumeProblems(experiment: Experiment, configured: Configured): string[] {
+  const otherwise = folderProblems(experiment).map((problem) =>
+    l10n.t('Its folder is not as an experiment leaves it: {0}', problem),
+  );
+  return [...otherwise, ...settingsProblems(experiment.record, configured)];
+}
+
+/** A folder may come from anywhere: what goes on in it is what its record says, and a person agreed to. */
+function folderProblems(experiment: Experiment): string[] {
+  const trials = experiment.trials.filter(({ progress }) => progress.state !== 'ended' || !progress.isResult);
+  const raised = trials.flatMap(({ variant, claim, progress }) => {
+    const most = experiment.record.variants.find(({ name }) => name === variant)?.config.limits.max_cost_usd ?? 0;
+    const may = Math.max(claim?.max_cost_usd ?? 0, 'run' in progress ? progress.run.limits.max_cost_usd : 0);
+    return may > most ? [`runs/${claim?.run ?? ''} may cost more than ${variant} says.`] : [];
+  });
+  return [...variantProblems(experiment), ...configProblems({ ...experiment, trials }), ...raised];
+}
+
+function settingsProblems({ provider, variants }: ExperimentRecord, configured: Configured): string[] {
   const found = variants.flatMap(({ name, config }) => [
     ...aboveSettings(config.limits, configured).map(([, problem]) => [name, problem] as const),
     ...(provider === 'rehearsal' || isSameServer(config.model.base_url, configured)

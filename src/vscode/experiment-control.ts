@@ -144,8 +144,10 @@ export class ExperimentControl implements vscode.Disposable {
   private async surroundingsFor({ configured, baseUrl, workspace }: WorkRequest): Promise<Surroundings> {
     const { hostFor } = await import('./run-world.ts');
     const { host, ...others } = await hostFor(this.world, configured, { baseUrl, workspace });
+    // No experiment asks a model of VS Code, whatever its folder says.
+    const { languageModel: _, ...parts } = host;
     // What a person does to one trial would be a difference between the variants.
-    return { host: { ...host, attended: false, skipReviews: true }, ...others };
+    return { host: { ...parts, attended: false, skipReviews: true }, ...others };
   }
 
   private async work(directory: string, { host, gate, newExporter }: Surroundings, parallel: number): Promise<void> {

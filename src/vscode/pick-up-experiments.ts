@@ -1,6 +1,5 @@
 import * as vscode from 'vscode';
-import { experimentFolder } from '../research/experiment-folder.ts';
-import { isExperiment, readRecord } from '../research/experiment.ts';
+import { isExperiment, readExperiment } from '../research/experiment.ts';
 import { nodeDisk } from '../runlog/disk.ts';
 import type { App } from './app.ts';
 import { resumeProblems, serverOf } from './experiment-check.ts';
@@ -37,8 +36,9 @@ async function pickUp(app: App, { run_id: id, directory, in_progress }: KnownRun
   if (!(await isExperiment(nodeDisk, directory))) return control.known.forget(id);
   if (!in_progress || !(await control.known.vouchesFor(id, directory))) return;
   const configured = settingsOf(folder);
-  const record = await readRecord(nodeDisk, experimentFolder(directory));
-  const problems = [...configured.problems, ...resumeProblems(record, configured)];
+  const experiment = await readExperiment(nodeDisk, directory);
+  const { record } = experiment;
+  const problems = [...configured.problems, ...resumeProblems(experiment, configured)];
   if (problems.length > 0) return app.output.info(`Experiment ${id} does not go on: ${problems.join(' ')}`);
   const baseUrl = record.provider === 'rehearsal' ? null : serverOf(configured);
   await control.goOn(directory, { configured, baseUrl, workspace: folder.uri.fsPath, parallel: 1 });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { experimentFolder } from '../../research/experiment-folder.ts';
-import { readRecord } from '../../research/experiment.ts';
+import { readExperiment } from '../../research/experiment.ts';
 import { nodeDisk } from '../../runlog/disk.ts';
 import type { App } from '../app.ts';
 import { resumeProblems, serverOf } from '../experiment-check.ts';
@@ -31,8 +31,9 @@ export async function resumeExperiment(app: App, argument: unknown): Promise<voi
     if (control.worksOn(directory)) return;
     const folder = folderOf(directory);
     const configured = settingsOf(folder);
-    const record = await readRecord(nodeDisk, experimentFolder(directory));
-    const problems = [...configured.problems, ...resumeProblems(record, configured)];
+    const experiment = await readExperiment(nodeDisk, directory);
+    const { record } = experiment;
+    const problems = [...configured.problems, ...resumeProblems(experiment, configured)];
     if (problems.length > 0) {
       const action = openSettings();
       const message = inMessage([failed, ...problems].join(' '), 1000);

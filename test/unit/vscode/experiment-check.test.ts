@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { checkExperimentFile } from '../../../src/research/experiment-file.ts';
-import { readRecord } from '../../../src/research/experiment.ts';
-import { experimentFolder } from '../../../src/research/experiment-folder.ts';
+import { readExperiment } from '../../../src/research/experiment.ts';
+import { ExperimentWorker } from '../../../src/research/work-experiment.ts';
 import { nodeDisk } from '../../../src/runlog/disk.ts';
 import { Redactor } from '../../../src/safety/redaction.ts';
 import { variantsOf } from '../../../src/terminal/experiment-options.ts';
 import { checkExperiment, resumeProblems } from '../../../src/vscode/experiment-check.ts';
 import type { SettingName } from '../../../src/vscode/ids.ts';
 import { type Inspected, readSettings } from '../../../src/vscode/settings.ts';
-import { experimentFile, rehearsedExperiment } from '../../support/experiments.ts';
-import { TEST_KEY, temporaryFolder } from '../../support/run-host.ts';
+import { experimentFile, rehearsedExperiment, workedOff } from '../../support/experiments.ts';
+import { TEST_KEY, temporaryFolder, testHost } from '../../support/run-host.ts';
 
 const read = (values: Partial<Record<SettingName, Inspected>>) => readSettings((name) => values[name]);
 const mine = (value: unknown) => ({ globalValue: value });
@@ -186,19 +186,52 @@ describe('an experiment file in VS Code', () => {
 
 describe('an experiment that is there', () => {
   it('goes on where the settings allow what it says, and nowhere else', async () => {
-    const record = await readRecord(nodeDisk, experimentFolder(await rehearsedExperiment()));
-    assert.deepEqual(resumeProblems(record, read({})), []);
-    assert.match(resumeProblems(record, read({ maxIterations: mine(1) })).join(' '), /iteration limit 2 is above/);
-    assert.match(resumeProblems(record, read({ maxTokens: mine(100) })).join(' '), /^there is no token limit/);
+    const experiment = await readExperiment(nodeDisk, await rehearsedExperiment());
+    const { record } = experiment;
+    assert.deepEqual(resumeProblems(experiment, read({})), []);
+    assert.match(resumeProblems(experiment, read({ maxIterations: mine(1) })).join(' '), /iteration limit 2 is above/);
+    assert.match(resumeProblems(experiment, read({ maxTokens: mine(100) })).join(' '), /^there is no token limit/);
     const onServer = (base_url: string) => ({
-      ...record,
-      provider: 'openai' as const,
-      variants: record.variants.map((variant) => ({
-        ...variant,
-        config: { ...variant.config, model: { ...variant.config.model, base_url } },
-      })),
+      ...experiment,
+      record: {
+        ...record,
+        provider: 'openai' as const,
+        variants: record.variants.map((variant) => ({
+          ...variant,
+          config: { ...variant.config, model: { ...variant.config.model, provider: 'openai' as const, base_url } },
+        })),
+      },
     });
     assert.deepEqual(resumeProblems(onServer('https://api.openai.com/v1'), read({})), []);
     assert.match(resumeProblems(onServer('https://elsewhere.example/v1'), read({})).join(' '), /^requests would go to/);
+    const disguised = { ...onServer('https://api.openai.com/v1') };
+    const rehearses = { ...disguised, record: { ...disguised.record, provider: 'rehearsal' as const } };
+    assert.match(resumeProblems(rehearses, read({})).join(' '), /^Its folder is not as .* provider of the variant/);
+  });
+
+  it('does not go on with a run that may do otherwise than its trial', async () => {
+    const directory = await rehearsedExperiment({ trials: 1 });
+    const host = testHost('http://127.0.0.1:9/v1');
+    const worker = new ExperimentWorker(directory, {
+      host,
+      parallel: 1,
+      told: () => {},
+      began: () => void worker.letGo(),
+    });
+    await worker.work();
+    const experiment = await readExperiment(nodeDisk, directory);
+    assert.deepEqual(resumeProblems(experiment, read({})), []);
+    const run = experiment.trials.find((trial) => trial.progress.state === 'open')?.directory ?? '';
+    const file = join(run, 'config.json');
+    const config = JSON.parse(readFileSync(file, 'utf8')) as { limits: object };
+    writeFileSync(file, JSON.stringify({ ...config, limits: { ...config.limits, max_cost_usd: 900 } }));
+    const changed = resumeProblems(await readExperiment(nodeDisk, directory), read({})).join(' ');
+    assert.match(changed, /is not configured as .*, trial 1\..* may cost more than/);
+    const { news } = await workedOff(directory);
+    assert.ok(news.some(({ problem }) => problem?.includes('is not configured as its trial is') === true));
+    // Also before it has a log.
+    rmSync(join(run, 'log'), { recursive: true });
+    const again = await workedOff(directory);
+    assert.ok(again.news.some(({ problem }) => problem?.includes('is not configured as its trial is') === true));
   });
 });

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { usdFromPico } from '../budget/money.ts';
+import { picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { EngineError, onDisk } from '../engine/engine-error.ts';
 import type { Host } from '../engine/host.ts';
+import { readConfig } from '../engine/read.ts';
 import { resumeRun } from '../engine/resume.ts';
 import type { Session } from '../engine/session.ts';
 import { makeRunFolder } from '../engine/start.ts';
@@ -12,7 +13,7 @@ import { highestOwner, isOwned } from '../runlog/owner-file.ts';
 import { nextClaim, putClaim } from './claims.ts';
 import { EndedRuns, type Experiment, isResult, placeOf, readExperiment, type Trial } from './experiment.ts';
 import type { Claim } from './experiment-folder.ts';
-import { trialConfig } from './trial-config.ts';
+import { isConfiguredAs, trialConfig } from './trial-config.ts';
 
 /** Why a worker ended. */
 export type WorkerStop =
@@ -216,7 +217,7 @@ export class ExperimentWorker {
 
   private async run(trial: Trial, claim: Claim): Promise<void> {
     try {
-      const session = await this.unlessStopped(this.open(claim));
+      const session = await this.unlessStopped(this.open(trial, claim));
       if (session === null) return;
       this.sessions.add(session);
       this.parts.began(session);
@@ -236,7 +237,8 @@ export class ExperimentWorker {
     }
   }
 
-  private async open(claim: Claim): Promise<Session> {
+  /** Goes on with no run but what was admitted: its folder may have been written by anybody meanwhile. */
+  private async open({ progress }: Trial, claim: Claim): Promise<Session> {
     const { host } = this.parts;
     const { folder, record, claims } = await this.read();
     // The first of its claims made the run.
@@ -245,6 +247,21 @@ export class ExperimentWorker {
     await onDisk(path, async () => {
       if (!(await host.disk.exists(runFolder(path).config))) await makeRunFolder(config, folder.runs, host);
     });
+    const { config: made } = await readConfig(host.disk, runFolder(path));
+    if (!isConfiguredAs(config, made))
+      throw new EngineError('damaged', (translated) => [
+        translated('The run in {0} is not configured as its experiment says: it is left alone.', path),
+      ]);
+    const cap = ('run' in progress ? progress.run.limits : config.limits).max_cost_usd;
+    if (picoFromUsd(cap) > picoFromUsd(claim.max_cost_usd))
+      throw new EngineError('damaged', (translated) => [
+        translated(
+          'The run in {0} may cost {1} US dollars, and {2} were admitted: it is left alone.',
+          path,
+          cap,
+          claim.max_cost_usd,
+        ),
+      ]);
     const { paceMs } = this.parts;
     const options = {
       raise: {},

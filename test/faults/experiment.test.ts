@@ -276,6 +276,17 @@ describe('an experiment in a terminal', { concurrency: 3 }, () => {
     );
   });
 
+  it('has no trial gone on with by hand, which would spend what others were given', async (t) => {
+    const cwd = written(null, { trials: 1 });
+    const { experiment_dir } = lastLine(await start(t, cwd, ['experiment', FILE, '--rehearsal']).ended);
+    const [run = ''] = readdirSync(join(experiment_dir, 'runs'));
+    const { code, stderr } = await start(t, cwd, ['resume', join(experiment_dir, 'runs', run), '--add-iterations', '1'])
+      .ended;
+    assert.equal(code, 2);
+    assert.match(stderr, /^The run is a trial of an experiment: node dist\/cli\.js worker \S+ goes on with it\.\n$/);
+    assert.equal((await verifyExperiment(nodeDisk, experiment_dir)).ok, true);
+  });
+
   it('ends where the key is refused, and tries those trials again when started with the right one', async (t) => {
     const server = await serverFor(t, { key: TEST_KEY });
     const cwd = written(server, { trials: 2 });

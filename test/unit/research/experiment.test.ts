@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { EngineError } from '../../../src/engine/engine-error.ts';
+import { resumeRun } from '../../../src/engine/resume.ts';
 import { nextClaim, putClaim } from '../../../src/research/claims.ts';
 import { committed, listExperiments, readExperiment } from '../../../src/research/experiment.ts';
 import { checkExperimentFile, VariantSettings } from '../../../src/research/experiment-file.ts';
@@ -238,6 +239,42 @@ describe('an experiment', () => {
     assert.equal(news.length, 2);
   });
 
+  for (const [what, harm, problem, stop] of [
+    [
+      'was given another configuration',
+      (path: string, run: string) => change(join(path, 'runs', run, 'config.json'), 'cost_usd": 0.1', 'cost_usd": 100'),
+      /is not configured as its experiment says: it is left alone/,
+      'max_cost',
+    ],
+    [
+      'was given a higher limit',
+      async (path: string, run: string) => {
+        const how = { raise: { max_cost_usd: 0.5 }, byPerson: true };
+        await (await resumeRun(join(path, 'runs', run), how, testHost('http://127.0.0.1:9/v1'))).abandon();
+      },
+      /may cost 0\.5 US dollars, and 0\.1 were admitted/,
+      'error',
+    ],
+    [
+      'was claimed with less than it may cost',
+      (path: string) => change(join(path, 'claims', '000001.json'), '"max_cost_usd": 0.1', '"max_cost_usd": 0'),
+      /may cost 0\.1 US dollars, and 0 were admitted/,
+      'error',
+    ],
+  ] as const) {
+    it(`leaves a run alone that ${what}`, async () => {
+      const directory = await rehearsedExperiment({ trials: 1 });
+      await abandonedAtOnce(directory);
+      const { claims, trials } = await readExperiment(nodeDisk, directory);
+      assert.equal(trials[0]?.progress.state, 'open');
+      await harm(directory, claims[0]?.run ?? '');
+      const { reason, news } = await workedOff(directory);
+      assert.equal(reason, stop);
+      assert.match(news.find(({ isResult }) => !isResult)?.problem ?? '', problem);
+      assert.equal((await readExperiment(nodeDisk, directory)).trials[0]?.progress.state, 'open');
+    });
+  }
+
   it('goes on where a run cannot be read', async () => {
     const directory = await rehearsedExperiment({ trials: 1 });
     await workedOff(directory);
@@ -250,6 +287,23 @@ describe('an experiment', () => {
     );
   });
 });
+
+function change(file: string, from: string, to: string): void {
+  const text = readFileSync(file, 'utf8');
+  assert.ok(text.includes(from), from);
+  writeFileSync(file, text.replace(from, to));
+}
+
+/** Begins one trial, and lets go of it. */
+async function abandonedAtOnce(directory: string): Promise<void> {
+  const worker: ExperimentWorker = new ExperimentWorker(directory, {
+    host: testHost('http://127.0.0.1:9/v1'),
+    parallel: 1,
+    began: () => void worker.letGo(),
+    told: () => {},
+  });
+  assert.equal(await worker.work(), 'stopped_by_user');
+}
 
 /** Begins one trial, and stops it. */
 async function stoppedAtOnce(directory: string): Promise<TrialNews[]> {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { MAX_USD, picoFromUsd } from '../budget/money.ts';
+import { MAX_USD } from '../budget/money.ts';
 import { Strategy } from '../run/config.ts';
 import { issueWords } from '../run/issue-words.ts';
 import { jsonOrNull } from '../run/json.ts';
@@ -113,19 +113,32 @@ export function checkExperimentFile(
   const parsed = ExperimentFile.safeParse(raw, { reportInput: true });
   const problems = parsed.success
     ? contradictions(parsed.data, translated)
-    : parsed.error.issues.map((issue) => `${issueWords({ issues: [issue] }, translated)}.`);
+    : parsed.error.issues.map((issue) => wordsOf(issue, translated));
   if (parsed.success && problems.length === 0) return { file: parsed.data };
   return { problems, partial: parsed.success ? parsed.data : withoutProblems(raw, parsed.error) };
 }
 
-function contradictions({ variants, limits, max_total_cost_usd: total }: ExperimentFile, translated: Translate) {
+function wordsOf(issue: z.core.$ZodIssue, translated: Translate): string {
+  // The one form that is asked for.
+  if (issue.code === 'invalid_format')
+    return translated(
+      '{0} must begin with a letter or digit, and have letters, digits, spaces and . _ + ( ) - only.',
+      issue.path.join('.'),
+    );
+  return `${issueWords({ issues: [issue] }, translated)}.`;
+}
+
+function contradictions(file: ExperimentFile, translated: Translate): string[] {
+  const { variants, max_total_cost_usd: total } = file;
   const names = variants.map(({ name }) => name.toLowerCase());
   const twice = variants.filter(({ name }, index) => names.indexOf(name.toLowerCase()) < index);
   return [
     ...twice.map(({ name }) => translated('variants: the name {0} is there twice.', quoted(name))),
-    ...(limits.max_cost_usd <= MAX_USD && picoFromUsd(limits.max_cost_usd) > picoFromUsd(total)
-      ? [translated('max_total_cost_usd {0} is less than the limit of one run, {1}.', total, limits.max_cost_usd)]
-      : []),
+    ...[...new Set(variants.map(({ settings }) => flagsOf(file, settings).max_cost_usd ?? 0))].flatMap((cap) =>
+      cap > total && cap <= MAX_USD
+        ? [translated('max_total_cost_usd {0} is less than the limit of one run, {1}.', total, cap)]
+        : [],
+    ),
   ];
 }
 

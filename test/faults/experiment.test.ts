@@ -325,7 +325,7 @@ describe('an experiment in a terminal', { concurrency: 3 }, () => {
       /--parallel 0 is not valid/,
       /trials must be at least 1/,
       /limits\.max_cost_usd is missing/,
-      /variants\.1\.name has not the form/,
+      /variants\.1\.name must begin with a letter or digit/,
       /variant "hot": The temperature 9 is not valid/,
     ])
       assert.match(stderr, problem);
@@ -346,6 +346,16 @@ describe('an experiment in a terminal', { concurrency: 3 }, () => {
         },
       },
       /sends its requests, and so the API key, to https:\/\/elsewhere\.example/,
+    ],
+    [
+      'would need one key for several servers',
+      {
+        variants: [
+          { name: 'here', settings: {} },
+          { name: 'there', settings: { base_url: 'https://elsewhere.example/v1', price_input: 1, price_output: 1 } },
+        ],
+      },
+      /^The variants ask several servers, https:\/\/\S+ and https:\/\/\S+, and a key is for one: give all the same/,
     ],
     ['holds a secret', { objective: `Use ${TEST_KEY} to plan a garden` }, /objective holds a secret/],
     [

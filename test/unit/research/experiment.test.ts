@@ -46,7 +46,7 @@ describe('an experiment file', () => {
         'seed must be a whole number.',
         'limits.max_cost_usd is missing.',
         'max_total_cost_usd is missing.',
-        'variants.0.name has not the form that it must have (regex).',
+        'variants.0.name must begin with a letter or digit, and have letters, digits, spaces and . _ + ( ) - only.',
         'variants.0.settings.strategy must be one of "guarded", "classic".',
         'variants.1.settings has entries that are not known: "runs_dir".',
       ],
@@ -57,6 +57,16 @@ describe('an experiment file', () => {
     ['one variant', { variants: variants('a') }, /^variants must have at least 2 entries/],
     ['two variants of one name', { variants: variants('a', 'A') }, /^variants: the name "A" is there twice/],
     ['a run dearer than the whole', { max_total_cost_usd: 0.05 }, /^max_total_cost_usd 0.05 is less than/],
+    [
+      'a variant dearer than the whole',
+      {
+        variants: [
+          { name: 'a', settings: {} },
+          { name: 'b', settings: { max_cost_usd: 2 } },
+        ],
+      },
+      /^max_total_cost_usd 1 is less than the limit of one run, 2\.$/,
+    ],
     ['an unknown entry', { key: 'x' }, /^the whole has entries that are not known: "key"/],
   ] as const) {
     it(`refuses ${what}`, () => assert.match(problemsOf(over)[0] ?? '', problem));

@@ -9,6 +9,7 @@ import { inEnglish, type Translate } from '../run/translate.ts';
 /** A letter or digit first: the name stands in tables and in CSV, where a sheet would take `=` for a formula. */
 const VariantName = z
   .string()
+  .trim()
   .max(60)
   .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._+()-]*$/u)
   .describe('Letters, digits, spaces and . _ + ( ) -, beginning with a letter or digit.');

@@ -107,7 +107,9 @@ export class ExperimentWorker {
           : [],
       ),
     );
-    await Promise.all(Array.from({ length: this.parts.parallel }, () => this.takeTrials()));
+    const taken = await Promise.allSettled(Array.from({ length: this.parts.parallel }, () => this.takeTrials()));
+    const failed = taken.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
     return this.ends ?? this.ending(await this.read());
   }
 
@@ -128,11 +130,17 @@ export class ExperimentWorker {
   private isLettingGo = false;
 
   private async takeTrials(): Promise<void> {
-    while (this.ends === null) {
-      const step = await this.alone(() => this.next());
-      if (step === 'over') return;
-      if (step === 'wait') await this.pause();
-      else await this.run(step.trial, step.claim);
+    try {
+      while (this.ends === null) {
+        const step = await this.alone(() => this.next());
+        if (step === 'over') return;
+        if (step === 'wait') await this.pause();
+        else await this.run(step.trial, step.claim);
+      }
+    } catch (error) {
+      // Nothing more is begun; what is under way was admitted, and ends as it would have.
+      this.ends ??= 'error';
+      throw error;
     }
   }
 

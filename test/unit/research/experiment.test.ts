@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { EngineError } from '../../../src/engine/engine-error.ts';
 import { resumeRun } from '../../../src/engine/resume.ts';
+import type { Session } from '../../../src/engine/session.ts';
 import { nextClaim, putClaim } from '../../../src/research/claims.ts';
 import { committed, listExperiments, readExperiment } from '../../../src/research/experiment.ts';
 import { checkExperimentFile, VariantSettings } from '../../../src/research/experiment-file.ts';
@@ -56,6 +57,7 @@ describe('an experiment file', () => {
   for (const [what, over, problem] of [
     ['one variant', { variants: variants('a') }, /^variants must have at least 2 entries/],
     ['two variants of one name', { variants: variants('a', 'A') }, /^variants: the name "A" is there twice/],
+    ['two that look the same', { variants: variants('a', 'a ') }, /^variants: the name "a" is there twice/],
     ['a run dearer than the whole', { max_total_cost_usd: 0.05 }, /^max_total_cost_usd 0.05 is less than/],
     [
       'a variant dearer than the whole',
@@ -284,6 +286,25 @@ describe('an experiment', () => {
       assert.equal((await readExperiment(nodeDisk, directory)).trials[0]?.progress.state, 'open');
     });
   }
+
+  it('whose claims are damaged meanwhile begins no more trials, and lets those under way end', async () => {
+    const directory = await rehearsedExperiment();
+    const damage = join(directory, 'claims', '000009.json');
+    const begun: Session[] = [];
+    const work = new ExperimentWorker(directory, {
+      host: testHost('http://127.0.0.1:9/v1'),
+      parallel: 2,
+      began: (session) => {
+        begun.push(session);
+        writeFileSync(damage, '{}');
+      },
+      told: () => {},
+      paceMs: 20,
+    }).work();
+    await assert.rejects(work, { reason: 'damaged' });
+    assert.ok(begun.length > 0 && begun.length < 4);
+    for (const { state } of begun) assert.equal(state.end?.reason, 'max_iterations');
+  });
 
   it('goes on where a run cannot be read', async () => {
     const directory = await rehearsedExperiment({ trials: 1 });

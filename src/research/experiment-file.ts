@@ -4,6 +4,7 @@ import { Strategy } from '../run/config.ts';
 import { issueWords } from '../run/issue-words.ts';
 import { jsonOrNull } from '../run/json.ts';
 import { quoted } from '../run/limits.ts';
+import { messageOf } from '../run/message.ts';
 import { inEnglish, type Translate } from '../run/translate.ts';
 
 /** A letter or digit first: the name stands in tables and in CSV, where a sheet would take `=` for a formula. */
@@ -109,14 +110,29 @@ export function checkExperimentFile(
   text: string,
   translated: Translate = inEnglish,
 ): { file: ExperimentFile } | { problems: string[]; partial: ExperimentFile | null } {
-  const raw = jsonOrNull(text);
-  if (raw === null) return { problems: [translated('It is not JSON.')], partial: null };
+  // Some editors begin a file with a mark of the byte order.
+  const json = text.replace(/^\ufeff/, '');
+  const raw = jsonOrNull(json);
+  if (raw === null) return { problems: [syntaxProblem(json, translated)], partial: null };
   const parsed = ExperimentFile.safeParse(raw, { reportInput: true });
   const problems = parsed.success
     ? contradictions(parsed.data, translated)
     : parsed.error.issues.map((issue) => wordsOf(issue, translated));
   if (parsed.success && problems.length === 0) return { file: parsed.data };
   return { problems, partial: parsed.success ? parsed.data : withoutProblems(raw, parsed.error) };
+}
+
+/** With the place, as far as the parser says it. */
+function syntaxProblem(json: string, translated: Translate): string {
+  try {
+    JSON.parse(json);
+  } catch (error) {
+    const [, position] = / at position (\d+)/.exec(messageOf(error)) ?? [];
+    const lines = json.slice(0, Number(position)).split('\n');
+    if (position !== undefined)
+      return translated('It is not JSON: see line {0}, column {1}.', lines.length, (lines.at(-1)?.length ?? 0) + 1);
+  }
+  return translated('It is not JSON.');
 }
 
 function wordsOf(issue: z.core.$ZodIssue, translated: Translate): string {

@@ -79,6 +79,13 @@ describe('an experiment file', () => {
       assert.ok('problems' in checkExperimentFile(text), text);
   });
 
+  it('that is no JSON says where, and may begin with a mark of the byte order', () => {
+    const text = JSON.stringify(experimentFile(), null, 2);
+    assert.ok('file' in checkExperimentFile(`\ufeff${text}`));
+    const wrong = checkExperimentFile(text.replace('"trials": 2,', '"trials": 2,,'));
+    assert.deepEqual('problems' in wrong && wrong.problems, ['It is not JSON: see line 4, column 15.']);
+  });
+
   it('has settings that are flags of run, each of its name', () => {
     for (const name of Object.keys(VariantSettings.shape)) assert.ok(name.replaceAll('_', '-') in FLAGS, name);
   });

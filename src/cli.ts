@@ -113,10 +113,17 @@ async function start(options: Options, provider: 'openai' | 'rehearsal'): Promis
 
 async function resume(options: Options): Promise<number> {
   const directory = folderOperand(options);
-  const [{ readRunConfig }, { resumeRun }] = await Promise.all([
+  const [{ readRunConfig }, { resumeRun }, { experimentOf }] = await Promise.all([
     import('./engine/read.ts'),
     import('./engine/resume.ts'),
+    import('./research/experiment.ts'),
   ]);
+  // By hand it would spend what the cap of its experiment has given to others.
+  const experiment = await experimentOf(nodeDisk, directory);
+  if (experiment !== null)
+    throw new UsageError([
+      `The run is a trial of an experiment: node dist/cli.js worker ${experiment} goes on with it.`,
+    ]);
   const { provider, base_url } = (await readRunConfig(nodeDisk, directory)).model;
   const check = new Check();
   const keyOrigin = check.of(() => originOf(options.text('base-url') ?? DEFAULTS.baseUrl));

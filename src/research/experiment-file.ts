@@ -1,14 +1,16 @@
 import * as z from 'zod';
-import { MAX_USD, picoFromUsd } from '../budget/money.ts';
+import { MAX_USD } from '../budget/money.ts';
 import { Strategy } from '../run/config.ts';
 import { issueWords } from '../run/issue-words.ts';
 import { jsonOrNull } from '../run/json.ts';
 import { quoted } from '../run/limits.ts';
+import { messageOf } from '../run/message.ts';
 import { inEnglish, type Translate } from '../run/translate.ts';
 
 /** A letter or digit first: the name stands in tables and in CSV, where a sheet would take `=` for a formula. */
 const VariantName = z
   .string()
+  .trim()
   .max(60)
   .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._+()-]*$/u)
   .describe('Letters, digits, spaces and . _ + ( ) -, beginning with a letter or digit.');
@@ -108,24 +110,52 @@ export function checkExperimentFile(
   text: string,
   translated: Translate = inEnglish,
 ): { file: ExperimentFile } | { problems: string[]; partial: ExperimentFile | null } {
-  const raw = jsonOrNull(text);
-  if (raw === null) return { problems: [translated('It is not JSON.')], partial: null };
+  // Some editors begin a file with a mark of the byte order.
+  const json = text.replace(/^\ufeff/, '');
+  const raw = jsonOrNull(json);
+  if (raw === null) return { problems: [syntaxProblem(json, translated)], partial: null };
   const parsed = ExperimentFile.safeParse(raw, { reportInput: true });
   const problems = parsed.success
     ? contradictions(parsed.data, translated)
-    : parsed.error.issues.map((issue) => `${issueWords({ issues: [issue] }, translated)}.`);
+    : parsed.error.issues.map((issue) => wordsOf(issue, translated));
   if (parsed.success && problems.length === 0) return { file: parsed.data };
   return { problems, partial: parsed.success ? parsed.data : withoutProblems(raw, parsed.error) };
 }
 
-function contradictions({ variants, limits, max_total_cost_usd: total }: ExperimentFile, translated: Translate) {
+/** With the place, as far as the parser says it. */
+function syntaxProblem(json: string, translated: Translate): string {
+  try {
+    JSON.parse(json);
+  } catch (error) {
+    const [, position] = / at position (\d+)/.exec(messageOf(error)) ?? [];
+    const lines = json.slice(0, Number(position)).split('\n');
+    if (position !== undefined)
+      return translated('It is not JSON: see line {0}, column {1}.', lines.length, (lines.at(-1)?.length ?? 0) + 1);
+  }
+  return translated('It is not JSON.');
+}
+
+function wordsOf(issue: z.core.$ZodIssue, translated: Translate): string {
+  // The one form that is asked for.
+  if (issue.code === 'invalid_format')
+    return translated(
+      '{0} must begin with a letter or digit, and have letters, digits, spaces and . _ + ( ) - only.',
+      issue.path.join('.'),
+    );
+  return `${issueWords({ issues: [issue] }, translated)}.`;
+}
+
+function contradictions(file: ExperimentFile, translated: Translate): string[] {
+  const { variants, max_total_cost_usd: total } = file;
   const names = variants.map(({ name }) => name.toLowerCase());
   const twice = variants.filter(({ name }, index) => names.indexOf(name.toLowerCase()) < index);
   return [
     ...twice.map(({ name }) => translated('variants: the name {0} is there twice.', quoted(name))),
-    ...(limits.max_cost_usd <= MAX_USD && picoFromUsd(limits.max_cost_usd) > picoFromUsd(total)
-      ? [translated('max_total_cost_usd {0} is less than the limit of one run, {1}.', total, limits.max_cost_usd)]
-      : []),
+    ...[...new Set(variants.map(({ settings }) => flagsOf(file, settings).max_cost_usd ?? 0))].flatMap((cap) =>
+      cap > total && cap <= MAX_USD
+        ? [translated('max_total_cost_usd {0} is less than the limit of one run, {1}.', total, cap)]
+        : [],
+    ),
   ];
 }
 

@@ -116,7 +116,7 @@ function comparisonSection(name: string, { comparisons }: ExperimentReport): str
       between(each.interval, show),
       probability(each.p),
       probability(each.p_holm),
-      each.cliffs_delta === null ? '–' : `${Number(each.cliffs_delta.toFixed(2))} (${each.size ?? ''})`,
+      each.cliffs_delta === null || each.size === null ? '–' : `${Number(each.cliffs_delta.toFixed(2))} (${each.size})`,
     ];
   });
   return [

@@ -217,7 +217,8 @@ function comparisonOf(
     p_is_exact: flipped?.exact ?? null,
     smallest_p: flipped?.smallest ?? null,
     cliffs_delta: delta,
-    size: delta === null ? null : sizeOf(delta),
+    // Of one run each it is always as large as it can be.
+    size: delta === null || ours.size < 2 || theirs.size < 2 ? null : sizeOf(delta),
   };
 }
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type * as z from 'zod';
 import { picoFromUsd, type Pico } from '../budget/money.ts';
 import { EngineError } from '../engine/engine-error.ts';
@@ -83,6 +83,13 @@ export async function listExperiments(disk: Disk, experimentsDirectory: string):
 
 export async function isExperiment(disk: Disk, directory: string): Promise<boolean> {
   return disk.exists(experimentFolder(directory).record).catch(() => false);
+}
+
+/** The experiment that a run folder is a trial of; null: none. */
+export async function experimentOf(disk: Disk, runDirectory: string): Promise<string | null> {
+  const runs = dirname(runDirectory);
+  const directory = dirname(runs);
+  return runs === experimentFolder(directory).runs && (await isExperiment(disk, directory)) ? directory : null;
 }
 
 /**

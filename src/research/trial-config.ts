@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { EngineError } from '../engine/engine-error.ts';
 import type { RunConfig } from '../run/config.ts';
 import { quoted } from '../run/limits.ts';
@@ -21,4 +22,9 @@ export function trialConfig(
     settings: { ...config.settings, experiment: { experiment_id, variant, trial } },
     environment,
   };
+}
+
+/** Whether a run is configured so: what is not defined is not in a file. */
+export function isConfiguredAs(expected: RunConfig, config: RunConfig): boolean {
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(config)), JSON.parse(JSON.stringify(expected)));
 }

@@ -11,7 +11,7 @@ import { EndedRuns, type Experiment, readExperiment, spentBy, type Trial } from 
 import { flagsOf } from './experiment-file.ts';
 import type { Claim } from './experiment-folder.ts';
 import { reportFiles } from './experiment-report-files.ts';
-import { trialConfig } from './trial-config.ts';
+import { isConfiguredAs, trialConfig } from './trial-config.ts';
 
 /**
  * Reads all of an experiment folder again: every run against its log, its variant and its seed, the claims against the order
@@ -237,8 +237,7 @@ export function configProblems({ record, claims, trials, folder }: Experiment): 
     const { config } = progress.run;
     const first = claims.find(({ run }) => run === claim.run) ?? claim;
     try {
-      const expected = trialConfig(record, first);
-      return isDeepStrictEqual(JSON.parse(JSON.stringify(config)), JSON.parse(JSON.stringify(expected)))
+      return isConfiguredAs(trialConfig(record, first), config)
         ? []
         : [`${join('runs', claim.run)} is not configured as ${claim.variant}, trial ${claim.trial}.`];
     } catch (error) {

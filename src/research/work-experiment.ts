@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import { usdFromPico } from '../budget/money.ts';
+import { picoFromUsd, usdFromPico } from '../budget/money.ts';
 import { EngineError, onDisk } from '../engine/engine-error.ts';
 import type { Host } from '../engine/host.ts';
 import { readConfig } from '../engine/read.ts';
@@ -14,7 +13,7 @@ import { highestOwner, isOwned } from '../runlog/owner-file.ts';
 import { nextClaim, putClaim } from './claims.ts';
 import { EndedRuns, type Experiment, isResult, placeOf, readExperiment, type Trial } from './experiment.ts';
 import type { Claim } from './experiment-folder.ts';
-import { trialConfig } from './trial-config.ts';
+import { isConfiguredAs, trialConfig } from './trial-config.ts';
 
 /** Why a worker ended. */
 export type WorkerStop =
@@ -108,7 +107,9 @@ export class ExperimentWorker {
           : [],
       ),
     );
-    await Promise.all(Array.from({ length: this.parts.parallel }, () => this.takeTrials()));
+    const taken = await Promise.allSettled(Array.from({ length: this.parts.parallel }, () => this.takeTrials()));
+    const failed = taken.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
     return this.ends ?? this.ending(await this.read());
   }
 
@@ -129,11 +130,17 @@ export class ExperimentWorker {
   private isLettingGo = false;
 
   private async takeTrials(): Promise<void> {
-    while (this.ends === null) {
-      const step = await this.alone(() => this.next());
-      if (step === 'over') return;
-      if (step === 'wait') await this.pause();
-      else await this.run(step.trial, step.claim);
+    try {
+      while (this.ends === null) {
+        const step = await this.alone(() => this.next());
+        if (step === 'over') return;
+        if (step === 'wait') await this.pause();
+        else await this.run(step.trial, step.claim);
+      }
+    } catch (error) {
+      // Nothing more is begun; what is under way was admitted, and ends as it would have.
+      this.ends ??= 'error';
+      throw error;
     }
   }
 
@@ -218,7 +225,7 @@ export class ExperimentWorker {
 
   private async run(trial: Trial, claim: Claim): Promise<void> {
     try {
-      const session = await this.unlessStopped(this.open(claim));
+      const session = await this.unlessStopped(this.open(trial, claim));
       if (session === null) return;
       this.sessions.add(session);
       this.parts.began(session);
@@ -238,7 +245,8 @@ export class ExperimentWorker {
     }
   }
 
-  private async open(claim: Claim): Promise<Session> {
+  /** Goes on with no run but what was admitted: its folder may have been written by anybody meanwhile. */
+  private async open({ progress }: Trial, claim: Claim): Promise<Session> {
     const { host } = this.parts;
     const { folder, record, claims } = await this.read();
     // The first of its claims made the run.
@@ -247,10 +255,20 @@ export class ExperimentWorker {
     await onDisk(path, async () => {
       if (!(await host.disk.exists(runFolder(path).config))) await makeRunFolder(config, folder.runs, host);
     });
-    const there = await readConfig(host.disk, runFolder(path));
-    if (!isDeepStrictEqual(plain(there.config), plain(host.redactor.redactJson(config))))
+    const { config: made } = await readConfig(host.disk, runFolder(path));
+    if (!isConfiguredAs(host.redactor.redactJson(config), made))
       throw new EngineError('damaged', (translated) => [
-        translated('{0} is not configured as its trial is: it is not gone on with.', path),
+        translated('The run in {0} is not configured as its experiment says: it is left alone.', path),
+      ]);
+    const cap = ('run' in progress ? progress.run.limits : config.limits).max_cost_usd;
+    if (picoFromUsd(cap) > picoFromUsd(claim.max_cost_usd))
+      throw new EngineError('damaged', (translated) => [
+        translated(
+          'The run in {0} may cost {1} US dollars, and {2} were admitted: it is left alone.',
+          path,
+          cap,
+          claim.max_cost_usd,
+        ),
       ]);
     const { paceMs } = this.parts;
     const options = {
@@ -311,11 +329,6 @@ export class ExperimentWorker {
   private async pause(): Promise<void> {
     await this.parts.host.clock.sleep(LOOK_MS, this.stopping.signal).catch(() => {});
   }
-}
-
-/** As it is in a file. */
-function plain(config: RunConfig): unknown {
-  return JSON.parse(JSON.stringify(config));
 }
 
 function isOpen({ progress }: Trial): boolean {

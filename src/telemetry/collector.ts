@@ -58,10 +58,12 @@ export function headersOf(given: string): Record<string, string> {
     pairsOf(given).map(([name, value]) => {
       const decoded = decodedOf(value);
       if (!NAME.test(name) || decoded === null || !VALUE.test(decoded)) {
+        // No example of a login: that would be replaced like one.
         throw new CollectorError('headers', (translated: Translate) =>
           translated(
-            'The headers for traces are not valid: write them like {0}, with commas between.',
-            'authorization=Bearer%20…',
+            'The headers for traces are not valid: write them like {0}, with commas between and {1} for a space.',
+            'name=value',
+            '%20',
           ),
         );
       }

@@ -72,6 +72,8 @@ export class TraceExporter {
   private sending: Promise<void> | null = null;
   private closed: Promise<void> | null = null;
   private notBefore = 0;
+  /** The collector wants the pause. */
+  private askedToWait = false;
   private delay = FIRST_RETRY_MS;
   private told = false;
 
@@ -107,6 +109,8 @@ export class TraceExporter {
 
   private async end(): Promise<void> {
     this.letGo();
+    // There is no later: whoever was gone for a moment is asked once more.
+    if (!this.askedToWait) this.notBefore = 0;
     const end = this.run?.state.end ?? null;
     const inHaste = end === null || end.reason === 'stopped_by_user';
     const over = new AbortController();
@@ -158,6 +162,7 @@ export class TraceExporter {
       if (refusal === null) this.delay = FIRST_RETRY_MS;
       else {
         this.tell(refusal.why);
+        this.askedToWait = refusal.retryAfterMs !== null;
         this.notBefore = clock.monotonic() + Math.max(refusal.retryAfterMs ?? 0, this.delay * (0.5 + random() / 2));
         this.delay = Math.min(this.delay * 2, LONGEST_RETRY_MS);
       }

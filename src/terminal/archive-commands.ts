@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { readRun } from '../engine/read.ts';
 import { onArchiveDisk } from '../research/archive.ts';
 import { archiveName, exportArchive } from '../research/export-archive.ts';
@@ -38,6 +38,9 @@ async function exportTraces(options: Options): Promise<number> {
   const json = tracesOf(spans);
   if (file === undefined) return say(json);
   const target = resolve(file);
+  const place = dirname(target);
+  if (!(await onArchiveDisk(() => nodeDisk.exists(place))))
+    throw new UsageError([`There is no folder ${place}: make it, or write the traces somewhere else.`]);
   await onArchiveDisk(() => nodeDisk.replace(target, `${json}\n`));
   if (options.isSet('json')) return say(JSON.stringify({ file: target, spans: spans.length }));
   return say(`${target}\n${spans.length} spans`);

@@ -216,10 +216,10 @@ export function snapshotOf(options: Options): Record<string, unknown> {
   return { flags: Object.fromEntries(given), variables: variableSnapshot(options.variables) };
 }
 
-export function folderOperand(options: Options): string {
+export function folderOperand(options: Options, what = 'run folder'): string {
   const [folder] = options.operands;
   if (folder === undefined || options.operands.length > 1)
-    throw new UsageError([`${options.command} takes one run folder.`]);
+    throw new UsageError([`${options.command} takes one ${what}.`]);
   return resolve(folder);
 }
 

@@ -9,7 +9,7 @@ import { writeReport } from '../research/experiment-report-files.ts';
 import { ExperimentWorker, type TrialNews, type WorkerStop } from '../research/work-experiment.ts';
 import { DEFAULTS } from '../run/settings.ts';
 import { nodeDisk } from '../runlog/disk.ts';
-import { needsKey } from '../safety/origin.ts';
+import { isLoopback, needsKey } from '../safety/origin.ts';
 import { printable } from '../safety/text.ts';
 import { Check, folderOperand, keyOf, originOf } from './configuration.ts';
 import { variantsOf } from './experiment-options.ts';
@@ -48,7 +48,7 @@ export async function experiment(options: Options, open: () => Terminal): Promis
 
 /** Takes trials of an experiment that is there. */
 export async function worker(options: Options, open: () => Terminal): Promise<number> {
-  const directory = folderOperand(options);
+  const directory = folderOperand(options, 'experiment folder');
   const { provider, variants } = await readRecord(nodeDisk, experimentFolder(directory));
   const work = workOf(options, open);
   const host = hostFor(
@@ -115,6 +115,11 @@ function hostFor(
 ) {
   if (provider === 'rehearsal') return terminal.hostOf({ key, keyOrigin, allow: [] });
   const check = new Check();
+  const servers = new Set(baseUrls.map(originOf).filter((origin) => !isLoopback(new URL(origin).hostname)));
+  if (servers.size > 1)
+    throw new UsageError([
+      `The variants ask several servers, ${[...servers].join(' and ')}, and a key is for one: give all the same base_url, or servers on this machine.`,
+    ]);
   for (const baseUrl of new Set(baseUrls)) {
     check.of(() => assertKeyStays(key, keyOrigin, baseUrl));
     check.of(() => {

@@ -45,7 +45,7 @@ export async function forecast(options: Options, redactor: Redactor): Promise<nu
 }
 
 export async function verify(options: Options, redactor: Redactor): Promise<number> {
-  const directory = folderOperand(options);
+  const directory = folderOperand(options, 'folder of a run or an experiment');
   const result = redactor.redactJson(await verification(directory));
   if (options.isSet('json')) return say(JSON.stringify(snakeCase(result)), result.ok ? OK : FAILED);
   for (const check of result.checks)

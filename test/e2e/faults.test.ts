@@ -446,6 +446,7 @@ function hostileSettings({ url, baseUrl }: ModelServer): Record<string, unknown>
     'babyagi.email': { server: 'smtp://127.0.0.1:25', from: 'a@evil.example', to: ['b@evil.example'] },
     'babyagi.pagerdutyUrl': url,
     'babyagi.metricsPort': 1024,
+    'babyagi.otlpEndpoint': url,
     // Those that lead out of the workspace have a test of their own.
     'babyagi.runsFolder': '.babyagi/runs',
     'babyagi.promptsFolder': '.babyagi/prompts',

@@ -650,6 +650,11 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
     const written = await start(t, ['export', run_dir, 'traces.json', '--traces'], {}, cwd).ended;
     assert.equal(written.stdout, `${join(cwd, 'traces.json')}\n${all.length} spans\n`);
     assert.equal(readFileSync(join(cwd, 'traces.json'), 'utf8'), exported.stdout);
+    const nowhere = await start(t, ['export', run_dir, 'none/traces.json', '--traces'], {}, cwd).ended;
+    assert.equal(
+      nowhere.stderr,
+      `There is no folder ${join(cwd, 'none')}: make it, or write the traces somewhere else.\n`,
+    );
   });
 
   it('runs and ends as it would without a collector that takes nothing, and says so once', async (t) => {
@@ -682,7 +687,7 @@ describe('the program in a terminal', { concurrency: 3 }, () => {
       [endpoint('https://me:letmein99@collector.example.com'), /holds a user name or password/],
       [
         endpoint('http://127.0.0.1:4318', 'Bearer letmein99'),
-        /^BABYAGI_OTLP_HEADERS: The headers for traces are not valid/,
+        /^BABYAGI_OTLP_HEADERS: The headers for traces are not valid: write them like name=value, with commas between and %20 /,
       ],
     ] as const;
     for (const [result, why] of cases) {

@@ -276,6 +276,17 @@ describe('an experiment in a terminal', { concurrency: 3 }, () => {
     );
   });
 
+  it('has no trial gone on with by hand, which would spend what others were given', async (t) => {
+    const cwd = written(null, { trials: 1 });
+    const { experiment_dir } = lastLine(await start(t, cwd, ['experiment', FILE, '--rehearsal']).ended);
+    const [run = ''] = readdirSync(join(experiment_dir, 'runs'));
+    const { code, stderr } = await start(t, cwd, ['resume', join(experiment_dir, 'runs', run), '--add-iterations', '1'])
+      .ended;
+    assert.equal(code, 2);
+    assert.match(stderr, /^The run is a trial of an experiment: node dist\/cli\.js worker \S+ goes on with it\.\n$/);
+    assert.equal((await verifyExperiment(nodeDisk, experiment_dir)).ok, true);
+  });
+
   it('ends where the key is refused, and tries those trials again when started with the right one', async (t) => {
     const server = await serverFor(t, { key: TEST_KEY });
     const cwd = written(server, { trials: 2 });
@@ -314,7 +325,7 @@ describe('an experiment in a terminal', { concurrency: 3 }, () => {
       /--parallel 0 is not valid/,
       /trials must be at least 1/,
       /limits\.max_cost_usd is missing/,
-      /variants\.1\.name has not the form/,
+      /variants\.1\.name must begin with a letter or digit/,
       /variant "hot": The temperature 9 is not valid/,
     ])
       assert.match(stderr, problem);
@@ -335,6 +346,16 @@ describe('an experiment in a terminal', { concurrency: 3 }, () => {
         },
       },
       /sends its requests, and so the API key, to https:\/\/elsewhere\.example/,
+    ],
+    [
+      'would need one key for several servers',
+      {
+        variants: [
+          { name: 'here', settings: {} },
+          { name: 'there', settings: { base_url: 'https://elsewhere.example/v1', price_input: 1, price_output: 1 } },
+        ],
+      },
+      /^The variants ask several servers, https:\/\/\S+ and https:\/\/\S+, and a key is for one: give all the same/,
     ],
     ['holds a secret', { objective: `Use ${TEST_KEY} to plan a garden` }, /objective holds a secret/],
     [

@@ -71,6 +71,22 @@ const MUTATIONS = [
     only: 'taken again',
   },
   {
+    name: 'experiment-admitted',
+    guard: 'no run of an experiment is gone on with that may cost more than was admitted',
+    file: 'src/research/work-experiment.ts',
+    changes: [['if (picoFromUsd(cap) > picoFromUsd(claim.max_cost_usd))', 'if (cap < 0)']],
+    tests: ['unit/research/experiment.test.ts'],
+    only: 'leaves a run alone',
+  },
+  {
+    name: 'experiment-configured',
+    guard: 'no run of an experiment is gone on with that is configured otherwise',
+    file: 'src/research/work-experiment.ts',
+    changes: [['if (!isConfiguredAs(config, made))', 'if (made === null)']],
+    tests: ['unit/research/experiment.test.ts'],
+    only: 'another configuration',
+  },
+  {
     name: 'experiment-server',
     guard: 'in VS Code an experiment asks no server but that of the settings',
     file: 'src/vscode/experiment-check.ts',

@@ -224,6 +224,7 @@ function withTheRest({ config, drafts }: RealRun, ended: boolean): EventDraft[] 
     { type: 'objective.judged', call_id: callId, met: [true, false], complete: false },
     { type: 'checkpoint.saved', iteration: at + 1, file: 'checkpoints/000001.json' },
     { type: 'limit.reached', limit: 'max_iterations', value: 1, spent: 1 },
+    { type: 'traces.started', origin: 'https://collector.example' },
     { type: 'notice.queued', notice_id: 'n1', kind: 'ended', text: 'It ended.' },
     { type: 'notice.failed', notice_id: 'n1', channel: 'slack', error, final: false },
     { type: 'notice.sent', notice_id: 'n1', channel: 'slack', origin: 'https://x.example' },

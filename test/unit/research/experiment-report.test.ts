@@ -117,6 +117,12 @@ describe('the report of an experiment', () => {
     assert.match(text, /^Cost: less by/m);
   });
 
+  it('calls no difference large that two runs have', async () => {
+    const one = await words(withFigures(1, (name) => ({ costUsd: name === 'guarded' ? 1 : 2 })));
+    assert.match(one, /nothing can be tested/);
+    assert.doesNotMatch(one, /\((negligible|small|medium|large)\)/);
+  });
+
   it('holds nothing but text of what others wrote', async () => {
     const evil = '<img src=x onerror=alert(1)>\n# Big\n[x](javascript:alert(1)) ![y](http://z/)';
     const text = await words(withFigures(2, () => ({}), { name: evil, hypothesis: evil, objective: evil }));

@@ -3,6 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { EngineError } from '../../../src/engine/engine-error.ts';
+import { resumeRun } from '../../../src/engine/resume.ts';
+import type { Session } from '../../../src/engine/session.ts';
 import { nextClaim, putClaim } from '../../../src/research/claims.ts';
 import { committed, listExperiments, readExperiment } from '../../../src/research/experiment.ts';
 import { checkExperimentFile, VariantSettings } from '../../../src/research/experiment-file.ts';
@@ -45,7 +47,7 @@ describe('an experiment file', () => {
         'seed must be a whole number.',
         'limits.max_cost_usd is missing.',
         'max_total_cost_usd is missing.',
-        'variants.0.name has not the form that it must have (regex).',
+        'variants.0.name must begin with a letter or digit, and have letters, digits, spaces and . _ + ( ) - only.',
         'variants.0.settings.strategy must be one of "guarded", "classic".',
         'variants.1.settings has entries that are not known: "runs_dir".',
       ],
@@ -55,7 +57,18 @@ describe('an experiment file', () => {
   for (const [what, over, problem] of [
     ['one variant', { variants: variants('a') }, /^variants must have at least 2 entries/],
     ['two variants of one name', { variants: variants('a', 'A') }, /^variants: the name "A" is there twice/],
+    ['two that look the same', { variants: variants('a', 'a ') }, /^variants: the name "a" is there twice/],
     ['a run dearer than the whole', { max_total_cost_usd: 0.05 }, /^max_total_cost_usd 0.05 is less than/],
+    [
+      'a variant dearer than the whole',
+      {
+        variants: [
+          { name: 'a', settings: {} },
+          { name: 'b', settings: { max_cost_usd: 2 } },
+        ],
+      },
+      /^max_total_cost_usd 1 is less than the limit of one run, 2\.$/,
+    ],
     ['an unknown entry', { key: 'x' }, /^the whole has entries that are not known: "key"/],
   ] as const) {
     it(`refuses ${what}`, () => assert.match(problemsOf(over)[0] ?? '', problem));
@@ -64,6 +77,13 @@ describe('an experiment file', () => {
   it('that is no JSON or something else is refused', () => {
     for (const text of ['', '{', '[]', '1', '"x"', '{"__proto__":{"name":"x"}}'])
       assert.ok('problems' in checkExperimentFile(text), text);
+  });
+
+  it('that is no JSON says where, and may begin with a mark of the byte order', () => {
+    const text = JSON.stringify(experimentFile(), null, 2);
+    assert.ok('file' in checkExperimentFile(`\ufeff${text}`));
+    const wrong = checkExperimentFile(text.replace('"trials": 2,', '"trials": 2,,'));
+    assert.deepEqual('problems' in wrong && wrong.problems, ['It is not JSON: see line 4, column 15.']);
   });
 
   it('has settings that are flags of run, each of its name', () => {
@@ -238,6 +258,61 @@ describe('an experiment', () => {
     assert.equal(news.length, 2);
   });
 
+  for (const [what, harm, problem, stop] of [
+    [
+      'was given another configuration',
+      (path: string, run: string) => change(join(path, 'runs', run, 'config.json'), 'cost_usd": 0.1', 'cost_usd": 100'),
+      /is not configured as its experiment says: it is left alone/,
+      'max_cost',
+    ],
+    [
+      'was given a higher limit',
+      async (path: string, run: string) => {
+        const how = { raise: { max_cost_usd: 0.5 }, byPerson: true };
+        await (await resumeRun(join(path, 'runs', run), how, testHost('http://127.0.0.1:9/v1'))).abandon();
+      },
+      /may cost 0\.5 US dollars, and 0\.1 were admitted/,
+      'error',
+    ],
+    [
+      'was claimed with less than it may cost',
+      (path: string) => change(join(path, 'claims', '000001.json'), '"max_cost_usd": 0.1', '"max_cost_usd": 0'),
+      /may cost 0\.1 US dollars, and 0 were admitted/,
+      'error',
+    ],
+  ] as const) {
+    it(`leaves a run alone that ${what}`, async () => {
+      const directory = await rehearsedExperiment({ trials: 1 });
+      await abandonedAtOnce(directory);
+      const { claims, trials } = await readExperiment(nodeDisk, directory);
+      assert.equal(trials[0]?.progress.state, 'open');
+      await harm(directory, claims[0]?.run ?? '');
+      const { reason, news } = await workedOff(directory);
+      assert.equal(reason, stop);
+      assert.match(news.find(({ isResult }) => !isResult)?.problem ?? '', problem);
+      assert.equal((await readExperiment(nodeDisk, directory)).trials[0]?.progress.state, 'open');
+    });
+  }
+
+  it('whose claims are damaged meanwhile begins no more trials, and lets those under way end', async () => {
+    const directory = await rehearsedExperiment();
+    const damage = join(directory, 'claims', '000009.json');
+    const begun: Session[] = [];
+    const work = new ExperimentWorker(directory, {
+      host: testHost('http://127.0.0.1:9/v1'),
+      parallel: 2,
+      began: (session) => {
+        begun.push(session);
+        writeFileSync(damage, '{}');
+      },
+      told: () => {},
+      paceMs: 20,
+    }).work();
+    await assert.rejects(work, { reason: 'damaged' });
+    assert.ok(begun.length > 0 && begun.length < 4);
+    for (const { state } of begun) assert.equal(state.end?.reason, 'max_iterations');
+  });
+
   it('goes on where a run cannot be read', async () => {
     const directory = await rehearsedExperiment({ trials: 1 });
     await workedOff(directory);
@@ -250,6 +325,23 @@ describe('an experiment', () => {
     );
   });
 });
+
+function change(file: string, from: string, to: string): void {
+  const text = readFileSync(file, 'utf8');
+  assert.ok(text.includes(from), from);
+  writeFileSync(file, text.replace(from, to));
+}
+
+/** Begins one trial, and lets go of it. */
+async function abandonedAtOnce(directory: string): Promise<void> {
+  const worker: ExperimentWorker = new ExperimentWorker(directory, {
+    host: testHost('http://127.0.0.1:9/v1'),
+    parallel: 1,
+    began: () => void worker.letGo(),
+    told: () => {},
+  });
+  assert.equal(await worker.work(), 'stopped_by_user');
+}
 
 /** Begins one trial, and stops it. */
 async function stoppedAtOnce(directory: string): Promise<TrialNews[]> {

@@ -98,6 +98,23 @@ describe('a trace exporter', () => {
     assert.equal(said.length, 1);
   });
 
+  it('asks once more at the end, whatever pause it made, but not before it is asked to', async (t) => {
+    for (const [headers, arrives] of [
+      [{}, true],
+      [{ 'retry-after': '30' }, false],
+    ] as const) {
+      const collector = await startCollector(t, (response, count) =>
+        count > 1 ? taken(response) : void response.writeHead(503, headers).end(),
+      );
+      const { exporter, state, tell } = exporterTo(t, collector.url);
+      tell(BEFORE);
+      await eventually('a refusal', () => Promise.resolve(collector.requests.length === 1));
+      tell(AFTER);
+      await exporter.close();
+      assert.deepEqual(ids(collector.spans.slice(2)), arrives ? ids(spansOf(state)) : []);
+    }
+  });
+
   it('never sends again what was refused for good or taken in part', async (t) => {
     for (const [answer, why] of [
       [(response: ServerResponse) => response.writeHead(400).end(), / answered 400\. /],

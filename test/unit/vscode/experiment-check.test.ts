@@ -228,10 +228,10 @@ describe('an experiment that is there', () => {
     const changed = resumeProblems(await readExperiment(nodeDisk, directory), read({})).join(' ');
     assert.match(changed, /is not configured as .*, trial 1\..* may cost more than/);
     const { news } = await workedOff(directory);
-    assert.ok(news.some(({ problem }) => problem?.includes('is not configured as its trial is') === true));
+    assert.ok(news.some(({ problem }) => problem?.includes('is not configured as its experiment says') === true));
     // Also before it has a log.
     rmSync(join(run, 'log'), { recursive: true });
     const again = await workedOff(directory);
-    assert.ok(again.news.some(({ problem }) => problem?.includes('is not configured as its trial is') === true));
+    assert.ok(again.news.some(({ problem }) => problem?.includes('is not configured as its experiment says') === true));
   });
 });

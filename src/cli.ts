@@ -158,13 +158,14 @@ async function watched(parts: HostParts, host: Host, options: Options, begin: ()
 /** Listens before anything is started or sent, where metrics are asked for; and sends the traces of each run that begins. */
 async function watchersOf({ metricsPort, collector }: HostParts, host: Host): Promise<Watchers> {
   const measured = await serveMetricsOf(metricsPort);
-  const { TraceExporter } = collector ? await import('./telemetry/trace-exporter.ts') : {};
+  const { TraceExporter, tellingOnce } = collector ? await import('./telemetry/trace-exporter.ts') : {};
+  const exporting = tellingOnce?.(host) ?? host;
   const closing: Promise<void>[] = [];
   return {
     began(session) {
       measured(session);
       if (collector === undefined || TraceExporter === undefined) return;
-      const exporter = new TraceExporter(collector, host);
+      const exporter = new TraceExporter(collector, exporting);
       exporter.follow(session);
       closing.push(session.done.then(() => exporter.close()));
     },

@@ -118,13 +118,14 @@ async function resume(options: Options): Promise<number> {
     import('./engine/resume.ts'),
     import('./research/experiment.ts'),
   ]);
+  const config = await readRunConfig(nodeDisk, directory);
+  const { provider, base_url } = config.model;
   // By hand it would spend what the cap of its experiment has given to others.
-  const experiment = await experimentOf(nodeDisk, directory);
+  const experiment = 'experiment' in config.settings ? await experimentOf(nodeDisk, directory) : null;
   if (experiment !== null)
     throw new UsageError([
       `The run is a trial of an experiment: node dist/cli.js worker ${experiment} goes on with it.`,
     ]);
-  const { provider, base_url } = (await readRunConfig(nodeDisk, directory)).model;
   const check = new Check();
   const keyOrigin = check.of(() => originOf(options.text('base-url') ?? DEFAULTS.baseUrl));
   const add = check.of(() => addedLimitsOf(options));

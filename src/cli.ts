@@ -118,13 +118,14 @@ async function resume(options: Options): Promise<number> {
     import('./engine/resume.ts'),
     import('./research/experiment.ts'),
   ]);
+  const config = await readRunConfig(nodeDisk, directory);
+  const { provider, base_url } = config.model;
   // By hand it would spend what the cap of its experiment has given to others.
-  const experiment = await experimentOf(nodeDisk, directory);
+  const experiment = 'experiment' in config.settings ? await experimentOf(nodeDisk, directory) : null;
   if (experiment !== null)
     throw new UsageError([
       `The run is a trial of an experiment: node dist/cli.js worker ${experiment} goes on with it.`,
     ]);
-  const { provider, base_url } = (await readRunConfig(nodeDisk, directory)).model;
   const check = new Check();
   const keyOrigin = check.of(() => originOf(options.text('base-url') ?? DEFAULTS.baseUrl));
   const add = check.of(() => addedLimitsOf(options));
@@ -158,13 +159,14 @@ async function watched(parts: HostParts, host: Host, options: Options, begin: ()
 /** Listens before anything is started or sent, where metrics are asked for; and sends the traces of each run that begins. */
 async function watchersOf({ metricsPort, collector }: HostParts, host: Host): Promise<Watchers> {
   const measured = await serveMetricsOf(metricsPort);
-  const { TraceExporter } = collector ? await import('./telemetry/trace-exporter.ts') : {};
+  const { TraceExporter, tellingOnce } = collector ? await import('./telemetry/trace-exporter.ts') : {};
+  const exporting = tellingOnce?.(host) ?? host;
   const closing: Promise<void>[] = [];
   return {
     began(session) {
       measured(session);
       if (collector === undefined || TraceExporter === undefined) return;
-      const exporter = new TraceExporter(collector, host);
+      const exporter = new TraceExporter(collector, exporting);
       exporter.follow(session);
       closing.push(session.done.then(() => exporter.close()));
     },

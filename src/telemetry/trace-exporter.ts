@@ -216,6 +216,17 @@ export class TraceExporter {
   }
 }
 
+/** Of several runs, what is told of one need not be told of the others, too. */
+export function tellingOnce<T extends ExporterParts>(parts: T): T {
+  const told = new Set<string>();
+  const trace = (message: string) => {
+    if (told.has(message)) return;
+    told.add(message);
+    parts.trace(message);
+  };
+  return { ...parts, trace };
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -122,7 +122,7 @@ async function exportersFor(
 ): Promise<NewExporter | null> {
   const { otlpEndpoint, localOnly } = configured;
   if (otlpEndpoint === '') return null;
-  const [{ CollectorError, collectorOf, originOf: originOfCollector, secretsIn }, { TraceExporter }] =
+  const [{ CollectorError, collectorOf, originOf: originOfCollector, secretsIn }, { TraceExporter, tellingOnce }] =
     await Promise.all([import('../telemetry/collector.ts'), import('../telemetry/trace-exporter.ts')]);
   try {
     const allowPrivate = URL.canParse(otlpEndpoint) && isPrivate(otlpEndpoint, configured);
@@ -134,7 +134,8 @@ async function exportersFor(
     const headers = await keys.traceHeaders(origin);
     for (const secret of secretsIn(headers ?? '')) redactor.register(secret, 'otlp_headers');
     const collector = collectorOf(otlpEndpoint, headers, allowPrivate);
-    return () => new TraceExporter(collector, host);
+    const parts = tellingOnce(host);
+    return () => new TraceExporter(collector, parts);
   } catch (error) {
     if (!(error instanceof CollectorError)) throw error;
     throw new ServerRefused('traces', wordsOf(error, l10n.t));

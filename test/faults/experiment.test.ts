@@ -287,6 +287,14 @@ describe('an experiment in a terminal', { concurrency: 3 }, () => {
     assert.equal((await verifyExperiment(nodeDisk, experiment_dir)).ok, true);
   });
 
+  it('says once for all trials that their traces do not arrive', async (t) => {
+    const cwd = written(null, { trials: 2 });
+    const args = ['experiment', FILE, '--rehearsal', '--otlp-endpoint', 'http://127.0.0.1:9'];
+    const ended = await start(t, cwd, args, {}).ended;
+    assert.equal(lastLine(ended).stop_reason, 'completed', ended.stderr);
+    assert.equal(ended.stderr.split('Traces do not all arrive').length, 2, ended.stderr);
+  });
+
   it('ends where the key is refused, and tries those trials again when started with the right one', async (t) => {
     const server = await serverFor(t, { key: TEST_KEY });
     const cwd = written(server, { trials: 2 });

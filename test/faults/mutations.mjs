@@ -82,7 +82,7 @@ const MUTATIONS = [
     name: 'experiment-configured',
     guard: 'no run of an experiment is gone on with that is configured otherwise',
     file: 'src/research/work-experiment.ts',
-    changes: [['if (!isConfiguredAs(config, made))', 'if (made === null)']],
+    changes: [['if (!isConfiguredAs(host.redactor.redactJson(config), made))', 'if (made === null)']],
     tests: ['unit/research/experiment.test.ts'],
     only: 'another configuration',
   },

@@ -5,6 +5,8 @@ import type { Runs } from './runs.ts';
 import { localFolders, runsDirectories, runsDirectoryOf, settingsOf } from './workspace.ts';
 
 const SETTLE_MS = 500;
+/** Nobody says when a watcher is at work; what happened until then is told by nobody either. */
+const AT_WORK_MS = 5000;
 
 /**
  * Lists the runs once, then whenever folders, settings or the files of runs change. `beside` is called with each full
@@ -39,16 +41,20 @@ export function followRunsFolders(runs: Runs, beside: () => void): vscode.Dispos
       );
     });
   };
+  let again: NodeJS.Timeout | undefined;
   const all = () => {
     watch();
     beside();
     void runs.scan(runsDirectories());
+    clearTimeout(again);
+    again = setTimeout(() => scans.add(undefined), AT_WORK_MS);
   };
   // Nothing of this is to hold the activation.
   const first = setImmediate(all);
   return vscode.Disposable.from(
     new vscode.Disposable(() => {
       clearImmediate(first);
+      clearTimeout(again);
       for (const watcher of watchers) watcher.dispose();
     }),
     scans,

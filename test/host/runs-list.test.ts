@@ -29,31 +29,35 @@ function makeRun(index: number): string {
 const listed = (runs: Runs) => runs.entries.filter(({ runId }) => runId.startsWith('listed-'));
 
 describe('the list of runs', () => {
-  it('has every run that another process makes, takes up or deletes', async () => {
-    const runs = new Runs(new RunFiles(nodeDisk, thisProcess, processTable));
-    const following = followRunsFolders(runs, () => {});
-    const made: string[] = [];
-    try {
-      mkdirSync(runsDirectory(), { recursive: true });
-      for (let index = 0; index < 20; index += 1) {
-        made.push(makeRun(index));
-        await new Promise((resolve) => setTimeout(resolve, 50));
+  it(
+    'has every run that another process makes, takes up or deletes',
+    async () => {
+      const runs = new Runs(new RunFiles(nodeDisk, thisProcess, processTable));
+      const following = followRunsFolders(runs, () => {});
+      const made: string[] = [];
+      try {
+        mkdirSync(runsDirectory(), { recursive: true });
+        for (let index = 0; index < 20; index += 1) {
+          made.push(makeRun(index));
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        await eventually('the runs in the list', () => listed(runs).length === 20, 15_000);
+
+        const [first = '', second = ''] = made;
+        mkdirSync(join(first, 'owner'));
+        writeFileSync(join(first, 'owner', '000001'), `${JSON.stringify(thisProcess())}\n`);
+        await eventually('the owner', () => runs.entry('listed-0')?.isElsewhere === true, 15_000);
+
+        rmSync(second, { recursive: true });
+        await eventually('the end of a deleted run', () => runs.entry('listed-1') === undefined, 15_000);
+      } finally {
+        following.dispose();
+        runs.dispose();
+        for (const directory of made) rmSync(directory, { recursive: true, force: true });
       }
-      await eventually('the runs in the list', () => listed(runs).length === 20, 5000);
-
-      const [first = '', second = ''] = made;
-      mkdirSync(join(first, 'owner'));
-      writeFileSync(join(first, 'owner', '000001'), `${JSON.stringify(thisProcess())}\n`);
-      await eventually('the owner', () => runs.entry('listed-0')?.isElsewhere === true, 5000);
-
-      rmSync(second, { recursive: true });
-      await eventually('the end of a deleted run', () => runs.entry('listed-1') === undefined, 5000);
-    } finally {
-      following.dispose();
-      runs.dispose();
-      for (const directory of made) rmSync(directory, { recursive: true, force: true });
-    }
-  });
+    },
+    { timeoutMs: 60_000 },
+  );
 
   it('has a run that came while it was being made', async () => {
     let passed: () => void = () => {};

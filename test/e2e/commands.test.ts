@@ -393,6 +393,10 @@ describe('the commands of BabyAGI', () => {
   });
 
   it('are offered where they have something to do, while there is no run', async () => {
+    // A window knows a moment after it has opened whether its folder is trusted.
+    await eventually('the commands for a trusted folder', async () =>
+      (await workbench.offeredCommands('BabyAGI')).includes(`BabyAGI: ${titleOf('babyagi.newExperiment')}`),
+    );
     assert.deepEqual(await offers(0), []);
   });
 

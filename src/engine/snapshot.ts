@@ -67,6 +67,18 @@ export async function snapshotConfig(
   };
 }
 
+/** The environment of what is only reckoned, and never run. */
+export function nowhere(): Promise<RunConfig['environment']> {
+  return Promise.resolve({
+    extension_version: '',
+    vscode_version: null,
+    node_version: '',
+    platform: '',
+    packages: {},
+    git: null,
+  });
+}
+
 const DATE = /\d{4}-?\d{2}-?\d{2}(-preview)?$/;
 /** Older names of OpenAI end in month and day: gpt-4-0613. */
 const MONTH_AND_DAY = /^gpt-.+-(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(-preview)?$/;

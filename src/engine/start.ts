@@ -12,7 +12,7 @@ import type { Host, StartOptions } from './host.ts';
 import { tokensFor } from './run-tokens.ts';
 import { owning } from './owning.ts';
 import { Session } from './session.ts';
-import { snapshotConfig } from './snapshot.ts';
+import { nowhere, snapshotConfig } from './snapshot.ts';
 
 /** Starts a new run; resolves once its folder and first events are on disk. */
 export async function startRun(settings: RunSettings, options: StartOptions, host: Host): Promise<Session> {
@@ -66,16 +66,8 @@ export async function forecastRun(
   host: Pick<Host, 'clock' | 'redactor' | 'distDirectory' | 'workspace'>,
   signal: AbortSignal,
 ): Promise<Forecast> {
-  const nowhere = {
-    extension_version: '',
-    vscode_version: null,
-    node_version: '',
-    platform: '',
-    packages: {},
-    git: null,
-  };
-  const environment = () => Promise.resolve(nowhere);
-  const config = await snapshotConfig(settings, { ...options, snapshot: {} }, { ...host, environment });
+  const parts = { ...host, environment: nowhere };
+  const config = await snapshotConfig(settings, { ...options, snapshot: {} }, parts);
   const { forecast } = await import('../research/forecast.ts');
   return forecast(config, { tokens: tokensFor(config, host.distDirectory), workspace: host.workspace, signal });
 }

@@ -9,6 +9,7 @@ import {
 } from '../research/experiment-file.ts';
 import type { Experiment } from '../research/experiment.ts';
 import type { ExperimentRecord } from '../research/experiment-folder.ts';
+import { nowhere } from '../engine/snapshot.ts';
 import { configProblems, variantProblems } from '../research/verify-experiment.ts';
 import { systemClock } from '../run/clock.ts';
 import { LIMIT_WORDS, type LimitName, type Limits, quoted } from '../run/limits.ts';
@@ -17,6 +18,7 @@ import { nodeDisk } from '../runlog/disk.ts';
 import type { Redactor } from '../safety/redaction.ts';
 import { isBelow, leadsWhereItSays } from '../tools/inside.ts';
 import { l10n } from './panel-l10n.ts';
+import { pricesFor } from './prices-for.ts';
 import { originOf, promptFiles, ServerRefused, snapshotOf } from './run-world.ts';
 import { type Configured, limitsIn, SETTING_OF_LIMIT } from './settings.ts';
 
@@ -75,15 +77,7 @@ export async function checkExperiment(
   problems.push(...together(found, file.variants.length));
   if (provider === 'openai') problems.push(...serverProblems(configured));
   if (problems.length > 0 || !('file' in parsed)) return { problems };
-  const nowhere = {
-    extension_version: '',
-    vscode_version: null,
-    node_version: '',
-    platform: '',
-    packages: {},
-    git: null,
-  };
-  const host = { clock: systemClock, redactor, environment: () => Promise.resolve(nowhere) };
+  const host = { clock: systemClock, redactor, environment: nowhere };
   const configs = await variantConfigs(starts, provider, host, l10n.t);
   if ('problems' in configs) return configs;
   return {
@@ -142,13 +136,11 @@ async function variantStart(
   const prompts = await promptsOf(flags, place);
   if (typeof prompts === 'string') problems.push(`${placeOf(file, own, 'prompts_dir')}: ${prompts}`);
   if (problems.length > 0 || !('settings' in checked) || typeof prompts === 'string') return { problems };
-  // A model without a known price rehearses as well as any other.
-  const free = provider === 'rehearsal' ? [{ model: '*', input: 0, output: 0 }] : [];
   return {
     name,
     settings: checked.settings,
     options: {
-      prices: { ...configured.prices, overrides: [...configured.prices.overrides, ...free] },
+      prices: pricesFor(provider, configured),
       promptOverrides: prompts,
       snapshot: { ...snapshotOf(configured), flags },
     },

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { RunSettings } from '../../run/settings.ts';
 import type { App } from '../app.ts';
 import { VIEW_CONTAINER } from '../ids.ts';
+import { pricesFor } from '../prices-for.ts';
 import type { StartRequest } from '../run-control.ts';
 import { watchRun } from '../progress.ts';
 import type { Configured } from '../settings.ts';
@@ -18,12 +19,9 @@ interface Launch {
 
 /** A run with these settings in this folder. */
 export function requestOf({ folder, ...launch }: Launch): StartRequest {
-  const { provider, configured } = launch;
-  // A model without a known price rehearses as well as any other.
-  const free = provider === 'rehearsal' ? [{ model: '*', input: 0, output: 0 }] : [];
   return {
     ...launch,
-    prices: { ...configured.prices, overrides: [...configured.prices.overrides, ...free] },
+    prices: pricesFor(launch.provider, launch.configured),
     workspace: folder.uri.fsPath,
     runsDirectory: runsDirectoryOf(folder, launch.configured),
     promptsDirectory: promptsDirectoryOf(folder, launch.configured),

@@ -5,7 +5,7 @@ import type { Runs } from './runs.ts';
 import { localFolders, runsDirectories, runsDirectoryOf, settingsOf } from './workspace.ts';
 
 const SETTLE_MS = 500;
-/** Nobody says when a watcher is at work; what happened until then is told by nobody either. */
+/** Nobody says when a watcher, or its watch of a new folder, is at work; what happened until then is told by nobody either. */
 const AT_WORK_MS = 5000;
 
 /**
@@ -15,11 +15,19 @@ const AT_WORK_MS = 5000;
 export function followRunsFolders(runs: Runs, beside: () => void): vscode.Disposable {
   let watchers: vscode.Disposable[] = [];
   const scans = new Coalescer<void>(SETTLE_MS, () => void runs.scan(runsDirectories()));
+  let again: NodeJS.Timeout | undefined;
+  const onceMore = () => {
+    clearTimeout(again);
+    again = setTimeout(() => scans.add(undefined), AT_WORK_MS);
+  };
   const watch = () => {
     for (const watcher of watchers) watcher.dispose();
     watchers = localFolders().flatMap((folder) => {
       const base = vscode.Uri.file(runsDirectoryOf(folder, settingsOf(folder)));
-      const changed = () => scans.add(undefined);
+      const changed = () => {
+        scans.add(undefined);
+        onceMore();
+      };
       return [
         // Written at the start and at the end of a run: by this window, another one, or a terminal.
         vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(base, '*/{config,summary}.json')),
@@ -41,13 +49,11 @@ export function followRunsFolders(runs: Runs, beside: () => void): vscode.Dispos
       );
     });
   };
-  let again: NodeJS.Timeout | undefined;
   const all = () => {
     watch();
     beside();
     void runs.scan(runsDirectories());
-    clearTimeout(again);
-    again = setTimeout(() => scans.add(undefined), AT_WORK_MS);
+    onceMore();
   };
   // Nothing of this is to hold the activation.
   const first = setImmediate(all);
